@@ -1,0 +1,177 @@
+"""The entity tree: the four kinds, and what one gateway owns of them. Frozen, no I/O."""
+
+import re
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from functools import cached_property
+from typing import Any, Final
+
+import msgspec
+
+ID_PATTERN: Final = re.compile(r"[A-Za-z0-9_-]{1,256}")
+"""Entity ids, whole string (interop.md 0.2). Use `is_valid_id`, never `match` with `$`."""
+
+
+def is_valid_id(text: object) -> bool:
+    """Whether the whole of `text` is an entity id: 1 to 256 of letters, digits, `_` and `-`."""
+    return isinstance(text, str) and ID_PATTERN.fullmatch(text) is not None
+
+
+class EntityKind(Enum):
+    """The four kinds; the value is the collection's segment in the path."""
+
+    AREA = "areas"
+    COMPONENT = "components"
+    APP = "apps"
+    FUNCTION = "functions"
+
+    @property
+    def singular(self) -> str:
+        """The wire's `type` word: area, component, app, function."""
+        return self.value[:-1]
+
+    @property
+    def title(self) -> str:
+        """The word of error messages: Area, Component, App, Function."""
+        return self.singular.capitalize()
+
+
+class Identity(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A Component's nameplate; wire names are camelCase (interop.md 2)."""
+
+    manufacturer: str | None = None
+    model: str | None = None
+    order_code: str | None = msgspec.field(default=None, name="orderCode")
+    serial_number: str | None = msgspec.field(default=None, name="serialNumber")
+    hardware_revision: str | None = msgspec.field(default=None, name="hardwareRevision")
+    firmware_version: str | None = msgspec.field(default=None, name="firmwareVersion")
+    software_version: str | None = msgspec.field(default=None, name="softwareVersion")
+    network_endpoint: str | None = msgspec.field(default=None, name="networkEndpoint")
+    role: str | None = None
+    extra: Mapping[str, str] = msgspec.field(default_factory=dict)
+
+
+class Area(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A place in the hierarchy. `namespace` is the ROS namespace or empty."""
+
+    id: str
+    name: str = ""
+    description: str | None = None
+    tags: tuple[str, ...] = ()
+    translation_id: str | None = None
+    namespace: str | None = None
+    parent_area_id: str | None = None
+    source: str = "manifest"
+    declared: bool = False
+    data: tuple[str, ...] = ()
+    operations: tuple[str, ...] = ()
+
+
+class Component(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A piece of hardware or a computer; may stand in an Area and below another Component."""
+
+    id: str
+    name: str = ""
+    description: str | None = None
+    tags: tuple[str, ...] = ()
+    translation_id: str | None = None
+    type: str | None = None
+    variant: str | None = None
+    namespace: str | None = None
+    fqn: str | None = None
+    area: str | None = None
+    parent_component_id: str | None = None
+    depends_on: tuple[str, ...] = ()
+    external: bool = False
+    identity: Identity | None = None
+    source: str = "manifest"
+    declared: bool = False
+    data: tuple[str, ...] = ()
+    operations: tuple[str, ...] = ()
+
+
+class App(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A program. `component_id` is the Component it is located on; `node` its ROS node name."""
+
+    id: str
+    name: str = ""
+    description: str | None = None
+    tags: tuple[str, ...] = ()
+    translation_id: str | None = None
+    component_id: str | None = None
+    depends_on: tuple[str, ...] = ()
+    external: bool = False
+    is_online: bool = True
+    node: str | None = None
+    source: str = "manifest"
+    declared: bool = False
+    data: tuple[str, ...] = ()
+    operations: tuple[str, ...] = ()
+
+
+class Function(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A capability, hosted by Apps or Components (their ids, the owner's own)."""
+
+    id: str
+    name: str = ""
+    description: str | None = None
+    tags: tuple[str, ...] = ()
+    translation_id: str | None = None
+    hosts: tuple[str, ...] = ()
+    depends_on: tuple[str, ...] = ()
+    source: str = "manifest"
+    declared: bool = False
+    data: tuple[str, ...] = ()
+    operations: tuple[str, ...] = ()
+
+
+Entity = Area | Component | App | Function
+
+KIND_OF: Final[Mapping[type[Any], EntityKind]] = {
+    Area: EntityKind.AREA,
+    Component: EntityKind.COMPONENT,
+    App: EntityKind.APP,
+    Function: EntityKind.FUNCTION,
+}
+
+
+class GatewayTree(msgspec.Struct, frozen=True, dict=True):
+    """What one gateway owns, under its own ids. Each kind in the order its source gave.
+
+    `dict=True` lets the indexes below be computed once and kept.
+    """
+
+    areas: tuple[Area, ...] = ()
+    components: tuple[Component, ...] = ()
+    apps: tuple[App, ...] = ()
+    functions: tuple[Function, ...] = ()
+
+    def of(self, kind: EntityKind) -> tuple[Entity, ...]:
+        """All entities of one kind, in order."""
+        match kind:
+            case EntityKind.AREA:
+                return self.areas
+            case EntityKind.COMPONENT:
+                return self.components
+            case EntityKind.APP:
+                return self.apps
+            case EntityKind.FUNCTION:
+                return self.functions
+
+    def all(self) -> Iterator[Entity]:
+        """Every entity, Areas first, then Components, Apps, Functions."""
+        yield from self.areas
+        yield from self.components
+        yield from self.apps
+        yield from self.functions
+
+    @cached_property
+    def _index(self) -> Mapping[EntityKind, Mapping[str, Entity]]:
+        return {kind: {entity.id: entity for entity in self.of(kind)} for kind in EntityKind}
+
+    def find(self, kind: EntityKind, entity_id: str) -> Entity | None:
+        """The entity of this kind and id, or None."""
+        return self._index[kind].get(entity_id)
+
+    def __len__(self) -> int:
+        return len(self.areas) + len(self.components) + len(self.apps) + len(self.functions)
