@@ -1,0 +1,200 @@
+"""What the merged tree's edges mean: parents and children, owners of members, warnings. Pure, linear.
+
+An edge to nobody, to oneself or on a cycle is left out: the entity is a root then. Source: docs/architecture.md,
+"Classification".
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from entities.merge import MergedEntity, MergedTree
+from entities.model import App, Area, Component, EntityKind, Function
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """Indexes over a merged tree; every value lists ids in tree order, known entities included.
+
+    `owners`: per kind and id all gateways that contribute to the entity or own a member of it, contributors first.
+    """
+
+    area_parent: Mapping[str, str] = field(default_factory=dict)
+    component_parent: Mapping[str, str] = field(default_factory=dict)
+    subareas: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    area_components: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    subcomponents: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    component_apps: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    owners: Mapping[EntityKind, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    dropped_edges: tuple[tuple[EntityKind, str], ...] = ()
+    """Entities whose parent edge was left out: itself, or on a cycle."""
+
+
+def classify(tree: MergedTree) -> Structure:
+    """The structure of `tree`."""
+    area_edges = {one.id: one.entity.parent_area_id for one in tree.areas.values() if isinstance(one.entity, Area)}
+    component_edges = {
+        one.id: one.entity.parent_component_id for one in tree.components.values() if isinstance(one.entity, Component)
+    }
+    area_parent, bad_areas = _forest(area_edges)
+    component_parent, bad_components = _forest(component_edges)
+    area_components: dict[str, list[str]] = {}
+    for one in tree.components.values():
+        area = one.entity.area if isinstance(one.entity, Component) else None
+        if area is not None and area in tree.areas:
+            area_components.setdefault(area, []).append(one.id)
+    component_apps: dict[str, list[str]] = {}
+    for one in tree.apps.values():
+        if isinstance(one.entity, App) and one.entity.component_id is not None:
+            component_apps.setdefault(one.entity.component_id, []).append(one.id)
+    structure = Structure(
+        area_parent=area_parent,
+        component_parent=component_parent,
+        subareas=_children(area_parent),
+        area_components=_frozen(area_components),
+        subcomponents=_children(component_parent),
+        component_apps=_frozen(component_apps),
+        dropped_edges=(
+            *((EntityKind.AREA, one) for one in bad_areas),
+            *((EntityKind.COMPONENT, one) for one in bad_components),
+        ),
+    )
+    return _with_owners(tree, structure)
+
+
+def _forest(edges: Mapping[str, str | None]) -> tuple[dict[str, str], list[str]]:
+    """Parent by child without self-edges, unknown parents and members of cycles; and who lost an edge so."""
+    on_cycle: set[str] = set()
+    settled: set[str] = set()
+    for start in edges:
+        trail: dict[str, None] = {}
+        at: str | None = start
+        while at is not None and at in edges and at not in settled and at not in trail:
+            trail[at] = None
+            at = edges[at]
+        if at is not None and at in trail:
+            members = list(trail)
+            on_cycle.update(members[members.index(at) :])
+        settled.update(trail)
+    parents = {
+        child: parent
+        for child, parent in edges.items()
+        if parent is not None and parent in edges and child not in on_cycle
+    }
+    return parents, sorted(on_cycle)
+
+
+def _children(parents: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    grouped: dict[str, list[str]] = {}
+    for child, parent in parents.items():
+        grouped.setdefault(parent, []).append(child)
+    return _frozen(grouped)
+
+
+def _frozen(grouped: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:
+    return {key: tuple(ids) for key, ids in grouped.items()}
+
+
+def _with_owners(tree: MergedTree, structure: Structure) -> Structure:
+    components = {
+        one.id: dict.fromkeys((*one.instances, *_app_owners(tree, structure.component_apps.get(one.id, ()))))
+        for one in tree.components.values()
+    }
+    _push_up(components, structure.component_parent)
+    areas = {one.id: dict.fromkeys(one.instances) for one in tree.areas.values()}
+    for area, ids in structure.area_components.items():
+        for component in ids:
+            areas[area].update(components[component])
+    _push_up(areas, structure.area_parent)
+    functions = {}
+    for one in tree.functions.values():
+        owners = dict.fromkeys(one.instances)
+        for host in one.entity.hosts if isinstance(one.entity, Function) else ():
+            if host in tree.apps:
+                owners.update(dict.fromkeys(tree.apps[host].instances))
+            elif host in components:
+                owners.update(components[host])
+        functions[one.id] = owners
+    return Structure(
+        structure.area_parent,
+        structure.component_parent,
+        structure.subareas,
+        structure.area_components,
+        structure.subcomponents,
+        structure.component_apps,
+        {
+            EntityKind.AREA: {one: tuple(owners) for one, owners in areas.items()},
+            EntityKind.COMPONENT: {one: tuple(owners) for one, owners in components.items()},
+            EntityKind.APP: {one.id: one.instances for one in tree.apps.values()},
+            EntityKind.FUNCTION: {one: tuple(owners) for one, owners in functions.items()},
+        },
+        structure.dropped_edges,
+    )
+
+
+def _app_owners(tree: MergedTree, apps: Iterable[str]) -> Iterable[str]:
+    for app in apps:
+        yield from tree.apps[app].instances
+
+
+def _push_up(owners: dict[str, dict[str, None]], parents: Mapping[str, str]) -> None:
+    """Gives every parent the owners of all below it: leaves first, each edge once."""
+    waiting: dict[str, int] = {}
+    for parent in parents.values():
+        waiting[parent] = waiting.get(parent, 0) + 1
+    ready = [one for one in owners if not waiting.get(one)]
+    while ready:
+        child = ready.pop()
+        if child not in parents:
+            continue
+        parent = parents[child]
+        owners[parent].update(owners[child])
+        waiting[parent] -= 1
+        if not waiting[parent]:
+            ready.append(parent)
+
+
+def descendants(children: Mapping[str, tuple[str, ...]], roots: Iterable[str]) -> tuple[str, ...]:
+    """`roots` and everything below them, each once, parents before children."""
+    found = dict.fromkeys(roots)
+    queue = list(found)
+    for one in queue:
+        for child in children.get(one, ()):
+            if child not in found:
+                found[child] = None
+                queue.append(child)
+    return tuple(found)
+
+
+def leaf_collisions(tree: MergedTree, structure: Structure, self_id: str) -> dict[str, tuple[str, ...]]:
+    """Leaf Components that two or more other gateways claim: id -> their instances, live or not."""
+    found = {}
+    for one in tree.components.values():
+        claimants = tuple(instance for instance in one.instances if instance != self_id)
+        if len(claimants) > 1 and one.id not in structure.subcomponents:
+            found[one.id] = claimants
+    return found
+
+
+def members_of(tree: MergedTree, structure: Structure, one: MergedEntity) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(Components, Apps) that belong to an entity here: the subtree below it, itself included if a Component."""
+    components: tuple[str, ...]
+    match one.entity:
+        case App():
+            return (), (one.id,)
+        case Component():
+            components = descendants(structure.subcomponents, (one.id,))
+        case Area():
+            areas = descendants(structure.subareas, (one.id,))
+            direct = [component for area in areas for component in structure.area_components.get(area, ())]
+            components = descendants(structure.subcomponents, direct)
+        case Function(hosts=hosts):
+            hosted = [host for host in hosts if host not in tree.apps and host in tree.components]
+            components = descendants(structure.subcomponents, hosted)
+            apps = [host for host in hosts if host in tree.apps]
+            return components, tuple(dict.fromkeys((*apps, *_apps_on(structure, components))))
+    return components, tuple(_apps_on(structure, components))
+
+
+def _apps_on(structure: Structure, components: Iterable[str]) -> Iterable[str]:
+    for component in components:
+        yield from structure.component_apps.get(component, ())

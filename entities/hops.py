@@ -1,0 +1,130 @@
+"""What gateways tell each other beside a request: target, way so far, what was tried. Pure.
+
+The headers are honoured from anyone: they only narrow or route what the sender may ask anyway. Malformed is an
+error, never guessed. Source: docs/api.md, "Between gateways".
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from entities.identity import is_instance_id
+from entities.model import is_valid_id
+from entities.routes import MAX_HOPS
+
+VIA: Final = "X-Medkit-Via"
+TARGET: Final = "X-Medkit-Target"
+TO: Final = "X-Medkit-To"
+TRIED: Final = "X-Medkit-Tried"
+ORIGINS: Final = "X-Medkit-Origins"
+SCOPE: Final = "X-Medkit-Scope"
+DEADLINE: Final = "X-Medkit-Deadline-Ms"
+NO_FAN_OUT: Final = "X-Medkit-No-Fan-Out"
+REASON: Final = "X-Medkit-Reason"
+"""In answers that a gateway made because it could not reach the owner: the reason word."""
+
+MAX_LISTED: Final = 100
+"""Ids in one `X-Medkit-Origins` or `X-Medkit-Scope`; more are sent as more requests."""
+
+MAX_TRIED: Final = 1024
+MAX_DEADLINE_MS: Final = 3_600_000
+
+
+class MalformedHopsError(ValueError):
+    """A header does not have its form; the message names it and what is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hops:
+    """The gateway-to-gateway part of one request. All ids are instance ids, `scope` has Component ids.
+
+    `origins` is None for an ordinary request and a list for a routed fan-out.
+    """
+
+    via: tuple[str, ...] = ()
+    target: str | None = None
+    to: str | None = None
+    tried: tuple[str, ...] = ()
+    origins: tuple[str, ...] | None = None
+    scope: tuple[str, ...] = ()
+    deadline_ms: int | None = None
+    no_fan_out: bool = False
+
+    @property
+    def too_long(self) -> bool:
+        """More gateways were passed than any way may have."""
+        return len(self.via) > MAX_HOPS
+
+    def after(self, instance: str) -> "Hops":
+        """The same, with `instance` added to the gateways passed."""
+        return replace(self, via=(*self.via, instance))
+
+
+def parse_hops(header: Callable[[str], str | None]) -> Hops:
+    """The hops that a request's headers tell. Raises MalformedHopsError."""
+    origins = header(ORIGINS)
+    deadline = header(DEADLINE)
+    return Hops(
+        via=_instances(VIA, header(VIA), limit=2 * MAX_HOPS),
+        target=_instance(TARGET, header(TARGET)),
+        to=_instance(TO, header(TO)),
+        tried=_instances(TRIED, header(TRIED), limit=MAX_TRIED),
+        origins=None if origins is None else _instances(ORIGINS, origins, limit=MAX_LISTED),
+        scope=_ids(SCOPE, header(SCOPE), is_valid_id, MAX_LISTED),
+        deadline_ms=None if deadline is None else _milliseconds(deadline),
+        no_fan_out=header(NO_FAN_OUT) is not None,
+    )
+
+
+def parse_tried(text: str | None) -> tuple[str, ...]:
+    """The `X-Medkit-Tried` of an answer; an unusable one counts as empty."""
+    try:
+        return _instances(TRIED, text, limit=MAX_TRIED)
+    except MalformedHopsError:
+        return ()
+
+
+def render_hops(hops: Hops) -> list[tuple[str, str]]:
+    """The headers that `parse_hops` reads back."""
+    found = [
+        (VIA, ",".join(hops.via)),
+        (TARGET, hops.target or ""),
+        (TO, hops.to or ""),
+        (TRIED, ",".join(hops.tried)),
+        (SCOPE, ",".join(hops.scope)),
+        (DEADLINE, "" if hops.deadline_ms is None else str(hops.deadline_ms)),
+        (NO_FAN_OUT, "1" if hops.no_fan_out else ""),
+    ]
+    headers = [(name, value) for name, value in found if value]
+    if hops.origins is not None:
+        headers.append((ORIGINS, ",".join(hops.origins)))
+    return headers
+
+
+def _instances(name: str, text: str | None, *, limit: int) -> tuple[str, ...]:
+    return _ids(name, text, is_instance_id, limit)
+
+
+def _ids(name: str, text: str | None, valid: Callable[[object], bool], limit: int) -> tuple[str, ...]:
+    if text is None or not text.strip():
+        return ()
+    ids = tuple(part.strip() for part in text.split(",", limit + 1))
+    if len(ids) > limit:
+        raise MalformedHopsError(f"{name}: more than {limit} ids found, at most {limit} allowed")
+    if not all(valid(one) for one in ids):
+        raise MalformedHopsError(f"{name}: a part that is no id found; ids separated by commas are allowed")
+    return ids
+
+
+def _instance(name: str, text: str | None) -> str | None:
+    if text is None:
+        return None
+    if not is_instance_id(text):
+        raise MalformedHopsError(f"{name}: one instance id (22 characters of base64url) is allowed")
+    return text
+
+
+def _milliseconds(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 8 and int(text) <= MAX_DEADLINE_MS):
+        raise MalformedHopsError(f"{DEADLINE}: whole milliseconds from 0 to {MAX_DEADLINE_MS} are allowed")
+    return int(text)

@@ -1,0 +1,216 @@
+"""Which id each gateway's App has here. A name once given stays with its origin. Pure.
+
+Source: docs/architecture.md, "Names". Own Apps always keep their ids; only remote ones are renamed.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from entities.records import Names
+from entities.routes import Topology
+
+RESERVED_REFRESHES: Final = 6
+"""Periodic refreshes for which a retracted name stays reserved for its origin."""
+
+MAX_ID: Final = 256
+
+SEPARATOR: Final = "__"
+"""Between the peer's name and the id it shows; peer names may not contain it."""
+
+Origin = tuple[str, str]
+"""(instance, its own App id)."""
+
+Seat = tuple[str, str]
+"""(owner of a link, the link's `at`): where an instance was last seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class NameTable:
+    """Names given so far. `here` and `origins` are inverse; `reserved` counts refreshes left per origin."""
+
+    here: Mapping[Origin, str] = field(default_factory=dict)
+    origins: Mapping[str, Origin] = field(default_factory=dict)
+    reserved: Mapping[Origin, int] = field(default_factory=dict)
+    seats: Mapping[Seat, str] = field(default_factory=dict)
+
+    def of(self, instance: str, own_id: str) -> str | None:
+        """The id here of an instance's App, or None while it has none."""
+        return self.here.get((instance, own_id))
+
+    def differing(self, live: Iterable[str]) -> Names:
+        """What the tree document tells: per instance, the Apps whose id here is not their own."""
+        shown: dict[str, dict[str, str]] = {instance: {} for instance in live}
+        for (instance, own_id), here in self.here.items():
+            if here != own_id and instance in shown:
+                shown[instance][own_id] = here
+        return {instance: dict(sorted(given.items())) for instance, given in sorted(shown.items()) if given}
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """The table after one refresh and what users must be told."""
+
+    table: NameTable
+    displaced: tuple[str, ...] = ()
+    """Ids that a new own App took from a remote one (warning `app_id_displaced`)."""
+    replaced: tuple[tuple[str, str], ...] = ()
+    """(old instance, new instance) pairs seen at one seat (warning `identity_changed`)."""
+
+
+Shown = Callable[[str, str, str], str]
+"""(first-hop peer, instance, own id) -> the id that peer shows for it (the own id where it says nothing)."""
+
+
+def give_names(topology: Topology, shown: Shown, previous: NameTable, *, periodic: bool) -> Naming:
+    """Names for every App of every known gateway; `periodic` refreshes let reservations age."""
+    previous, replaced = _inherit(previous, topology)
+    wishes = dict(_wishes(topology, shown))
+    own = {wish for (instance, _), (_, wish) in wishes.items() if instance == topology.self_id}
+    given: dict[Origin, str] = {}
+    taken: dict[str, Origin] = {}
+    displaced: list[str] = []
+    for own_id in own:
+        given[topology.self_id, own_id] = own_id
+        taken[own_id] = (topology.self_id, own_id)
+    for origin, here in previous.here.items():
+        if origin in given or origin not in wishes or origin[0] == topology.self_id:
+            continue
+        if here in taken:
+            displaced.append(here)
+            continue
+        given[origin] = here
+        taken[here] = origin
+    reserved = _reserve(previous, given, taken, topology.self_id, periodic=periodic)
+    for origin in reserved:
+        here = previous.here[origin]
+        taken[here] = origin
+    _give_new(wishes, given, taken)
+    table = NameTable(
+        here=given | {origin: previous.here[origin] for origin in reserved},
+        origins=taken,
+        reserved=reserved,
+        seats=_seats(topology, previous),
+    )
+    return Naming(table, tuple(sorted(displaced)), replaced)
+
+
+def _wishes(topology: Topology, shown: Shown) -> Iterator[tuple[Origin, tuple[str, str]]]:
+    """(origin, (first-hop peer, wanted id)) in the order in which names are given."""
+    rank = topology.rank()
+    for instance in sorted(topology.records, key=lambda known: rank.get(known, len(rank))):
+        record = topology.records[instance]
+        way = topology.configured.get(instance)
+        for own_id in sorted(app.id for app in record.apps):
+            if way is None:
+                yield (instance, own_id), ("", own_id)
+            else:
+                yield (instance, own_id), (way.first_peer, shown(way.first_peer, instance, own_id))
+
+
+def _give_new(wishes: Mapping[Origin, tuple[str, str]], given: dict[Origin, str], taken: dict[str, Origin]) -> None:
+    """Two passes: first all whose wanted id is free, then the rest under a prefixed one."""
+    late: list[tuple[Origin, str, str]] = []
+    for origin, (peer, wish) in wishes.items():
+        if origin in given:
+            continue
+        if wish in taken:
+            late.append((origin, peer, wish))
+        else:
+            given[origin] = wish
+            taken[wish] = origin
+    for origin, peer, wish in late:
+        here = next(free for free in _fallbacks(origin, peer, wish) if free not in taken)
+        given[origin] = here
+        taken[here] = origin
+
+
+def _fallbacks(origin: Origin, peer: str, wish: str) -> Iterator[str]:
+    prefixed = f"{peer}{SEPARATOR}{wish}"
+    if len(prefixed) <= MAX_ID:
+        yield prefixed
+    digest = hashlib.sha256("|".join(origin).encode()).hexdigest()
+    for digits in range(8, len(digest) + 1):
+        tail = f"{SEPARATOR}{digest[:digits]}"
+        yield f"{wish[: MAX_ID - len(tail)]}{tail}"
+
+
+def _reserve(
+    previous: NameTable,
+    given: Mapping[Origin, str],
+    taken: Mapping[str, Origin],
+    self_id: str,
+    *,
+    periodic: bool,
+) -> dict[Origin, int]:
+    """Retracted names whose origin may still come back, with the refreshes left to each."""
+    reserved: dict[Origin, int] = {}
+    for origin, here in previous.here.items():
+        if origin in given or origin[0] == self_id or here in taken:
+            continue
+        left = previous.reserved.get(origin, RESERVED_REFRESHES) - (1 if periodic else 0)
+        if left > 0:
+            reserved[origin] = left
+    return reserved
+
+
+def _seats(topology: Topology, previous: NameTable) -> dict[Seat, str]:
+    """The instance last seen at every link of every known gateway; a link without one keeps the last."""
+    seats: dict[Seat, str] = {}
+    for seat, instance in _links_of(topology):
+        last = instance or previous.seats.get(seat)
+        if last is not None:
+            seats[seat] = last
+    return seats
+
+
+def _links_of(topology: Topology) -> Iterator[tuple[Seat, str | None]]:
+    for hop in topology.first_hops:
+        yield (topology.self_id, hop.link.at), hop.link.instance
+    for owner, record in topology.records.items():
+        if owner != topology.self_id:
+            for link in record.links:
+                yield (owner, link.at), link.instance
+
+
+def _inherit(previous: NameTable, topology: Topology) -> tuple[NameTable, tuple[tuple[str, str], ...]]:
+    """Names of an instance that is no longer known pass to the one now seen at the same link."""
+    heirs: dict[str, str] = {}
+    for seat, instance in _links_of(topology):
+        last = previous.seats.get(seat)
+        if instance is None or last is None or last == instance or topology.is_known(last):
+            continue
+        heirs.setdefault(last, instance)
+    if not heirs:
+        return previous, ()
+    here: dict[Origin, str] = {}
+    for origin, name in previous.here.items():
+        heir = heirs.get(origin[0])
+        if heir is None:
+            here[origin] = name
+        elif (heir, origin[1]) not in previous.here:
+            here[heir, origin[1]] = name
+        # else the heir has a name of its own for that App already, and names stay
+    return (
+        replace(previous, here=here, origins={name: origin for origin, name in here.items()}),
+        tuple(sorted(heirs.items())),
+    )
+
+
+def display_name(name: str, own_id: str, here: str) -> str:
+    """The App's name as shown here: prefixed or suffixed just as its id was."""
+    if here == own_id:
+        return name
+    if here.endswith(own_id):
+        return here[: len(here) - len(own_id)] + name
+    return f"{name} ({here})"
+
+
+def names_of(table: NameTable, instances: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
+    """{instance: {own id: id here}} for these instances, every App of theirs."""
+    found: dict[str, dict[str, str]] = {instance: {} for instance in instances}
+    for (instance, own_id), here in table.here.items():
+        if instance in found:
+            found[instance][own_id] = here
+    return found
