@@ -1,0 +1,160 @@
+"""Ids of single items (data, operations) under an entity: how they are shown, and whose they are when sent back.
+
+Everything is decided from the records, never from who answered. Within one Component of several contributors the
+first keeps the bare id and the others are `<way>:<item>`; an id that several members of an entity show is
+`<member>:<item>` for all of them. Lookup: exact id, then member, then way. Source: docs/api.md, "Item ids".
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from entities.classify import Structure, members_of
+from entities.merge import Contribution, MergedEntity, MergedTree
+from entities.model import EntityKind
+from entities.names import NameTable
+from entities.routes import Topology
+
+Listed = Literal["data", "operations"]
+"""The collections whose ids stand in the records."""
+
+WAY_SEPARATOR = "__"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Whose item it is: the owner's instance, and the member under the owner's own id; `here` is its id here."""
+
+    instance: str
+    kind: EntityKind
+    own_id: str
+    here: str
+
+
+@dataclass(frozen=True, slots=True)
+class ItemAddress:
+    """One item of one member, by the id the owner itself shows."""
+
+    member: Member
+    item: str
+
+
+@dataclass(frozen=True, slots=True)
+class ItemTable:
+    """Item ids of one entity and collection. `ambiguous`: bare id -> the qualified ones that stand for it."""
+
+    shown: Mapping[ItemAddress, str]
+    addresses: Mapping[str, ItemAddress]
+    ambiguous: Mapping[str, tuple[str, ...]]
+    members: tuple[Member, ...]
+
+    def show(self, member: Member, item: str) -> str:
+        """The id shown for an item; one the records do not list yet is qualified if its bare id is taken."""
+        address = ItemAddress(member, item)
+        found = self.shown.get(address)
+        if found is not None:
+            return found
+        return f"{member.here}:{item}" if item in self.addresses or item in self.ambiguous else item
+
+
+def way_prefix(topology: Topology, instance: str) -> str:
+    """Peer names of the shortest configured way joined by `__`: how a contributor's equal ids are told apart."""
+    way = topology.configured.get(instance)
+    return "local" if way is None else WAY_SEPARATOR.join(way.peers)
+
+
+def members(tree: MergedTree, structure: Structure, one: MergedEntity) -> Iterator[tuple[MergedEntity, Contribution]]:
+    """Every contribution that has items of its own under `one`: itself, then its Components, then its Apps."""
+    components, apps = members_of(tree, structure, one)
+    if one.kind in (EntityKind.AREA, EntityKind.FUNCTION):
+        for contribution in one.contributions:
+            yield one, contribution
+    for component in components:
+        for contribution in tree.components[component].contributions:
+            yield tree.components[component], contribution
+    for app in apps:
+        for contribution in tree.apps[app].contributions:
+            yield tree.apps[app], contribution
+
+
+def item_table(
+    tree: MergedTree,
+    structure: Structure,
+    topology: Topology,
+    names: NameTable,
+    *,
+    one: MergedEntity,
+    collection: Listed,
+) -> ItemTable:
+    """The table of `one` for a collection, in the order of its members."""
+    in_member: dict[ItemAddress, str] = {}
+    found: list[Member] = []
+    seen: dict[tuple[EntityKind, str], set[str]] = {}
+    for merged, contribution in members(tree, structure, one):
+        own_id = names.origins.get(merged.id, ("", merged.id))[1] if merged.kind is EntityKind.APP else merged.id
+        member = Member(contribution.instance, merged.kind, own_id, merged.id)
+        found.append(member)
+        before = seen.setdefault((merged.kind, merged.id), set())
+        for item in getattr(contribution.entity, collection):
+            qualified = f"{way_prefix(topology, contribution.instance)}:{item}" if item in before else item
+            in_member[ItemAddress(member, item)] = qualified
+            before.add(item)
+    return _table(in_member, tuple(found))
+
+
+def _table(in_member: Mapping[ItemAddress, str], found: tuple[Member, ...]) -> ItemTable:
+    """Qualifies by member what several members show under one id."""
+    counts = Counter(in_member.values())
+    shown: dict[ItemAddress, str] = {}
+    ambiguous: dict[str, list[str]] = {}
+    for address, item in in_member.items():
+        if counts[item] == 1:
+            shown[address] = item
+            continue
+        shown[address] = f"{address.member.here}:{item}"
+        ambiguous.setdefault(item, []).append(shown[address])
+    return ItemTable(
+        shown=shown,
+        addresses={item: address for address, item in reversed(shown.items())},
+        ambiguous={item: tuple(ids) for item, ids in ambiguous.items()},
+        members=found,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The item's address."""
+
+    address: ItemAddress
+
+
+@dataclass(frozen=True, slots=True)
+class Ambiguous:
+    """Several members show this id; these are the ids to send instead."""
+
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unlisted:
+    """No record lists it; the first contributor is asked, for it may know it by now."""
+
+
+def look_up(table: ItemTable, topology: Topology, item_id: str) -> Found | Ambiguous | Unlisted:
+    """Whose item a client means: exact id, then `<member>:<item>`, then `<way>:<item>`."""
+    exact = table.addresses.get(item_id)
+    if exact is not None:
+        return Found(exact)
+    if item_id in table.ambiguous:
+        return Ambiguous(table.ambiguous[item_id])
+    head, colon, rest = item_id.partition(":")
+    if colon and rest:
+        named = [member for member in table.members if member.here == head]
+        by_way = [member for member in table.members if way_prefix(topology, member.instance) == head]
+        for member in (*named, *by_way):
+            if ItemAddress(member, rest) in table.shown:
+                return Found(ItemAddress(member, rest))
+        for member in named or by_way:
+            return Found(ItemAddress(member, rest))
+    return Unlisted()

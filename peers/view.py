@@ -1,0 +1,128 @@
+"""What is served: one frozen picture of the federation per generation, and the holder it is swapped in."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from entities.classify import Structure
+from entities.merge import MergedEntity, MergedTree
+from entities.model import EntityKind
+from entities.names import NameTable
+from entities.records import Record
+from entities.routes import Owner, Topology, owner_of
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Something that is missing from an answer: who, why, and what was tried.
+
+    `instance` is None for a peer whose identity nobody has learned. `label` is what users read.
+    """
+
+    label: str
+    reason: str
+    instance: str | None = None
+    status: int | None = None
+    elapsed_ms: int = 0
+    tried: tuple[str, ...] = ()
+    is_timeout: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """One entry of `/health.warnings` (docs/api.md, "Warnings")."""
+
+    code: str
+    message: str
+    entity_ids: tuple[str, ...] = ()
+    peer_names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PeerStatus:
+    """One peer as `/health` shows it. Times are Unix seconds, `rtt_ms` milliseconds."""
+
+    name: str
+    url: str
+    online: bool
+    state: str
+    since: float
+    found_by: str
+    reason: str | None = None
+    last_ok: float | None = None
+    rtt_ms: float | None = None
+    entities: int | None = None
+    instance_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TreeView:
+    """A merged tree with its structure: of the federation, or of our own record alone."""
+
+    tree: MergedTree
+    structure: Structure
+
+    def find(self, kind: EntityKind, entity_id: str) -> MergedEntity | None:
+        """The entity known here under this id, listed or not."""
+        return self.tree.of(kind).get(entity_id)
+
+    def owners(self, kind: EntityKind, entity_id: str) -> tuple[str, ...]:
+        """All gateways that contribute to it or own a member, contributors first; empty if unknown."""
+        return self.structure.owners[kind].get(entity_id, ())
+
+
+@dataclass(frozen=True, slots=True)
+class FederatedView:
+    """The federation as this gateway sees it in one generation; handlers take it once per request.
+
+    `merged` is what clients see; `own` is our record alone, for requests whose Target we are. `gaps` name every
+    gateway that is known and silent, and every link nobody has identified.
+    """
+
+    generation: int
+    own_record: Record
+    topology: Topology
+    names: NameTable
+    merged: TreeView
+    own: TreeView
+    gaps: tuple[Gap, ...] = ()
+    warnings: tuple[Warned, ...] = ()
+
+    @property
+    def self_id(self) -> str:
+        """Our instance id."""
+        return self.topology.self_id
+
+    def owner(self, kind: EntityKind, entity_id: str) -> Owner | None:
+        """Who answers for an entity as clients name it, or None if it is unknown."""
+        owners = self.merged.owners(kind, entity_id)
+        return owner_of(owners, self.topology) if owners else None
+
+    def first_peer(self, instance: str) -> str | None:
+        """Our peer at the beginning of the shortest configured way; None for ourselves."""
+        way = self.topology.configured.get(instance)
+        return None if way is None else way.first_peer
+
+    def source_of(self, entity: MergedEntity) -> str:
+        """The `source` shown for it: its own if we contribute, else `peer:<first hop>` of the first contributor."""
+        first = entity.contributions[0]
+        peer = self.first_peer(first.instance)
+        return entity.entity.source if peer is None else f"peer:{peer}"
+
+    def contributors_of(self, entity: MergedEntity) -> list[str]:
+        """`local` first, then `peer:<first hop>` sorted, each once."""
+        peers = {self.first_peer(instance) for instance in entity.instances}
+        return (["local"] if None in peers else []) + sorted(f"peer:{peer}" for peer in peers if peer is not None)
+
+
+@dataclass(slots=True)
+class ViewHolder:
+    """The current view; `publish` swaps it in one assignment and tells the listeners. The only writer is refresh."""
+
+    current: FederatedView
+    listeners: list[Callable[[FederatedView], None]] = field(default_factory=list)
+
+    def publish(self, view: FederatedView) -> None:
+        """Makes `view` the one every new request takes."""
+        self.current = view
+        for listener in self.listeners:
+            listener(view)
