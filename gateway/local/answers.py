@@ -1,0 +1,48 @@
+"""What the own entities answer: a body with its status, or an error in the shape of interop.md 1.2."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from entities.model import EntityKind
+
+
+@dataclass(frozen=True, slots=True)
+class EntityRef:
+    """One entity of one kind; the same id may name another entity of another kind."""
+
+    kind: EntityKind
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceError:
+    """A request refused. `code` is the wire's `error_code`; with `vendor_code` it is `vendor-error`."""
+
+    status: int
+    code: str
+    message: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    vendor_code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemAnswer:
+    """A request answered. `body` is None exactly for 204."""
+
+    status: int
+    body: Mapping[str, Any] | None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+NO_CONTENT = ItemAnswer(204, None)
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationList:
+    """The two lists of interop.md 3.3: `items` {id, name, type: "parameter"} and
+    `parameters` {name, value, type, read_only, description}, in the same order.
+    """
+
+    items: Sequence[Mapping[str, Any]] = ()
+    parameters: Sequence[Mapping[str, Any]] = ()

@@ -1,0 +1,98 @@
+"""What a source declares of an entity's resources: where a value comes from and what may be done with it."""
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+from gateway.local.values import DataType
+
+DEFAULT_CATEGORY: Final = "currentData"
+CATEGORIES: Final = ("identData", "currentData", "storedData", "sysInfo")
+"""SOVD's data categories; a vendor's own begins with `x-`."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataSpec:
+    """A data item without its value."""
+
+    id: str
+    name: str
+    type: DataType
+    category: str = DEFAULT_CATEGORY
+    unit: str | None = None
+    writable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HeldData:
+    """A data item held in memory, starting with `value`; None = nothing has been written yet."""
+
+    spec: DataSpec
+    value: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileData:
+    """A data item whose value is what a file says when it is asked. Never writable."""
+
+    spec: DataSpec
+    path: Path
+
+
+DataBinding = HeldData | FileData
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """A configuration held in memory; `value` is its default, the one a reset returns to."""
+
+    id: str
+    value: Any
+    type: DataType
+    read_only: bool = False
+    description: str = ""
+
+
+class Severity(IntEnum):
+    """How bad a fault is; the name is the wire's `severity_label`."""
+
+    INFO = 0
+    WARN = 1
+    ERROR = 2
+    CRITICAL = 3
+
+
+class FaultStatus(StrEnum):
+    """Where a fault is in its life (interop.md 3.4)."""
+
+    PREFAILED = "PREFAILED"
+    PREPASSED = "PREPASSED"
+    CONFIRMED = "CONFIRMED"
+    HEALED = "HEALED"
+    CLEARED = "CLEARED"
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredFault:
+    """A fault an entity starts with. Times in ns since 1970, None = when the gateway starts."""
+
+    code: str
+    severity: Severity
+    description: str = ""
+    status: FaultStatus = FaultStatus.CONFIRMED
+    first_occurred_ns: int | None = None
+    last_occurred_ns: int | None = None
+    occurrence_count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Everything declared below one entity."""
+
+    data: tuple[DataBinding, ...] = ()
+    configurations: tuple[Configuration, ...] = ()
+    faults: tuple[DeclaredFault, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.data or self.configurations or self.faults)
