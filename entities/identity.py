@@ -3,6 +3,7 @@
 import base64
 import re
 import uuid
+from dataclasses import dataclass
 from typing import Final
 
 INSTANCE_PATTERN: Final = re.compile(r"[A-Za-z0-9_-]{22}")
@@ -16,3 +17,13 @@ def is_instance_id(text: object) -> bool:
 def instance_id_of(value: uuid.UUID) -> str:
     """The wire spelling of a UUID: 22 characters of base64url, no padding."""
     return base64.urlsafe_b64encode(value.bytes).rstrip(b"=").decode("ascii")
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayIdentity:
+    """Who a gateway is: the instance over restarts, the boot of this start, and the record's epoch."""
+
+    instance_id: str
+    boot_id: str
+    name: str
+    epoch: int

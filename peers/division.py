@@ -1,0 +1,196 @@
+"""Decides how a fan-out is divided among our peers, and settles their answers. No I/O.
+
+Every wanted gateway is asked once, behind the first hop of its best way; what an answer reports missing is asked
+again over other ways. What stays unanswered is a gap with a name. Source: docs/architecture.md, "Fan-out".
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from entities.hops import MAX_LISTED, Hops
+from entities.routes import MAX_HOPS, Topology
+from peers.errors import PeerError, PeerReason
+from peers.view import Gap
+
+Item = dict[str, Any] | str
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request of a fan-out: this peer answers for `hops.origins`, itself or by asking on."""
+
+    peer: str
+    instance: str
+    hops: Hops
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The gateways the peer is to answer for."""
+        return self.hops.origins or ()
+
+
+@dataclass(frozen=True, slots=True)
+class PeerPart:
+    """A peer's well-formed answer to an Ask: items by origin, who answered, who is missing."""
+
+    items: tuple[tuple[str, Item], ...]
+    answered: frozenset[str]
+    missing: tuple[Gap, ...]
+    strangers: int = 0
+    """Items of origins not asked for; they were dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class FanoutResult:
+    """All items with the gateway each came from, who answered, and what is missing. Partial is a value."""
+
+    items: tuple[tuple[str, Item], ...] = ()
+    answered: tuple[str, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+
+
+@dataclass(slots=True)
+class _Wanted:
+    scope: tuple[str, ...]
+    tried: dict[str, None] = field(default_factory=dict)
+    failed_peers: set[str] = field(default_factory=set)
+    gap: Gap | None = None
+
+
+class Division:
+    """One fan-out: `next_asks` until it is empty, each Ask settled once, then `result`."""
+
+    def __init__(self, topology: Topology, wanted: Mapping[str, Sequence[str]], hops: Hops) -> None:
+        """`wanted`: origin -> the Components in scope there; ourselves never among them. `hops` as received."""
+        self._topology = topology
+        self._hops = hops
+        self._via = (*hops.via, topology.self_id)
+        # Mutable: who is still wanted, what arrived, what is final.
+        self._pending = {origin: _Wanted(tuple(scope), dict.fromkeys(hops.tried)) for origin, scope in wanted.items()}
+        self._items: list[tuple[str, Item]] = []
+        self._answered: dict[str, None] = {}
+        self._gaps: list[Gap] = []
+
+    def next_asks(self) -> list[Ask]:
+        """The requests to send now; those without any way left become gaps."""
+        groups: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
+        for origin, wanted in list(self._pending.items()):
+            way = (
+                self._topology.way_to(
+                    origin,
+                    avoid=frozenset((*self._via, *wanted.tried)),
+                    avoid_peers=frozenset(wanted.failed_peers),
+                )
+                if len(self._via) <= MAX_HOPS
+                else None
+            )
+            if way is None:
+                self._close(origin, wanted.gap or self._no_way(origin))
+                continue
+            groups.setdefault((way.first_peer, way.instances[0], tuple(wanted.tried)), []).append(origin)
+        return [
+            Ask(
+                peer,
+                instance,
+                replace(self._hops, via=self._via, to=instance, tried=tried, origins=origins, scope=scope),
+            )
+            for (peer, instance, tried), members in groups.items()
+            for origins, scope in self._requests(members)
+        ]
+
+    def _no_way(self, origin: str) -> Gap:
+        """Known silent is told as such; a live gateway without a way left is `no_route`."""
+        live = self._topology.is_live(origin)
+        reason = PeerReason.NO_ROUTE if live else PeerReason.DESTINATION_UNAVAILABLE
+        return Gap(self._topology.label(origin), reason.value, origin)
+
+    def _requests(self, origins: Iterable[str]) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
+        """(origins, scope) pairs within the header limits; an origin of a very wide scope stands in several."""
+        requests: list[tuple[list[str], dict[str, None]]] = []
+        for origin in origins:
+            scope = self._pending[origin].scope
+            pieces = [scope[at : at + MAX_LISTED] for at in range(0, len(scope), MAX_LISTED)] or [()]
+            for piece in pieces:
+                last = requests[-1] if requests else None
+                if (
+                    last is None
+                    or len(pieces) > 1
+                    or len(last[0]) >= MAX_LISTED
+                    or len(last[1].keys() | set(piece)) > MAX_LISTED
+                ):
+                    last = ([], {})
+                    requests.append(last)
+                last[0].append(origin)
+                last[1].update(dict.fromkeys(piece))
+        return [(tuple(members), tuple(scope)) for members, scope in requests]
+
+    def settle(self, asks: Sequence[tuple[Ask, PeerPart | PeerError]]) -> None:
+        """What came back for the asks of one round."""
+        answered: dict[str, bool] = {}
+        missing: dict[str, tuple[Ask, Gap]] = {}
+        for ask, outcome in asks:
+            match outcome:
+                case PeerError():
+                    self._failed(ask, outcome, missing)
+                case PeerPart():
+                    self._took(ask, outcome, answered, missing)
+        # An origin asked in several pieces has answered only if every piece did.
+        for origin, (ask, gap) in missing.items():
+            self._again(origin, ask, gap)
+        for origin in answered:
+            if origin not in missing and self._pending.pop(origin, None) is not None:
+                self._answered[origin] = None
+        self._items = [(origin, item) for origin, item in self._items if origin in self._answered]
+
+    def _took(self, ask: Ask, part: PeerPart, answered: dict[str, bool], missing: dict[str, tuple[Ask, Gap]]) -> None:
+        if part.strangers:
+            self._gaps.append(Gap(self._topology.label(ask.instance), PeerReason.INVALID_JSON.value, ask.instance))
+        told = {gap.instance: gap for gap in part.missing}
+        for origin in ask.origins:
+            if origin in part.answered and origin not in told:
+                answered[origin] = True
+                continue
+            gap = told.get(origin) or Gap("", PeerReason.INVALID_JSON.value, origin)
+            missing[origin] = (ask, replace(gap, label=self._topology.label(origin)))
+        self._items.extend((origin, item) for origin, item in part.items if origin not in missing)
+
+    def _failed(self, ask: Ask, error: PeerError, missing: dict[str, tuple[Ask, Gap]]) -> None:
+        for origin in ask.origins:
+            gap = Gap(
+                self._topology.label(origin),
+                error.reason.value,
+                origin,
+                error.status,
+                error.elapsed_ms,
+                is_timeout=error.is_timeout,
+            )
+            missing[origin] = (ask, gap)
+
+    def _again(self, origin: str, ask: Ask, gap: Gap) -> None:
+        wanted = self._pending.get(origin)
+        if wanted is None:
+            return
+        wanted.gap = gap
+        wanted.failed_peers.add(ask.peer)
+        wanted.tried.update(dict.fromkeys(gap.tried))
+        if ask.instance != origin:
+            wanted.tried[ask.instance] = None
+        elif gap.status is not None and gap.status not in (421, 508):
+            self._close(origin, gap)  # the gateway itself answered, and badly: another way leads to the same answer
+
+    def _close(self, origin: str, gap: Gap) -> None:
+        wanted = self._pending.pop(origin)
+        tried = dict.fromkeys((*wanted.tried, *gap.tried, self._topology.self_id))
+        self._gaps.append(replace(gap, label=self._topology.label(origin), tried=tuple(tried)))
+
+    def out_of_time(self, elapsed_ms: int) -> None:
+        """The deadline passed: everybody still wanted is a gap."""
+        for origin in list(self._pending):
+            wanted = self._pending[origin]
+            gap = wanted.gap or Gap("", PeerReason.HTTP_RESPONSE_TIMEOUT.value, origin, is_timeout=True)
+            self._close(origin, replace(gap, elapsed_ms=elapsed_ms))
+
+    def result(self) -> FanoutResult:
+        """Everything that arrived, each origin's items once, and the gaps."""
+        return FanoutResult(tuple(self._items), tuple(self._answered), tuple(self._gaps))

@@ -1,0 +1,127 @@
+"""Asks several gateways at once for their part of one collection."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from entities.hops import Hops, render_hops
+from entities.jsontext import InvalidJsonError, parse_json
+from entities.routes import Topology
+from peers.division import Ask, Division, FanoutResult, Item, PeerPart
+from peers.errors import PeerError, PeerReason
+from peers.forward import HOP_COST_MS, Reach
+from peers.request import PeerRequest
+from peers.view import Gap
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What every asked gateway is to answer: a GET of this path and query, with these headers beside the hops."""
+
+    target: str
+    headers: tuple[tuple[str, str], ...] = ()
+    body_cap: int = 10 * 1024 * 1024
+    """Largest answer of one peer in bytes (`combined_body_bytes`)."""
+
+
+async def fan_out(
+    reach: Reach,
+    topology: Topology,
+    question: Question,
+    *,
+    wanted: Mapping[str, Sequence[str]],
+    hops: Hops,
+    deadline: float,
+) -> FanoutResult:
+    """Every part that arrived before `deadline` (loop time), and a named gap for every one that did not.
+
+    `wanted`: gateway -> the Components in scope there, never ourselves.
+    """
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    division = Division(topology, wanted, hops)
+    while asks := division.next_asks():
+        if loop.time() >= deadline:
+            division.out_of_time(int((loop.time() - started) * 1000))
+            break
+        if len(asks) == 1:
+            outcomes = [await _ask(reach, question, asks[0], deadline)]
+        else:
+            outcomes = await asyncio.gather(*(_ask(reach, question, ask, deadline) for ask in asks))
+        division.settle(list(zip(asks, outcomes, strict=True)))
+    return division.result()
+
+
+async def _ask(reach: Reach, question: Question, ask: Ask, deadline: float) -> PeerPart | PeerError:
+    client = reach.client(ask.peer)
+    if client is None:
+        return PeerError.unavailable()
+    remaining = int((deadline - asyncio.get_running_loop().time()) * 1000) - HOP_COST_MS
+    headers = (*question.headers, *render_hops(replace(ask.hops, deadline_ms=max(0, remaining))))
+    fetched = await client.fetch(PeerRequest("GET", question.target, headers), deadline=deadline, cap=question.body_cap)
+    if isinstance(fetched, PeerError):
+        reach.report(ask.peer, fetched)
+        return fetched
+    reach.report(ask.peer, None)
+    if fetched.status != 200:
+        reason = {
+            401: PeerReason.AUTH,
+            403: PeerReason.AUTH,
+            421: PeerReason.HTTP_REQUEST_DENIED,
+            508: PeerReason.LOOP_DETECTED,
+        }.get(fetched.status, PeerReason.HTTP_REQUEST_ERROR)
+        return PeerError(reason, f"answered {fetched.status}", fetched.elapsed_ms, fetched.status)
+    try:
+        return parse_part(fetched.body, frozenset(ask.origins), max_bytes=question.body_cap)
+    except InvalidJsonError as error:
+        return PeerError(PeerReason.INVALID_JSON, str(error), fetched.elapsed_ms, 200)
+
+
+def parse_part(body: bytes, asked: frozenset[str], *, max_bytes: int) -> PeerPart:
+    """A peer's answer to an Ask for `asked`. Raises InvalidJsonError when it is not one (docs/api.md)."""
+    document = parse_json(body, max_bytes=max_bytes)
+    if not isinstance(document, dict) or not isinstance(document.get("items"), list):
+        raise InvalidJsonError("an object with a list `items` is needed")
+    medkit = document.get("x-medkit")
+    origins = medkit.get("origins") if isinstance(medkit, dict) else None
+    if not isinstance(origins, dict):
+        raise InvalidJsonError("`x-medkit.origins` is needed in an answer to X-Medkit-Origins")
+    answered = origins.get("answered")
+    missing = origins.get("missing", [])
+    if not isinstance(answered, list) or not isinstance(missing, list):
+        raise InvalidJsonError("`origins.answered` and `origins.missing` must be lists")
+    items: list[tuple[str, Item]] = []
+    strangers = 0
+    for item in document["items"]:
+        origin = _origin_of(item)
+        if origin in asked:
+            items.append((origin, item))
+        else:
+            strangers += 1
+    return PeerPart(
+        tuple(items),
+        frozenset(one for one in answered if isinstance(one, str) and one in asked),
+        tuple(_missing(one) for one in missing if isinstance(one, dict) and one.get("id") in asked),
+        strangers,
+    )
+
+
+def _origin_of(item: Any) -> str:
+    medkit = item.get("x-medkit") if isinstance(item, dict) else None
+    origin = medkit.get("origin") if isinstance(medkit, dict) else None
+    return origin if isinstance(origin, str) else ""
+
+
+def _missing(told: Mapping[str, Any]) -> Gap:
+    """One entry of `origins.missing`, with nothing in it believed beyond its type."""
+    reason, status, elapsed, tried = (told.get(key) for key in ("reason", "status", "elapsed_ms", "tried"))
+    return Gap(
+        label="",
+        reason=reason[:64] if isinstance(reason, str) else PeerReason.DESTINATION_UNAVAILABLE.value,
+        instance=told["id"],
+        status=status if isinstance(status, int) else None,
+        elapsed_ms=elapsed if isinstance(elapsed, int) else 0,
+        tried=tuple(one for one in tried if isinstance(one, str))[:256] if isinstance(tried, list) else (),
+        is_timeout=isinstance(reason, str) and reason.endswith("timeout"),
+    )

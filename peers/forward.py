@@ -1,0 +1,104 @@
+"""Sends one request toward the gateway that owns the entity, over one way after another."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
+
+from entities.hops import REASON, TRIED, Hops, render_hops
+from entities.routes import Topology
+from peers.answer import PeerAnswer
+from peers.attempt import Attempt, GiveUp, Step
+from peers.client import PeerClient
+from peers.errors import PeerError
+from peers.request import PeerRequest
+
+HOP_COST_MS: Final = 50
+"""Taken from the deadline at every hop, so that an inner gap still arrives as a named gap."""
+
+SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Reach(Protocol):
+    """What forwarding and fan-out need to know of the set of peers."""
+
+    def client(self, peer: str) -> PeerClient | None:
+        """The client of a peer, or None if it is no peer any more."""
+
+    def report(self, peer: str, outcome: PeerError | None) -> None:
+        """In-band evidence for the peer's health: an error, or None for an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarding:
+    """A request as it goes on: path and query verbatim, headers already chosen."""
+
+    method: str
+    target: str
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes | AsyncIterator[bytes] | None = None
+    content_length: int | None = None
+    stream: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The owner's answer (head; the body may still flow) and the step that brought it. Close it."""
+
+    answer: PeerAnswer
+    step: Step
+
+
+async def forward(
+    reach: Reach,
+    topology: Topology,
+    request: Forwarding,
+    *,
+    to: str,
+    hops: Hops,
+    deadline: float,
+) -> Delivered | GiveUp:
+    """The answer of gateway `to`, or why there is none. `deadline`: loop time by which the head must be here."""
+    loop = asyncio.get_running_loop()
+    attempt = Attempt(
+        topology,
+        to,
+        hops,
+        is_write=request.method not in SAFE_METHODS,
+        replayable=request.body is None or isinstance(request.body, bytes),
+    )
+    while True:
+        step = attempt.next()
+        if isinstance(step, GiveUp):
+            return step
+        client = reach.client(step.peer)
+        remaining = int((deadline - loop.time()) * 1000) - HOP_COST_MS
+        outcome = (
+            PeerError.unavailable()
+            if client is None
+            else await client.send(_request(request, step, remaining), deadline=deadline, stream=request.stream)
+        )
+        if isinstance(outcome, PeerError):
+            reach.report(step.peer, outcome)
+            end = attempt.failed(outcome)
+            if end is not None:
+                return end
+            continue
+        reach.report(step.peer, None)
+        verdict = attempt.answered(outcome.status, outcome.header(REASON.lower()), outcome.header(TRIED.lower()))
+        if verdict is True:
+            return Delivered(outcome, step)
+        await outcome.aclose()
+        if isinstance(verdict, GiveUp):
+            return verdict
+
+
+def _request(request: Forwarding, step: Step, remaining_ms: int) -> PeerRequest:
+    hops = replace(step.hops, deadline_ms=max(0, remaining_ms))
+    return PeerRequest(
+        method=request.method,
+        target=request.target,
+        headers=(*request.headers, *render_hops(hops)),
+        body=request.body,
+        content_length=request.content_length,
+    )

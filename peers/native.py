@@ -1,0 +1,115 @@
+"""Reads a Grove peer: who answers there, and its tree document, in one conditional request each."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from entities.codec import OtherFormat, parse_document
+from entities.history import apply_diff
+from entities.identity import is_instance_id
+from entities.jsontext import InvalidJsonError, parse_json
+from entities.records import TreeDocument
+from peers.client import PeerClient
+from peers.errors import PeerError, PeerReason
+from peers.request import PeerRequest
+
+HEALTH_BYTES: Final = 1024 * 1024
+"""Most of a `/health` answer that is read."""
+
+_HEALTH: Final = "/api/v1/health"
+_TREE: Final = "/api/v1/x-medkit-tree"
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """Somebody healthy answered. The ids are None where it is no Grove gateway."""
+
+    rtt_ms: float
+    instance_id: str | None = None
+    boot_id: str | None = None
+    generation: int | None = None
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldTree:
+    """The document we hold of a peer, and the ETag it came with."""
+
+    document: TreeDocument
+    etag: str | None
+    dropped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """The document we hold is the current one (304)."""
+
+
+async def probe(client: PeerClient, *, deadline: float) -> Probed | PeerError:
+    """One health check. Any answer but a readable 200 is a failure."""
+    fetched = await client.fetch(PeerRequest("GET", _HEALTH), deadline=deadline, cap=HEALTH_BYTES)
+    if isinstance(fetched, PeerError):
+        return fetched
+    if fetched.status != 200:
+        reason = PeerReason.AUTH if fetched.status in (401, 403) else PeerReason.HTTP_REQUEST_ERROR
+        return PeerError(reason, f"/health answered {fetched.status}", fetched.elapsed_ms, fetched.status)
+    try:
+        body = parse_json(fetched.body, max_bytes=HEALTH_BYTES)
+    except InvalidJsonError as error:
+        return PeerError(PeerReason.INVALID_JSON, f"/health: {error}", fetched.elapsed_ms, 200)
+    medkit = body.get("x-medkit") if isinstance(body, dict) else None
+    return _probed(medkit if isinstance(medkit, dict) else {}, fetched.elapsed_ms)
+
+
+def _probed(medkit: dict[str, Any], elapsed_ms: float) -> Probed:
+    instance, boot, generation, version = (
+        medkit.get(key) for key in ("instance_id", "boot_id", "generation", "version")
+    )
+    capabilities = medkit.get("capabilities")
+    if not (
+        is_instance_id(instance) and is_instance_id(boot) and isinstance(capabilities, list) and "tree" in capabilities
+    ):
+        return Probed(elapsed_ms)
+    return Probed(
+        elapsed_ms,
+        instance,
+        boot,
+        generation if isinstance(generation, int) else None,
+        version[:64] if isinstance(version, str) else None,
+    )
+
+
+async def read_tree(
+    client: PeerClient, held: HeldTree | None, *, deadline: float, max_bytes: int, max_entities: int
+) -> HeldTree | Unchanged | OtherFormat | PeerError:
+    """The peer's current document; only what changed since `held` travels."""
+    headers: tuple[tuple[str, str], ...] = ()
+    target = _TREE
+    if held is not None:
+        target = f"{_TREE}?since={held.document.boot_id}:{held.document.generation}"
+        if held.etag is not None:
+            headers = (("If-None-Match", held.etag),)
+    fetched = await client.fetch(PeerRequest("GET", target, headers), deadline=deadline, cap=max_bytes)
+    if isinstance(fetched, PeerError):
+        return fetched
+    if fetched.status == 304 and held is not None:
+        return Unchanged()
+    if fetched.status in (404, 501):
+        return OtherFormat(f"{_TREE} answered {fetched.status}")
+    if fetched.status != 200:
+        reason = PeerReason.AUTH if fetched.status in (401, 403) else PeerReason.HTTP_REQUEST_ERROR
+        return PeerError(reason, f"{_TREE} answered {fetched.status}", fetched.elapsed_ms, fetched.status)
+    try:
+        decoded = parse_document(fetched.body, max_bytes=max_bytes, max_entities=max_entities)
+    except InvalidJsonError as error:
+        return PeerError(PeerReason.INVALID_JSON, f"{_TREE}: {error}", fetched.elapsed_ms, 200)
+    if isinstance(decoded, OtherFormat):
+        return decoded
+    etag = fetched.header("etag")
+    if decoded.document.since is None:
+        return HeldTree(decoded.document, etag, decoded.dropped)
+    whole = None if held is None else apply_diff(held.document, decoded.document)
+    if whole is None:
+        return PeerError(PeerReason.INVALID_JSON, f"{_TREE}: a diff of another state", fetched.elapsed_ms, 200)
+    return HeldTree(msgspec.structs.replace(whole, since=None), etag, decoded.dropped)
