@@ -1,0 +1,75 @@
+"""Settings about finding peers: the part of `aggregation.*` that says who they are and where.
+
+They are fields of the gateway's `aggregation` group (one group for everything about peers); the
+defaults are upstream's (docs/configuration.md).
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from annotated_types import Ge, Le, MaxLen, Predicate, doc
+
+_MDNS_SERVICE: Final = re.compile(r"_[A-Za-z0-9-]{1,15}\._(tcp|udp)\.local\.?")
+
+
+def _is_mdns_service(text: str) -> bool:
+    return _MDNS_SERVICE.fullmatch(text) is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerSetting:
+    """One static peer as an item of `aggregation.peers`."""
+
+    name: str
+    """Unique among the peers, `[A-Za-z0-9_-]{1,256}`, without `__`: it prefixes App ids."""
+
+    url: str
+    """`http://HOST[:PORT]` or `https://HOST[:PORT]`; no path, query or credentials."""
+
+    token_file: Path | None = None
+    """File with the bearer token this peer is sent; none: no token."""
+
+    ca_file: Path | None = None
+    """PEM certificates this https peer is checked against; none: the system's."""
+
+    timeout_ms: Annotated[int, Ge(10), Le(600_000)] | None = None
+    """Milliseconds for a request to this peer; none: `aggregation.timeout_ms`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindingSettings:
+    """Who the peers are: the static ones, and the rules for discovered ones."""
+
+    peers: tuple[PeerSetting, ...] = ()
+    """Static peers, our form. Come before those of `peer_urls`."""
+
+    peer_urls: tuple[str, ...] = ()
+    """Static peers, upstream's form: `peer_urls[i]` belongs to `peer_names[i]`."""
+
+    peer_names: tuple[str, ...] = ()
+    """Names of `peer_urls`, as many as there are URLs."""
+
+    announce: bool = False
+    """Whether this gateway makes itself known by mDNS."""
+
+    discover: bool = False
+    """Whether peers are looked for by mDNS."""
+
+    mdns_service: Annotated[str, Predicate(_is_mdns_service), doc("an mDNS service such as _medkit._tcp.local")] = (
+        "_medkit._tcp.local"
+    )
+    """mDNS service type that is announced and looked for."""
+
+    mdns_name: Annotated[str, MaxLen(63), doc("text of at most 63 characters")] = ""
+    """mDNS instance name; empty: the host name."""
+
+    require_tls: bool = False
+    """Whether an http:// peer is refused."""
+
+    peer_scheme: Literal["http", "https"] = "http"
+    """Scheme of peers found by mDNS, whose records do not tell it."""
+
+    max_discovered_peers: Annotated[int, Ge(1), Le(1000)] = 50
+    """Most peers taken from discovery at a time; static peers do not count."""

@@ -1,0 +1,56 @@
+"""Warnings: settings that are allowed and rarely meant."""
+
+import ipaddress
+from collections.abc import Iterator
+
+from discovery.static import static_endpoints
+from gateway.config.problems import SettingsWarning
+from gateway.settings import Settings
+
+
+def warnings_about(settings: Settings) -> tuple[SettingsWarning, ...]:
+    """Everything to be said once at the start; settings that are in force and hold no mistakes."""
+    return (*_about_the_network(settings), *_about_peers(settings))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether binding `host` keeps the API on this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def _about_the_network(settings: Settings) -> Iterator[SettingsWarning]:
+    host = settings.server.host
+    if not is_loopback(host) and not settings.auth.enabled:
+        yield SettingsWarning(
+            "open_to_network",
+            f"server.host is {host}: everybody who reaches this machine may read and write without authentication; "
+            "bind 127.0.0.1, or let only a reverse proxy that authenticates reach the port",
+        )
+
+
+def _about_peers(settings: Settings) -> Iterator[SettingsWarning]:
+    aggregation = settings.aggregation
+    endpoints = static_endpoints(aggregation)
+    if not aggregation.enabled:
+        if endpoints:
+            names = ", ".join(endpoint.name for endpoint in endpoints)
+            yield SettingsWarning(
+                "peers_not_enabled",
+                f"peers are configured ({names}) and not used: set aggregation.enabled to true",
+            )
+        return
+    if not endpoints and not aggregation.announce and not aggregation.discover:
+        yield SettingsWarning(
+            "no_peers",
+            "aggregation.enabled is true without any peer: add aggregation.peers, or set aggregation.discover to true",
+        )
+    cleartext = [endpoint.name for endpoint in endpoints if endpoint.url.startswith("http://")]
+    if cleartext:
+        yield SettingsWarning(
+            "cleartext_peers",
+            f"peers are spoken to in clear text ({', '.join(cleartext)}): use https:// URLs and set "
+            "aggregation.require_tls to true where the network is not trusted",
+        )

@@ -1,0 +1,126 @@
+"""Mistakes in the settings that protect: TLS, authentication, CORS, rate limits, files of peers."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from gateway.config.findings import Finding
+from gateway.config.keys import value_at
+from gateway.config.problems import shown
+from gateway.settings import Settings
+
+NOT_BUILT: Final = {
+    "auth.enabled": "authentication",
+    "server.tls.enabled": "serving https",
+    "rate_limiting.enabled": "rate limiting",
+    "aggregation.forward_auth": "passing credentials on to peers",
+}
+"""Settings that protect and are not built yet: on, they refuse the start, so that we are never silently open."""
+
+MIN_SECRET_CHARACTERS: Final = 32
+"""Shortest secret for HS256, in characters."""
+
+ROLES: Final = ("viewer", "operator", "configurator", "admin")
+
+_ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#@]+")
+_TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_LIMIT: Final = re.compile(r"/\S*:[1-9][0-9]{0,7}")
+
+
+def protection_mistakes(settings: Settings) -> Iterator[Finding]:
+    """Everything wrong with what protects, whether or not it is built yet."""
+    for key, what in NOT_BUILT.items():
+        if value_at(settings, key):
+            yield Finding((key,), "true", "false", f"{what} is not built yet, and Grove is never silently open")
+    if settings.server.tls.enabled:
+        yield from _tls(settings)
+    if settings.auth.enabled:
+        yield from _auth(settings)
+    yield from _cors(settings)
+    yield from _limits(settings)
+    for index, peer in enumerate(settings.aggregation.peers):
+        yield from _file(f"aggregation.peers[{index}].token_file", peer.token_file)
+        yield from _file(f"aggregation.peers[{index}].ca_file", peer.ca_file)
+
+
+def _tls(settings: Settings) -> Iterator[Finding]:
+    tls = settings.server.tls
+    yield from _file("server.tls.cert_file", tls.cert_file, because="server.tls.enabled")
+    yield from _file("server.tls.key_file", tls.key_file, because="server.tls.enabled")
+    yield from _file("server.tls.ca_file", tls.ca_file)
+
+
+def _file(key: str, path: Path | None, because: str | None = None) -> Iterator[Finding]:
+    """A file that must be there; if `because` is a setting, it must also be named."""
+    if path is None and because is not None:
+        yield Finding((key, because), "nothing", f"a PEM file, since {because} is true")
+    if path is not None and not path.is_file():
+        keys = (key,) if because is None else (key, because)
+        yield Finding(keys, f"'{path}', where there is no file", "a file that exists")
+
+
+def _auth(settings: Settings) -> Iterator[Finding]:
+    auth = settings.auth
+    match auth.jwt_algorithm:
+        case "HS256":
+            if len(auth.jwt_secret) < MIN_SECRET_CHARACTERS:
+                yield Finding(
+                    ("auth.jwt_secret", "auth.enabled"),
+                    f"{len(auth.jwt_secret)} characters",
+                    f"at least {MIN_SECRET_CHARACTERS} characters for HS256",
+                    "set GROVE_AUTH__JWT_SECRET, so that the secret is in no file",
+                )
+        case "RS256":
+            if not Path(auth.jwt_secret).is_file():
+                yield Finding(("auth.jwt_secret", "auth.enabled"), "no file", "the path of the private key for RS256")
+            yield from _file("auth.jwt_public_key", auth.jwt_public_key, because="auth.enabled")
+    if auth.refresh_token_expiry_seconds < auth.token_expiry_seconds:
+        yield Finding(
+            ("auth.refresh_token_expiry_seconds", "auth.token_expiry_seconds"),
+            str(auth.refresh_token_expiry_seconds),
+            f"at least auth.token_expiry_seconds, which is {auth.token_expiry_seconds}",
+        )
+    yield from _clients(auth.clients)
+
+
+def _clients(clients: tuple[str, ...]) -> Iterator[Finding]:
+    rule = f"id:secret:role with a role of {', '.join(ROLES)}"
+    if not clients:
+        yield Finding(("auth.clients", "auth.enabled"), "an empty list", f"one client or more as {rule}")
+    seen: set[str] = set()
+    for index, client in enumerate(clients):
+        key = f"auth.clients[{index}]"
+        name, _, rest = client.partition(":")
+        secret, _, role = rest.rpartition(":")
+        if not name or not secret or role not in ROLES:
+            yield Finding((key, "auth.enabled"), "a client of another form", rule)
+        elif name in seen:
+            yield Finding((key, "auth.enabled"), f"the client {shown(name)} again", "each client once")
+        seen.add(name)
+
+
+def _cors(settings: Settings) -> Iterator[Finding]:
+    cors = settings.cors
+    for index, origin in enumerate(cors.allowed_origins):
+        key = f"cors.allowed_origins[{index}]"
+        if origin == "*" and cors.allow_credentials:
+            yield Finding(
+                (key, "cors.allow_credentials"),
+                "'*' while cors.allow_credentials is true",
+                "the origins by name, or no credentials",
+            )
+        elif origin != "*" and _ORIGIN.fullmatch(origin) is None:
+            yield Finding((key,), shown(origin), "scheme://host[:port] in lower case without a path, or '*' alone")
+    for name, words in (("methods", cors.allowed_methods), ("headers", cors.allowed_headers)):
+        for index, word in enumerate(words):
+            if word == "*" or _TOKEN.fullmatch(word) is None:
+                key = f"cors.allowed_{name}[{index}]"
+                yield Finding((key,), shown(word), f"one of the {name} by name", "'*' is not supported here")
+
+
+def _limits(settings: Settings) -> Iterator[Finding]:
+    for index, limit in enumerate(settings.rate_limiting.endpoint_limits):
+        if _LIMIT.fullmatch(limit) is None:
+            key = f"rate_limiting.endpoint_limits[{index}]"
+            yield Finding((key,), shown(limit), "/path/with/*/segments:requests_per_minute")

@@ -1,0 +1,182 @@
+"""Reads the settings: defaults < files (later wins) < environment < command line.
+
+Every mistake is reported at once, each at the line it stands on. Nothing is clamped or ignored.
+"""
+
+import functools
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from gateway.config.cautions import warnings_about
+from gateway.config.entity_sources import agreed, contradictions
+from gateway.config.findings import Finding
+from gateway.config.hints import allowed_by, bare, fields_of, item_hint
+from gateway.config.keys import KEYS, UNBUILT_SWITCHES, value_at
+from gateway.config.peer_rules import peer_mistakes
+from gateway.config.problems import FileLine, Place, Problem, SettingsWarning, shown
+from gateway.config.protection import protection_mistakes
+from gateway.config.shape import Shaper
+from gateway.config.sorting import sort_entries
+from gateway.config.sources import Assignment, Given, from_command_line, from_environment, from_file
+from gateway.settings import Settings
+
+_LAST_STEP: Final = re.compile(r"(\.[^.\[]+|\[[0-9]+\])$")
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedSettings:
+    """Settings without a mistake, and what is to be said about them.
+
+    `places`: where each key that was given stands (the winning one). `inside_ros`, `not_built`:
+    keys without effect, to be named in one log line each.
+    """
+
+    settings: Settings
+    files: tuple[Path, ...]
+    places: Mapping[str, Place]
+    inside_ros: tuple[str, ...]
+    not_built: tuple[str, ...]
+    warnings: tuple[SettingsWarning, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsRefused:
+    """All mistakes, in the order of files and lines."""
+
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Validated:
+    """Settings with the defaults in the place of what is mistaken (`bad`, dotted keys)."""
+
+    settings: Settings
+    bad: frozenset[str]
+    problems: tuple[Problem, ...]
+
+
+def read_settings(
+    files: Sequence[Path] = (),
+    environ: Mapping[str, str] | None = None,
+    assignments: Sequence[Assignment] = (),
+) -> LoadedSettings | SettingsRefused:
+    """Read all sources. `environ` is the environment (none by default), `assignments` the flags, in order."""
+    node_name = next((item.text for item in reversed(assignments) if item.key == "name"), None)
+    given = [
+        *(from_file(file, node_name) for file in files),
+        from_environment(environ or {}),
+        from_command_line(assignments),
+    ]
+    sorted_entries = sort_entries(entry for source in given for entry in source.entries)
+    shaper = Shaper()
+    shaped = {key: shaper.shape(entry.value, KEYS[key].hint, key) for key, entry in sorted_entries.settings.items()}
+    validated = _validate(shaped, shaper.places)
+    problems = [
+        *(problem for source in given for problem in source.problems),
+        *sorted_entries.problems,
+        *shaper.problems,
+        *validated.problems,
+        *_seen_together(validated, shaped, shaper.places),
+    ]
+    if problems:
+        return SettingsRefused(_in_order(problems, files))
+    settings = agreed(validated.settings, shaped)
+    switches = {key for key in UNBUILT_SWITCHES if value_at(settings, key)}
+    return LoadedSettings(
+        settings=settings,
+        files=tuple(files),
+        places={key: shaper.places[key] for key in shaped},
+        inside_ros=_other_names(given) + tuple(sorted(sorted_entries.inside_ros)),
+        not_built=tuple(sorted(sorted_entries.not_built | switches)),
+        warnings=warnings_about(settings),
+    )
+
+
+@functools.cache
+def _adapter() -> TypeAdapter[Settings]:
+    return TypeAdapter(Settings)
+
+
+def _validate(shaped: Mapping[str, Any], places: Mapping[str, Place]) -> _Validated:
+    try:
+        return _Validated(_build(shaped), frozenset(), ())
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_context=False)
+    problems = tuple(_problem(detail, places) for detail in details)
+    bad = frozenset(_setting_of(problem.key) for problem in problems)
+    good = {key: value for key, value in shaped.items() if key not in bad}
+    return _Validated(_build(good), bad, problems)
+
+
+def _build(shaped: Mapping[str, Any]) -> Settings:
+    tree: dict[str, Any] = {}
+    for key, value in shaped.items():
+        *groups, last = key.split(".")
+        functools.reduce(lambda node, group: node.setdefault(group, {}), groups, tree)[last] = value
+    # JSON, because strict reading of JSON takes paths and tuples, and still no text for a number.
+    return _adapter().validate_json(json.dumps(tree), strict=True)
+
+
+def _problem(detail: ErrorDetails, places: Mapping[str, Place]) -> Problem:
+    key = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in detail["loc"])[1:]
+    setting = KEYS[_setting_of(key)]
+    if detail["type"] == "missing":
+        found = "nothing"
+    elif setting.secret:
+        found = "a value of another form"
+    else:
+        found = shown(detail["input"])
+    return Problem(_nearest(key, places), key, found, allowed_by(_hint_at(setting.hint, key, setting.path)))
+
+
+def _hint_at(hint: Any, key: str, path: str) -> Any:
+    for step in re.findall(r"[^.\[\]]+", key.removeprefix(path)):
+        base = bare(hint)
+        hint = item_hint(base) if step.isdigit() else fields_of(base).get(step, base)
+    return hint
+
+
+def _setting_of(key: str) -> str:
+    return key.partition("[")[0]
+
+
+def _nearest(key: str, places: Mapping[str, Place]) -> Place | None:
+    """Where `key` stands, or the list or list item it is missing in."""
+    while key and key not in places:
+        key = _LAST_STEP.sub("", key) if _LAST_STEP.search(key) else ""
+    return places.get(key)
+
+
+def _seen_together(validated: _Validated, given: Mapping[str, Any], places: Mapping[str, Place]) -> Iterator[Problem]:
+    settings = validated.settings
+    findings: Iterable[Finding] = (
+        *contradictions(settings, given),
+        *peer_mistakes(settings.aggregation),
+        *protection_mistakes(settings),
+    )
+    for finding in findings:
+        if validated.bad.isdisjoint(_setting_of(key) for key in finding.keys):
+            stand = [place for key in finding.keys if (place := _nearest(key, places))]
+            yield Problem(stand[0] if stand else None, finding.keys[0], finding.found, finding.allowed, finding.advice)
+
+
+def _in_order(problems: Iterable[Problem], files: Sequence[Path]) -> tuple[Problem, ...]:
+    def position(problem: Problem) -> tuple[int, int]:
+        match problem.place:
+            case FileLine(file, line):
+                return files.index(file), line
+            case _:
+                return len(files), 0
+
+    return tuple(sorted(problems, key=position))
+
+
+def _other_names(given: Iterable[Given]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for source in given for name in source.other_nodes))
