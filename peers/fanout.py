@@ -10,7 +10,7 @@ from entities.jsontext import InvalidJsonError, parse_json
 from entities.routes import Topology
 from peers.division import Ask, Division, FanoutResult, Item, PeerPart
 from peers.errors import PeerError, PeerReason
-from peers.forward import HOP_COST_MS, Reach
+from peers.forward import HOP_COST_MS, NO_SUCH_PEER, Reach
 from peers.request import PeerRequest
 from peers.view import Gap
 
@@ -56,7 +56,7 @@ async def fan_out(
 async def _ask(reach: Reach, question: Question, ask: Ask, deadline: float) -> PeerPart | PeerError:
     client = reach.client(ask.peer)
     if client is None:
-        return PeerError.unavailable()
+        return NO_SUCH_PEER
     remaining = int((deadline - asyncio.get_running_loop().time()) * 1000) - HOP_COST_MS
     headers = (*question.headers, *render_hops(replace(ask.hops, deadline_ms=max(0, remaining))))
     fetched = await client.fetch(PeerRequest("GET", question.target, headers), deadline=deadline, cap=question.body_cap)

@@ -1,7 +1,7 @@
 """Sends one request toward the gateway that owns the entity, over one way after another."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
@@ -10,13 +10,15 @@ from entities.routes import Topology
 from peers.answer import PeerAnswer
 from peers.attempt import Attempt, GiveUp, Step
 from peers.client import PeerClient
-from peers.errors import PeerError
+from peers.errors import PeerError, PeerReason
 from peers.request import PeerRequest
 
 HOP_COST_MS: Final = 50
 """Taken from the deadline at every hop, so that an inner gap still arrives as a named gap."""
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+
+NO_SUCH_PEER: Final = PeerError(PeerReason.DESTINATION_UNAVAILABLE, "no peer of this name any more")
 
 
 class Reach(Protocol):
@@ -74,7 +76,7 @@ async def forward(
         client = reach.client(step.peer)
         remaining = int((deadline - loop.time()) * 1000) - HOP_COST_MS
         outcome = (
-            PeerError.unavailable()
+            NO_SUCH_PEER
             if client is None
             else await client.send(_request(request, step, remaining), deadline=deadline, stream=request.stream)
         )

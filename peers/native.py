@@ -1,5 +1,6 @@
 """Reads a Grove peer: who answers there, and its tree document, in one conditional request each."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -25,6 +26,8 @@ _TREE: Final = "/api/v1/x-medkit-tree"
 class Probed:
     """Somebody healthy answered. The ids are None where it is no Grove gateway."""
 
+    asked: float
+    """Loop time at which the probe was sent."""
     rtt_ms: float
     instance_id: str | None = None
     boot_id: str | None = None
@@ -48,6 +51,7 @@ class Unchanged:
 
 async def probe(client: PeerClient, *, deadline: float) -> Probed | PeerError:
     """One health check. Any answer but a readable 200 is a failure."""
+    asked = asyncio.get_running_loop().time()
     fetched = await client.fetch(PeerRequest("GET", _HEALTH), deadline=deadline, cap=HEALTH_BYTES)
     if isinstance(fetched, PeerError):
         return fetched
@@ -59,10 +63,10 @@ async def probe(client: PeerClient, *, deadline: float) -> Probed | PeerError:
     except InvalidJsonError as error:
         return PeerError(PeerReason.INVALID_JSON, f"/health: {error}", fetched.elapsed_ms, 200)
     medkit = body.get("x-medkit") if isinstance(body, dict) else None
-    return _probed(medkit if isinstance(medkit, dict) else {}, fetched.elapsed_ms)
+    return _probed(medkit if isinstance(medkit, dict) else {}, asked, fetched.elapsed_ms)
 
 
-def _probed(medkit: dict[str, Any], elapsed_ms: float) -> Probed:
+def _probed(medkit: dict[str, Any], asked: float, elapsed_ms: float) -> Probed:
     instance, boot, generation, version = (
         medkit.get(key) for key in ("instance_id", "boot_id", "generation", "version")
     )
@@ -70,8 +74,9 @@ def _probed(medkit: dict[str, Any], elapsed_ms: float) -> Probed:
     if not (
         is_instance_id(instance) and is_instance_id(boot) and isinstance(capabilities, list) and "tree" in capabilities
     ):
-        return Probed(elapsed_ms)
+        return Probed(asked, elapsed_ms)
     return Probed(
+        asked,
         elapsed_ms,
         instance,
         boot,

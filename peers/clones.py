@@ -1,0 +1,66 @@
+"""Finds copies of one gateway: two processes that answer under one instance id. Pure but for what it remembers.
+
+A restart shows a new boot and never the old one again; a boot that answers after a newer one was seen means two
+processes. The endpoint that came later is refused until what runs there is started anew.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+MAX_BOOTS: Final = 16
+"""Boots remembered per instance."""
+
+MAX_INSTANCES: Final = 1024
+"""Instances remembered; beyond, the one seen first is forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sighting:
+    peer: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether the one who answered is a copy, and the other peer that turns out to be one."""
+
+    is_copy: bool
+    rival: str | None = None
+
+
+class BootLedger:
+    """Boots by instance in the order they were first seen."""
+
+    def __init__(self) -> None:
+        """Nothing seen yet."""
+        # Mutable: both.
+        self._seen: dict[str, dict[str, _Sighting]] = {}
+        self._copies: set[tuple[str, str]] = set()
+
+    def judge(self, peer: str, instance: str, boot: str, *, asked: float, now: float) -> Verdict:
+        """What this sighting means. `asked`, `now`: loop time when the probe was sent and answered."""
+        if (instance, boot) in self._copies:
+            return Verdict(is_copy=True)
+        boots = self._seen.setdefault(instance, {})
+        if boot not in boots:
+            boots[boot] = _Sighting(peer, now)
+            self._forget_oldest(boots)
+            return Verdict(is_copy=False)
+        newest = next(reversed(boots))
+        latest = boots[newest]
+        if boot == newest or asked <= latest.at:
+            return Verdict(is_copy=False)
+        self._copies.add((instance, newest))
+        if latest.peer == peer:
+            self._copies.add((instance, boot))
+            return Verdict(is_copy=True)
+        del boots[newest]
+        return Verdict(is_copy=False, rival=latest.peer)
+
+    def _forget_oldest(self, boots: dict[str, _Sighting]) -> None:
+        if len(boots) > MAX_BOOTS:
+            del boots[next(iter(boots))]
+        if len(self._seen) > MAX_INSTANCES:
+            gone = next(iter(self._seen))
+            del self._seen[gone]
+            self._copies = {copy for copy in self._copies if copy[0] != gone}

@@ -1,0 +1,132 @@
+"""The peers of one gateway at work: watchers, refresh and memory under one roof and one owner."""
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from discovery.endpoint import PeerEndpoint
+from entities.identity import GatewayIdentity
+from entities.model import GatewayTree
+from entities.names import NameTable
+from peers.client import PeerClient
+from peers.health import Health
+from peers.memory import Note, PeerMemory
+from peers.peer import Peer
+from peers.refresh import Refresh, RefreshSettings, first_view
+from peers.registry import Registry
+from peers.view import FederatedView, ViewHolder
+from peers.watcher import Watcher, WatchSettings
+
+
+@dataclass(frozen=True, slots=True)
+class FederationSettings:
+    """The settings of all that runs here, in milliseconds."""
+
+    watch: WatchSettings = field(default_factory=WatchSettings)
+    refresh: RefreshSettings = field(default_factory=RefreshSettings)
+    first_look_ms: int = 700
+    """How long the start waits for peers to be looked at, so that the first answers are whole."""
+    save_pause_ms: int = 1_000
+    """At least this long between two writes of the state directory."""
+
+
+class Federation:
+    """Everything that is known of other gateways, kept current by `run`."""
+
+    def __init__(
+        self,
+        identity: GatewayIdentity,
+        settings: FederationSettings,
+        *,
+        own_tree: Callable[[], GatewayTree],
+        make_client: Callable[[PeerEndpoint], PeerClient],
+        make_health: Callable[[], Health],
+        memory: PeerMemory | None,
+        jitter: random.Random,
+    ) -> None:
+        """`memory` is None where nothing is kept (a temporary state directory)."""
+        self._settings = settings
+        self._memory = memory
+        self._jitter = jitter
+        self.registry = Registry(identity, make_client, make_health)
+        self.holder = ViewHolder(first_view(identity))
+        self.refresh = Refresh(
+            identity,
+            self.registry,
+            self.holder,
+            own_tree,
+            settings.refresh,
+            names=NameTable() if memory is None else memory.load_names(),
+        )
+        self.refresh.on_periodic = self._read_all
+        self.registry.on_evidence = self._look_at
+        # Mutable: the watcher of each peer; what asks for a save.
+        self._watchers: dict[str, Watcher] = {}
+        self._unsaved = asyncio.Event()
+
+    @property
+    def view(self) -> FederatedView:
+        """The current view; take it once per request."""
+        return self.holder.current
+
+    def set_endpoints(self, endpoints: Sequence[PeerEndpoint]) -> None:
+        """The peers to have, before `run`."""
+        self.registry.reconcile(endpoints)
+        if self._memory is not None:
+            self._memory.load_peers(self.registry)
+
+    async def run(self) -> None:
+        """Watches, refreshes and saves until cancelled; an error in any of these ends all of them, loudly."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                for peer in self.registry:
+                    watcher = Watcher(
+                        peer, self.registry, self._settings.watch, changed=self._changed, jitter=self._jitter
+                    )
+                    self._watchers[peer.name] = watcher
+                    group.create_task(watcher.run(), name=f"watch {peer.name}")
+                group.create_task(self.refresh.run(), name="refresh")
+                if self._memory is not None:
+                    group.create_task(self._save_loop(self._memory), name="save state")
+        finally:
+            if self._memory is not None:
+                self._memory.save(self._memory.notes(self.refresh.names, self.registry))
+            await asyncio.gather(*(peer.client.aclose() for peer in self.registry))
+
+    async def wait_for_first_look(self) -> None:
+        """Returns once every peer was looked at and merged, or the time for it is over."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.first_look_ms / 1000):
+                for watcher in self._watchers.values():
+                    await watcher.first_look.wait()
+        await self.refresh.refresh(periodic=False)
+
+    def look_again(self, peer: str) -> None:
+        """A request went wrong on the way: look at this peer now."""
+        watcher = self._watchers.get(peer)
+        if watcher is not None:
+            watcher.kick()
+
+    def _look_at(self, peer: Peer) -> None:
+        self.look_again(peer.name)
+        if not peer.health.linked:
+            self._changed()
+
+    def _read_all(self) -> None:
+        for watcher in self._watchers.values():
+            watcher.kick(read=True)
+
+    def _changed(self) -> None:
+        self.refresh.kick()
+        self._unsaved.set()
+
+    async def _save_loop(self, memory: PeerMemory) -> None:
+        while True:
+            await self._unsaved.wait()
+            await asyncio.sleep(self._settings.save_pause_ms / 1000)
+            self._unsaved.clear()
+            notes: list[Note] = memory.notes(self.refresh.names, self.registry)
+            if notes:
+                await asyncio.to_thread(memory.save, notes)

@@ -1,0 +1,158 @@
+"""What must survive a restart: names given, and the last document and instance of every peer. Codec and debounce.
+
+The files themselves are the keeper's business; a file that cannot be read is as if it were not there, and said so.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import msgspec
+import structlog
+
+from entities.codec import OtherFormat, parse_document, render_document
+from entities.identity import is_instance_id
+from entities.jsontext import InvalidJsonError, parse_json_as, render_json
+from entities.model import is_valid_id
+from entities.names import NameTable
+from entities.records import url_digest
+from peers.native import HeldTree
+from peers.peer import Peer
+from peers.registry import Registry
+
+log = structlog.get_logger("peers")
+
+NAMES_FILE: Final = "names.json"
+MAX_FILE_BYTES: Final = 256 * 1024 * 1024
+
+
+class Keeper(Protocol):
+    """Keeps small files in the state directory, each whole or not at all. Calls block; use a thread."""
+
+    def load(self, name: str) -> bytes | None:
+        """The bytes last saved under `name`, or None."""
+
+    def save(self, name: str, body: bytes) -> None:
+        """Replaces what is kept under `name`; raises OSError."""
+
+
+class _Names(msgspec.Struct, frozen=True):
+    here: list[tuple[str, str, str]]
+    reserved: list[tuple[str, str, int]] = []
+    seats: list[tuple[str, str, str]] = []
+
+
+class _Seen(msgspec.Struct, frozen=True, omit_defaults=True):
+    url: str
+    instance: str
+    document: msgspec.Raw | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One file to be saved."""
+
+    name: str
+    body: bytes
+
+
+class PeerMemory:
+    """Loads at start; notes what changed since it was last asked."""
+
+    def __init__(self, keeper: Keeper, *, max_entities: int) -> None:
+        """`max_entities`: as for reading peers."""
+        self._keeper = keeper
+        self._max_entities = max_entities
+        # Mutable: what was noted last, by file, to note only changes.
+        self._names: NameTable | None = None
+        self._held: dict[str, tuple[str | None, HeldTree | None]] = {}
+
+    def load_names(self) -> NameTable:
+        """The names of the last run, or an empty table."""
+        body = self._keeper.load(NAMES_FILE)
+        if body is None:
+            return NameTable()
+        try:
+            kept = parse_json_as(body, _Names, max_bytes=MAX_FILE_BYTES)
+        except InvalidJsonError as error:
+            log.warning("names of the last run are unreadable and start anew", why=str(error))
+            return NameTable()
+        here = {
+            (instance, own): name
+            for instance, own, name in kept.here
+            if is_instance_id(instance) and is_valid_id(own) and is_valid_id(name)
+        }
+        self._names = NameTable(
+            here=here,
+            origins={name: origin for origin, name in here.items()},
+            reserved={(instance, own): left for instance, own, left in kept.reserved if (instance, own) in here},
+            seats={(owner, at): instance for owner, at, instance in kept.seats},
+        )
+        return self._names
+
+    def load_peers(self, registry: Registry) -> None:
+        """Gives every peer the instance and document last seen at its URL; it is down until it is probed."""
+        for peer in registry:
+            body = self._keeper.load(_file_of(peer))
+            if body is None:
+                continue
+            try:
+                seen = parse_json_as(body, _Seen, max_bytes=MAX_FILE_BYTES)
+                held = None if seen.document is None else self._document(bytes(seen.document))
+            except InvalidJsonError as error:
+                log.warning("the last tree of a peer is unreadable and forgotten", peer=peer.name, why=str(error))
+                continue
+            if seen.url == peer.endpoint.url and is_instance_id(seen.instance):
+                peer.instance = seen.instance
+                peer.held = held if held is not None and held.document.instance_id == seen.instance else None
+                self._held[_file_of(peer)] = (peer.instance, peer.held)
+
+    def _document(self, body: bytes) -> HeldTree | None:
+        decoded = parse_document(body, max_bytes=MAX_FILE_BYTES, max_entities=self._max_entities)
+        return None if isinstance(decoded, OtherFormat) else HeldTree(decoded.document, None)
+
+    def notes(self, names: NameTable, registry: Registry) -> list[Note]:
+        """The files that differ from what was noted before."""
+        found = []
+        if self._names is not names:
+            before = self._names
+            self._names = names
+            if before is None or _lasting(before) != _lasting(names):
+                found.append(Note(NAMES_FILE, _render_names(names)))
+        for peer in registry:
+            now = (peer.instance, peer.held)
+            name = _file_of(peer)
+            if peer.instance is not None and self._held.get(name) != now:
+                self._held[name] = now
+                document = None if peer.held is None else msgspec.Raw(render_document(peer.held.document))
+                found.append(Note(name, render_json(_Seen(peer.endpoint.url, peer.instance, document))))
+        return found
+
+    def save(self, notes: list[Note]) -> None:
+        """Writes the files; blocks. A failure is logged and tried again with the next change."""
+        for note in notes:
+            try:
+                self._keeper.save(note.name, note.body)
+            except OSError as error:
+                log.warning("state could not be saved", file=note.name, why=str(error))
+                self._held.pop(note.name, None)
+                if note.name == NAMES_FILE:
+                    self._names = None
+
+
+def _file_of(peer: Peer) -> str:
+    return f"peer-{url_digest(peer.endpoint.url)}.json"
+
+
+def _lasting(names: NameTable) -> tuple[Mapping[object, object], ...]:
+    return dict(names.here), dict(names.reserved), dict(names.seats)
+
+
+def _render_names(names: NameTable) -> bytes:
+    return render_json(
+        _Names(
+            here=sorted((instance, own, name) for (instance, own), name in names.here.items()),
+            reserved=sorted((instance, own, left) for (instance, own), left in names.reserved.items()),
+            seats=sorted((owner, at, instance) for (owner, at), instance in names.seats.items()),
+        )
+    )

@@ -1,0 +1,94 @@
+"""One peer: its endpoint, client, health, and the last document it gave. Mutable, owned by the registry."""
+
+from dataclasses import dataclass
+
+from discovery.endpoint import FoundBy, PeerEndpoint
+from entities.gather import Picture
+from entities.records import Link, LinkState, url_digest
+from entities.routes import FirstHop
+from peers.client import PeerClient
+from peers.health import Health, PeerState
+from peers.native import HeldTree
+from peers.view import PeerStatus
+
+
+@dataclass(slots=True)
+class Peer:
+    """The live object behind one endpoint; everything but endpoint, client and health is what was learned."""
+
+    endpoint: PeerEndpoint
+    client: PeerClient
+    health: Health
+    held: HeldTree | None = None
+    instance: str | None = None
+    """The instance last seen at this URL, kept over restarts."""
+    boot: str | None = None
+    generation: int | None = None
+    """The generation its `/health` told last; another than the document's means: read it."""
+    unreadable: str | None = None
+    """Why its tree document cannot be read now, for people; None when it can."""
+    refusal: str | None = None
+    """Why it must not be a peer, for people."""
+
+    @property
+    def name(self) -> str:
+        """The peer's name here."""
+        return self.endpoint.name
+
+    @property
+    def trusted(self) -> bool:
+        """Static and pinned peers may pass on any record."""
+        return self.endpoint.found_by is FoundBy.STATIC
+
+    @property
+    def is_up(self) -> bool:
+        """Requests go there: healthy, and its tree is known."""
+        return self.health.linked and self.held is not None and self.held.document.instance_id == self.instance
+
+    @property
+    def reason(self) -> str:
+        """The reason word when it is not up."""
+        if self.health.linked:
+            return "invalid_json" if self.unreadable else "destination_unavailable"
+        return self.health.reason or "destination_unavailable"
+
+    def link(self) -> Link:
+        """The link to it as our own record tells it."""
+        usable = self.health.state is not PeerState.REFUSED
+        return Link(
+            peer=self.name,
+            at=url_digest(self.endpoint.url),
+            state=LinkState.UP if self.is_up else LinkState.DOWN,
+            instance=self.instance if usable else None,
+        )
+
+    def first_hop(self) -> FirstHop | None:
+        """The link to route over, or None for ourselves under another URL."""
+        if self.health.state is PeerState.SELF:
+            return None
+        return FirstHop(self.link(), self.trusted)
+
+    def picture(self) -> Picture | None:
+        """Its last document for gathering; a refused peer's counts no more."""
+        if self.held is None or self.health.state in (PeerState.REFUSED, PeerState.SELF):
+            return None
+        if self.held.document.instance_id != self.instance:
+            return None
+        return Picture(self.name, self.held.document, self.trusted, self.is_up)
+
+    def status(self) -> PeerStatus:
+        """As `/health` shows it."""
+        document = None if self.held is None else self.held.document
+        return PeerStatus(
+            name=self.name,
+            url=self.endpoint.url,
+            online=self.health.linked,
+            state=self.health.state.value,
+            since=self.health.since,
+            found_by=self.endpoint.found_by.value,
+            reason=self.health.reason or self.unreadable,
+            last_ok=self.health.last_ok,
+            rtt_ms=self.health.rtt_ms,
+            entities=None if document is None else sum(len(record.tree) for record in document.records),
+            instance_id=self.instance,
+        )

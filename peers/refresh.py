@@ -1,0 +1,236 @@
+"""Turns what is known of the peers into the next view, and publishes it when it differs. One task."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import structlog
+
+from entities.classify import classify, leaf_collisions
+from entities.gather import Picture, gather_records
+from entities.identity import GatewayIdentity
+from entities.merge import Retain, merge
+from entities.model import GatewayTree
+from entities.names import NameTable, Naming, give_names
+from entities.records import Record
+from entities.routes import FirstHop, Topology, survey
+from peers.gaps import standing_gaps
+from peers.own_record import OwnRecord, alone
+from peers.registry import Registry
+from peers.view import FederatedView, Gap, TreeView, ViewHolder, Warned
+
+log = structlog.get_logger("peers")
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshSettings:
+    """When and how views are made."""
+
+    interval_ms: int = 10_000
+    """Milliseconds between two periodic refreshes (`refresh_interval_ms`)."""
+    retain: Retain = "none"
+    """`aggregation.retain_offline`."""
+    thread_entities: int = 5_000
+    """From this many entities on, merging runs in a thread so that the loop stays free."""
+    notice_refreshes: int = 6
+    """Periodic refreshes for which a displaced name or a changed identity stays in the warnings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Everything one refresh decides from, taken at one moment."""
+
+    own: Record
+    first_hops: tuple[FirstHop, ...]
+    pictures: tuple[Picture, ...]
+    names: NameTable
+    periodic: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a refresh found, before anybody sees it."""
+
+    topology: Topology
+    naming: Naming
+    merged: TreeView | None
+    """None when nothing that is shown differs from the view before."""
+
+
+def draft_view(inputs: Inputs, before: FederatedView, retain: Retain) -> Draft:
+    """The next picture of the federation. Pure."""
+    records = gather_records(inputs.own, inputs.pictures)
+    topology = survey(inputs.own.id, inputs.first_hops, records)
+    names_told = {picture.peer: picture.document.names for picture in inputs.pictures}
+
+    def shown(peer: str, instance: str, own_id: str) -> str:
+        return names_told.get(peer, {}).get(instance, {}).get(own_id, own_id)
+
+    naming = give_names(topology, shown, inputs.names, periodic=inputs.periodic)
+    if _looks_the_same(topology, naming.table, before):
+        return Draft(topology, naming, None)
+    tree = merge(topology, naming.table, retain=retain)
+    return Draft(topology, naming, TreeView(tree, classify(tree)))
+
+
+def _looks_the_same(topology: Topology, names: NameTable, before: FederatedView) -> bool:
+    old = before.topology
+    return (
+        topology.first_hops == old.first_hops
+        and topology.live == old.live
+        and topology.configured == old.configured
+        and names.here == before.names.here
+        and topology.records.keys() == old.records.keys()
+        and all(
+            record is old.records[instance] or record.version == old.records[instance].version
+            for instance, record in topology.records.items()
+        )
+    )
+
+
+def own_view(record: Record) -> TreeView:
+    """Our record alone, for requests whose Target we are."""
+    topology = survey(record.id, (), {record.id: alone(record)})
+    tree = merge(topology, NameTable())
+    return TreeView(tree, classify(tree))
+
+
+def first_view(identity: GatewayIdentity) -> FederatedView:
+    """Generation 0: nothing but ourselves, before the first refresh."""
+    record = Record(id=identity.instance_id, version=(identity.epoch, 0), name=identity.name)
+    topology = survey(record.id, (), {record.id: record})
+    view = own_view(record)
+    return FederatedView(0, record, topology, NameTable(), view, view)
+
+
+class Refresh:
+    """The one writer of the view."""
+
+    def __init__(
+        self,
+        identity: GatewayIdentity,
+        registry: Registry,
+        holder: ViewHolder,
+        own_tree: Callable[[], GatewayTree],
+        settings: RefreshSettings,
+        *,
+        names: NameTable,
+    ) -> None:
+        """`names`: as remembered from the last run."""
+        self._registry = registry
+        self._holder = holder
+        self._own_tree = own_tree
+        self._settings = settings
+        self._own = OwnRecord(identity)
+        self.on_periodic: Callable[[], None] = lambda: None
+        """Called at every periodic refresh: time to ask every peer for its tree."""
+        # Mutable: names given, notices still shown, what asks for a refresh before the interval is over.
+        self.names = names
+        self._notices: dict[Warned, int] = {}
+        self._kick = asyncio.Event()
+        self._one_at_a_time = asyncio.Lock()
+
+    def kick(self) -> None:
+        """Refresh now; kicks that come while one is under way are served by one more."""
+        self._kick.set()
+
+    async def run(self) -> None:
+        """Refreshes for ever: when kicked, and periodically."""
+        loop = asyncio.get_running_loop()
+        due = loop.time() + self._settings.interval_ms / 1000
+        while True:
+            periodic = False
+            try:
+                async with asyncio.timeout_at(due):
+                    await self._kick.wait()
+            except TimeoutError:
+                periodic = True
+                due = loop.time() + self._settings.interval_ms / 1000
+                self.on_periodic()
+            self._kick.clear()
+            await self.refresh(periodic=periodic)
+
+    async def refresh(self, *, periodic: bool) -> None:
+        """One refresh; publishes if anything that is shown differs."""
+        async with self._one_at_a_time:
+            inputs = self._inputs(periodic=periodic)
+            before = self._holder.current
+            size = sum(len(record.tree) for picture in inputs.pictures for record in picture.document.records)
+            if size >= self._settings.thread_entities:
+                draft = await asyncio.to_thread(draft_view, inputs, before, self._settings.retain)
+            else:
+                draft = draft_view(inputs, before, self._settings.retain)
+            self._take(inputs, draft, before, periodic=periodic)
+
+    def _inputs(self, *, periodic: bool) -> Inputs:
+        first_hops = self._registry.first_hops()
+        pictures = self._registry.pictures()
+        own = self._own.update(self._own_tree(), [hop.link for hop in first_hops], pictures)
+        return Inputs(own, first_hops, pictures, self.names, periodic)
+
+    def _take(self, inputs: Inputs, draft: Draft, before: FederatedView, *, periodic: bool) -> None:
+        self.names = draft.naming.table
+        self._age_notices(draft, periodic=periodic)
+        reasons = {peer.name: peer.reason for peer in self._registry}
+        gaps = standing_gaps(draft.topology, reasons)
+        merged = draft.merged or before.merged
+        warnings = self._warnings(merged, draft.topology)
+        self._log_changes(before.gaps, gaps)
+        if draft.merged is None:
+            # Nothing that the tree document tells differs: the generation stays, so that no reader wakes for it.
+            if (gaps, warnings) != (before.gaps, before.warnings):
+                self._holder.publish(replace(before, gaps=gaps, warnings=warnings))
+            return
+        self._holder.publish(
+            FederatedView(
+                generation=before.generation + 1,
+                own_record=inputs.own,
+                topology=draft.topology,
+                names=draft.naming.table,
+                merged=merged,
+                own=before.own if inputs.own is before.own_record else own_view(inputs.own),
+                gaps=gaps,
+                warnings=warnings,
+            )
+        )
+
+    def _age_notices(self, draft: Draft, *, periodic: bool) -> None:
+        if periodic:
+            self._notices = {notice: left - 1 for notice, left in self._notices.items() if left > 1}
+        for app in draft.naming.displaced:
+            log.warning("app id displaced", app=app)
+            message = f"a new App of this gateway has the id {app}; the remote App that had it is renamed"
+            self._notices[Warned("app_id_displaced", message, (app,))] = self._settings.notice_refreshes
+        for old, new in draft.naming.replaced:
+            label = draft.topology.label(new)
+            log.warning("gateway replaced", peer=label, before=old, now=new)
+            message = f"{label} is another instance than before ({old}, now {new}); it keeps the names"
+            self._notices[Warned("identity_changed", message, (), (label,))] = self._settings.notice_refreshes
+
+    def _warnings(self, merged: TreeView, topology: Topology) -> tuple[Warned, ...]:
+        collisions = [
+            Warned(
+                "leaf_id_collision",
+                f"Component {component} is contributed by several gateways; they are shown as one",
+                (component,),
+                tuple(sorted(topology.label(instance) for instance in instances)),
+            )
+            for component, instances in leaf_collisions(merged.tree, merged.structure, topology.self_id).items()
+        ]
+        cycles = [
+            Warned(
+                "hierarchy_cycle",
+                f"{kind.title} {entity_id} is its own ancestor; its parent is ignored",
+                (entity_id,),
+            )
+            for kind, entity_id in merged.structure.dropped_edges
+        ]
+        return (*collisions, *cycles, *self._notices, *self._registry.warnings())
+
+    def _log_changes(self, before: Sequence[Gap], now: Sequence[Gap]) -> None:
+        lost = {gap.label: gap.reason for gap in now}
+        had = {gap.label for gap in before}
+        for label in lost.keys() - had:
+            log.warning("gateway silent", gateway=label, reason=lost[label])
+        for label in had - lost.keys():
+            log.info("gateway back", gateway=label)

@@ -1,0 +1,159 @@
+"""The mutable set of peers, who each of them really is, and what must not be one. No loops: `watcher.py` has them."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import structlog
+
+from discovery.endpoint import FoundBy, PeerEndpoint
+from entities.gather import Picture
+from entities.identity import GatewayIdentity
+from entities.routes import FirstHop
+from peers.client import PeerClient
+from peers.clones import BootLedger
+from peers.errors import PeerError
+from peers.health import Health
+from peers.native import Probed
+from peers.peer import Peer
+from peers.view import PeerStatus, Warned
+
+log = structlog.get_logger("peers")
+
+
+class Registry:
+    """All peers in peer order: static as configured, then discovered by name."""
+
+    def __init__(
+        self,
+        identity: GatewayIdentity,
+        make_client: Callable[[PeerEndpoint], PeerClient],
+        make_health: Callable[[], Health],
+    ) -> None:
+        """Empty; `reconcile` fills it."""
+        self._identity = identity
+        self._make_client = make_client
+        self._make_health = make_health
+        self.on_evidence: Callable[[Peer], None] = lambda _peer: None
+        """Called when a request to a peer failed, so that it is probed now."""
+        # Mutable: the peers, and what was seen of their boots.
+        self._peers: dict[str, Peer] = {}
+        self._ledger = BootLedger()
+
+    def __iter__(self) -> Iterator[Peer]:
+        """The peers in peer order."""
+        return iter(tuple(self._peers.values()))
+
+    def get(self, name: str) -> Peer | None:
+        """The peer of this name."""
+        return self._peers.get(name)
+
+    def reconcile(self, endpoints: Sequence[PeerEndpoint]) -> tuple[list[Peer], list[Peer]]:
+        """Makes the set equal to `endpoints`; returns (added, removed). The caller closes the removed clients."""
+        static = [one for one in endpoints if one.found_by is FoundBy.STATIC]
+        found = sorted((one for one in endpoints if one.found_by is not FoundBy.STATIC), key=lambda one: one.name)
+        kept: dict[str, Peer] = {}
+        added: list[Peer] = []
+        for endpoint in (*static, *found):
+            old = self._peers.get(endpoint.name)
+            if old is not None and old.endpoint == endpoint:
+                kept[endpoint.name] = old
+                continue
+            peer = Peer(endpoint, self._make_client(endpoint), self._make_health())
+            kept[endpoint.name] = peer
+            added.append(peer)
+        removed = [peer for peer in self._peers.values() if kept.get(peer.name) is not peer]
+        self._peers = kept
+        return added, removed
+
+    def client(self, peer: str) -> PeerClient | None:
+        """The client of a peer (for forwarding and fan-out)."""
+        found = self._peers.get(peer)
+        return None if found is None else found.client
+
+    def report(self, peer: str, outcome: PeerError | None) -> None:
+        """In-band evidence: an answer clears suspicion, a failure is a strike and asks for a probe now."""
+        found = self._peers.get(peer)
+        if found is None:
+            return
+        if outcome is None:
+            found.health.answered()
+            return
+        before = found.health.state
+        found.health.failed(outcome)
+        if found.health.state is not before:
+            self.log_transition(found, outcome.detail)
+        self.on_evidence(found)
+
+    def identify(self, peer: Peer, probed: Probed, *, now: float) -> bool:
+        """Who answered at a peer's URL; True if it may be a peer. Decides before anything of it is used."""
+        instance, boot = probed.instance_id, probed.boot_id
+        if instance is None or boot is None:
+            return self._refuse(peer, "not_grove", "it speaks no x-medkit-tree; reading such gateways is not built yet")
+        if instance == self._identity.instance_id:
+            if boot == self._identity.boot_id:
+                if peer.health.is_self() or peer.instance != instance:
+                    log.warning("peer is ourselves", peer=peer.name, url=peer.endpoint.url)
+                peer.instance = instance
+                return False
+            return self._refuse(
+                peer, "duplicate_instance_id", "it has our own instance id: a copy of our state directory runs there"
+            )
+        verdict = self._ledger.judge(peer.name, instance, boot, asked=probed.asked, now=now)
+        if verdict.rival is not None and (rival := self._peers.get(verdict.rival)) is not None:
+            self._refuse(rival, "duplicate_instance_id", f"another gateway with instance id {instance} was there first")
+        if verdict.is_copy:
+            return self._refuse(
+                peer, "duplicate_instance_id", f"two gateways with instance id {instance} answer in turn"
+            )
+        if peer.instance is not None and peer.instance != instance:
+            log.warning("peer identity changed", peer=peer.name, before=peer.instance, now=instance)
+        if peer.instance != instance:
+            peer.held = None
+        peer.instance, peer.boot, peer.generation, peer.refusal = instance, boot, probed.generation, None
+        return True
+
+    def _refuse(self, peer: Peer, reason: str, why: str) -> bool:
+        if peer.health.reason != reason:
+            log.warning("peer refused", peer=peer.name, url=peer.endpoint.url, reason=reason, why=why)
+        peer.health.refuse(reason)
+        peer.refusal = why
+        return False
+
+    def log_transition(self, peer: Peer, detail: str = "") -> None:
+        """One line for a change of state."""
+        log.info(
+            "peer state changed",
+            peer=peer.name,
+            state=peer.health.state.value,
+            reason=peer.health.reason,
+            detail=detail or None,
+        )
+
+    def first_hops(self) -> tuple[FirstHop, ...]:
+        """The links to route over, in peer order."""
+        return tuple(hop for peer in self._peers.values() if (hop := peer.first_hop()) is not None)
+
+    def pictures(self) -> tuple[Picture, ...]:
+        """What the peers last told, in peer order."""
+        return tuple(picture for peer in self._peers.values() if (picture := peer.picture()) is not None)
+
+    def statuses(self) -> tuple[PeerStatus, ...]:
+        """All peers as `/health` shows them."""
+        return tuple(peer.status() for peer in self._peers.values())
+
+    def warnings(self) -> tuple[Warned, ...]:
+        """What users must be told of single peers."""
+        found = []
+        for peer in self._peers.values():
+            if peer.refusal is not None:
+                code = "peer_refused" if peer.health.reason == "not_grove" else "duplicate_instance_id"
+                found.append(Warned(code, f"peer {peer.name} is refused: {peer.refusal}", (), (peer.name,)))
+            if peer.unreadable is not None:
+                message = f"the tree of peer {peer.name} cannot be read, its last one is used: {peer.unreadable}"
+                found.append(Warned("peer_tree_unreadable", message, (), (peer.name,)))
+            if peer.held is not None and peer.held.dropped:
+                message = (
+                    f"{peer.held.dropped} entities of peer {peer.name} are left out: "
+                    "their ids are repeated or not [A-Za-z0-9_-]{1,256}"
+                )
+                found.append(Warned("peer_entities_dropped", message, (), (peer.name,)))
+        return tuple(found)

@@ -1,0 +1,158 @@
+"""The loop of one peer: probe it, learn who it is, read its tree when it changed. One task per peer."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from entities.codec import OtherFormat
+from peers.errors import PeerError
+from peers.health import PeerState
+from peers.native import HeldTree, Probed, Unchanged, probe, read_tree
+from peers.peer import Peer
+from peers.registry import Registry
+
+log = structlog.get_logger("peers")
+
+
+@dataclass(frozen=True, slots=True)
+class WatchSettings:
+    """How often a peer is looked at, in milliseconds, and how much of it is read."""
+
+    interval_ms: int = 1000
+    """Between two probes."""
+    timeout_ms: int = 1000
+    """Of one probe."""
+    read_timeout_ms: int = 2000
+    """Of one tree document."""
+    strike_ms: int = 200
+    """Between a failure and the next probe, so that a death is known soon."""
+    tree_body_bytes: int = 64 * 1024 * 1024
+    """Most bytes of a tree document."""
+    max_entities: int = 100_000
+    """Most entities in a tree document (`aggregation.max_peer_entities`)."""
+
+
+class Watcher:
+    """Watches one peer until cancelled; tells `changed` whenever what is known of it changed."""
+
+    def __init__(
+        self,
+        peer: Peer,
+        registry: Registry,
+        settings: WatchSettings,
+        *,
+        changed: Callable[[], None],
+        jitter: random.Random,
+    ) -> None:
+        """`changed` is called on the loop and must not block."""
+        self._peer = peer
+        self._registry = registry
+        self._settings = settings
+        self._changed = changed
+        self._jitter = jitter
+        # Mutable: what asks for attention before the interval is over.
+        self._kick = asyncio.Event()
+        self._read_due = True
+        self.first_look = asyncio.Event()
+        """Set once the peer was looked at for the first time."""
+
+    def kick(self, *, read: bool = False) -> None:
+        """Look now; `read`: also ask for the tree, changed or not (a conditional request)."""
+        self._read_due = self._read_due or read
+        self._kick.set()
+
+    async def run(self) -> None:
+        """Looks at the peer for ever."""
+        loop = asyncio.get_running_loop()
+        while True:
+            self._kick.clear()
+            started = loop.time()
+            await self.look()
+            self.first_look.set()
+            await self._rest()
+            # Evidence of failures comes in bursts; they are answered with one probe per strike interval.
+            await asyncio.sleep(max(0.0, started + self._settings.strike_ms / 1000 - loop.time()))
+
+    async def _rest(self) -> None:
+        strike = self._peer.health.state in (PeerState.UNKNOWN, PeerState.SUSPECT)
+        pause_ms = min(self._settings.strike_ms, self._settings.interval_ms) if strike else self._settings.interval_ms
+        pause = pause_ms / 1000 * self._jitter.uniform(0.9, 1.1)
+        try:
+            async with asyncio.timeout(pause):
+                await self._kick.wait()
+        except TimeoutError:
+            return
+
+    async def look(self) -> None:
+        """One probe, and a read of the tree if it changed or is due."""
+        before = (self._peer.link(), self._peer.health.state, self._peer.unreadable)
+        loop = asyncio.get_running_loop()
+        probed = await probe(self._peer.client, deadline=loop.time() + self._settings.timeout_ms / 1000)
+        read = False
+        match probed:
+            case PeerError():
+                self._peer.health.failed(probed)
+                if not self._peer.health.linked:
+                    self._peer.client.drop_idle()
+            case Probed():
+                read = self._take(probed, loop.time()) and await self._read()
+        if self._peer.health.state is not before[1]:
+            self._registry.log_transition(self._peer, probed.detail if isinstance(probed, PeerError) else "")
+        if read or before != (self._peer.link(), self._peer.health.state, self._peer.unreadable):
+            self._changed()
+
+    def _take(self, probed: Probed, now: float) -> bool:
+        """Who answered is taken note of; True if it is a peer whose tree should be read now."""
+        if not self._registry.identify(self._peer, probed, now=now):
+            return False
+        self._peer.health.ok(probed.rtt_ms)
+        held = self._peer.held
+        return (
+            self._read_due
+            or held is None
+            or held.document.boot_id != probed.boot_id
+            or held.document.generation != probed.generation
+        )
+
+    async def _read(self) -> bool:
+        """Reads the tree; True if there is a new document."""
+        peer = self._peer
+        loop = asyncio.get_running_loop()
+        read = await read_tree(
+            peer.client,
+            peer.held,
+            deadline=loop.time() + self._settings.read_timeout_ms / 1000,
+            max_bytes=self._settings.tree_body_bytes,
+            max_entities=self._settings.max_entities,
+        )
+        match read:
+            case Unchanged():
+                self._readable()
+                return False
+            case HeldTree():
+                if read.document.instance_id != peer.instance:
+                    self._unreadable("another gateway answered than on /health")
+                    return False
+                peer.held = read
+                self._readable()
+                return True
+            case OtherFormat():
+                self._unreadable(f"not readable as a Grove tree: {read.found}")
+            case PeerError():
+                self._unreadable(f"{read.reason}: {read.detail}")
+        return False
+
+    def _readable(self) -> None:
+        self._read_due = False
+        if self._peer.unreadable is not None:
+            log.info("peer tree readable again", peer=self._peer.name)
+        self._peer.unreadable = None
+
+    def _unreadable(self, why: str) -> None:
+        self._read_due = True
+        if self._peer.unreadable is None:
+            log.warning("peer tree unreadable", peer=self._peer.name, why=why)
+        self._peer.unreadable = why
