@@ -1,0 +1,137 @@
+"""One peer, asked: slot, connection, deadline and caps of every exchange; what goes wrong comes back as a value."""
+
+import asyncio
+import ssl
+from dataclasses import replace
+
+from discovery.endpoint import PeerEndpoint
+from peers.answer import FetchedAnswer, PeerAnswer
+from peers.budget import ByteBudget
+from peers.destination import parse_destination
+from peers.dialer import Dialer
+from peers.errors import PeerError, PeerReason, PeerStreamError
+from peers.pool import ConnectionPool, PoolFigures
+from peers.request import PeerRequest, RequestWriter, Terms, WireRequest
+from peers.resolver import Resolver
+from peers.settings import TransportSettings
+
+__all__ = [
+    "ByteBudget",
+    "FetchedAnswer",
+    "PeerAnswer",
+    "PeerClient",
+    "PeerError",
+    "PeerRequest",
+    "PeerStreamError",
+]
+
+
+class PeerClient:
+    """The way to one peer. A bulkhead: its connections, slots and queues are shared with no other peer.
+
+    `ssl_context` is needed for https. Raises ValueError for an endpoint URL that is none.
+    """
+
+    def __init__(
+        self,
+        endpoint: PeerEndpoint,
+        settings: TransportSettings,
+        *,
+        resolver: Resolver,
+        ssl_context: ssl.SSLContext | None = None,
+        budget: ByteBudget,
+    ) -> None:
+        destination = parse_destination(endpoint.url)
+        dialer = Dialer(
+            endpoint,
+            destination,
+            resolver=resolver,
+            ssl_context=ssl_context,
+            timeout_s=settings.connect_timeout_ms / 1000,
+        )
+        self.endpoint = endpoint
+        self._idle_s = settings.stream_idle_ms / 1000
+        self._writer = RequestWriter(destination)
+        self._pool = ConnectionPool(endpoint.name, dialer, settings, budget)
+
+    def __repr__(self) -> str:
+        return f"<PeerClient {self.endpoint.url} {self._pool!r}>"
+
+    @property
+    def figures(self) -> PoolFigures:
+        """What the connections to this peer do, and did."""
+        return self._pool.figures
+
+    async def send(
+        self, request: PeerRequest, *, deadline: float, stream: bool = False, idle_s: float | None = None
+    ) -> PeerAnswer | PeerError:
+        """Ask, and wait for the head of the answer until `deadline` (loop.time()): slot, connection, first byte.
+
+        A streamed request body is held to the idle time instead, and does not count against the deadline.
+        `stream`: takes a stream's slot. `idle_s`: seconds a streamed body may rest, instead of the setting.
+        The answer must be read whole or closed; until then it keeps its slot. Cancelling closes the connection.
+        """
+        wire = self._writer.render(request)
+        idle_s = self._idle_s if idle_s is None else idle_s
+        terms = Terms(asyncio.get_running_loop().time(), deadline, idle_s)
+        return await self._ask(wire, terms, stream=stream)
+
+    async def fetch(self, request: PeerRequest, *, deadline: float, cap: int) -> FetchedAnswer | PeerError:
+        """Ask, and wait for the whole answer, of at most `cap` bytes, until `deadline` (loop.time()).
+
+        A GET whose answer is cut off by a reset is asked once more, on a new connection.
+        """
+        wire = self._writer.render(request)
+        terms = Terms(asyncio.get_running_loop().time(), deadline, self._idle_s, unframed_ok=True)
+        fetched = await self._read_whole(wire, terms, cap)
+        if (
+            isinstance(fetched, PeerError)
+            and fetched.reason is PeerReason.CONNECTION_TERMINATED
+            and fetched.sent
+            and wire.repeatable
+        ):
+            fetched = await self._read_whole(wire, terms, cap, fresh=True)
+        return fetched
+
+    def drop_idle(self) -> None:
+        """Close the connections nobody uses: the peer is down, or another one now."""
+        self._pool.drop_idle()
+
+    async def aclose(self) -> None:
+        """Close everything. Exchanges under way end with an error; further ones are refused."""
+        await self._pool.aclose()
+
+    async def _read_whole(
+        self, wire: WireRequest, terms: Terms, cap: int, *, fresh: bool = False
+    ) -> FetchedAnswer | PeerError:
+        answer = await self._ask(wire, terms, fresh=fresh)
+        if isinstance(answer, PeerError):
+            return answer
+        body = answer.body_ready
+        if body is None or len(body) > cap:
+            read = await answer.read(cap)
+            if isinstance(read, PeerError):
+                return replace(read, elapsed_ms=_elapsed_ms(terms))
+            body = read
+        return FetchedAnswer(answer.status, answer.headers, body, _elapsed_ms(terms), answer.unframed)
+
+    async def _ask(
+        self, wire: WireRequest, terms: Terms, *, stream: bool = False, fresh: bool = False
+    ) -> PeerAnswer | PeerError:
+        if terms.deadline <= terms.started:
+            return PeerError(PeerReason.HTTP_RESPONSE_TIMEOUT, "the deadline had passed before the request was sent")
+        connection = await self._pool.lease(terms.deadline, stream=stream, fresh=fresh)
+        if isinstance(connection, PeerError):
+            return replace(connection, elapsed_ms=_elapsed_ms(terms))
+        answer = await connection.ask(wire, terms)
+        if not isinstance(answer, PeerError) or not wire.repeatable or not connection.gave_nothing:
+            return answer
+        if answer.reason is not PeerReason.CONNECTION_TERMINATED:
+            return answer
+        # The peer closed an idle connection while the request was on its way; the other idle ones are no younger.
+        self._pool.drop_idle()
+        return await self._ask(wire, terms, stream=stream, fresh=True)
+
+
+def _elapsed_ms(terms: Terms) -> int:
+    return round((asyncio.get_running_loop().time() - terms.started) * 1000)

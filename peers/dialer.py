@@ -1,0 +1,112 @@
+"""Opening connections to one peer: its addresses in turn, the address rule, TCP, TLS."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable
+
+from discovery.endpoint import PeerEndpoint
+from peers.connection import PeerConnection
+from peers.destination import Address, Destination, refusal
+from peers.errors import PeerError, PeerReason, reason_of
+from peers.resolver import Resolver
+from peers.sockets import open_socket
+
+MakeConnection = Callable[[], PeerConnection]
+
+
+class Dialer:
+    """Dials one endpoint. `timeout_s`: seconds for name, TCP and TLS together.
+
+    The rule is applied to the very address that is connected to, so a name cannot lead anywhere else
+    between the check and the connection.
+    """
+
+    def __init__(
+        self,
+        endpoint: PeerEndpoint,
+        destination: Destination,
+        *,
+        resolver: Resolver,
+        ssl_context: ssl.SSLContext | None,
+        timeout_s: float,
+    ) -> None:
+        if destination.secure and ssl_context is None:
+            raise ValueError(f"peer {endpoint.name}: an https endpoint needs an ssl_context")
+        self._rule = endpoint.address_rule
+        self._destination = destination
+        self._resolver = resolver
+        self._ssl_context = ssl_context if destination.secure else None
+        self._timeout_s = timeout_s
+
+    async def dial(self, deadline: float, make: MakeConnection) -> PeerConnection | PeerError:
+        """A connection to the first address that takes one. Each gets its share of the time that is left."""
+        loop = asyncio.get_running_loop()
+        limit = min(deadline, loop.time() + self._timeout_s)
+        addresses = await self._resolver.resolve(self._destination, limit)
+        if isinstance(addresses, PeerError):
+            return addresses
+        allowed = [address for address in addresses if refusal(self._rule, address.ip) is None]
+        if not allowed:
+            return self._prohibited(addresses)
+        failure = None
+        for index, address in enumerate(allowed):
+            now = loop.time()
+            share = now + (limit - now) / (len(allowed) - index)
+            outcome = await self._connect(address, share, make)
+            if isinstance(outcome, PeerConnection):
+                return outcome
+            failure = outcome
+        self._resolver.forget(self._destination.host)
+        return failure or PeerError(PeerReason.DNS_ERROR, f"{self._destination.host}: the name has no address")
+
+    def _prohibited(self, addresses: tuple[Address, ...]) -> PeerError:
+        why = refusal(self._rule, addresses[0].ip)
+        return PeerError(
+            PeerReason.DESTINATION_IP_PROHIBITED,
+            f"{addresses[0]} is {why}; a discovered peer may not lead there, a configured one may",
+        )
+
+    async def _connect(self, address: Address, limit: float, make: MakeConnection) -> PeerConnection | PeerError:
+        try:
+            sock = open_socket(address.family)
+        except OSError as error:
+            return _failure(address, error)
+        try:
+            outcome = await self._connect_tcp(sock, address, limit) or await self._start(sock, address, limit, make)
+        except BaseException:
+            sock.close()
+            raise
+        if isinstance(outcome, PeerError):
+            sock.close()
+        return outcome
+
+    async def _connect_tcp(self, sock: socket.socket, address: Address, limit: float) -> PeerError | None:
+        try:
+            async with asyncio.timeout_at(limit):
+                await asyncio.get_running_loop().sock_connect(sock, address.sockaddr)
+        except TimeoutError:
+            return PeerError(PeerReason.CONNECTION_TIMEOUT, f"{address} did not answer in time")
+        except OSError as error:
+            return _failure(address, error)
+        return None
+
+    async def _start(
+        self, sock: socket.socket, address: Address, limit: float, make: MakeConnection
+    ) -> PeerConnection | PeerError:
+        """Put the protocol, and TLS where it is due, on a connected socket."""
+        name = self._destination.host if self._ssl_context is not None else None
+        try:
+            async with asyncio.timeout_at(limit):
+                _, connection = await asyncio.get_running_loop().create_connection(
+                    make, sock=sock, ssl=self._ssl_context, server_hostname=name
+                )
+        except TimeoutError:
+            return PeerError(PeerReason.TLS_PROTOCOL_ERROR, f"{address} did not finish the TLS handshake in time")
+        except OSError as error:
+            return _failure(address, error)
+        return connection
+
+
+def _failure(address: Address, error: OSError) -> PeerError:
+    return PeerError(reason_of(error), f"{address}: {error.strerror or error}")
