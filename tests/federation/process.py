@@ -1,0 +1,110 @@
+"""A child Python process with its own folder and log file: started, watched, stopped, killed."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import psutil
+
+ROOT = Path(__file__).parents[2]
+
+STOP_TIMEOUT_S = 15.0
+"""Longer than any drain; a process that needs more is hung."""
+
+
+class EndedError(Exception):
+    """The process is not there any more; no use in waiting for it."""
+
+
+class Process:
+    """One child at a time, run as `python <arguments>` in `folder`; it may be started again.
+
+    Standard output and error go to `<folder>/log.txt`, to which each start appends.
+    """
+
+    def __init__(self, name: str, arguments: Sequence[str], folder: Path, env: Mapping[str, str] | None = None) -> None:
+        self.name = name
+        self.arguments = arguments
+        self.folder = folder
+        self.log_file = folder / "log.txt"
+        self._env = env or {}
+        self._child: subprocess.Popen[bytes] | None = None
+        # Mutable state: the child.
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def __repr__(self) -> str:
+        return f"<Process {self.name}: {f'pid {self.pid}' if self.is_running else 'not running'}>"
+
+    @property
+    def is_running(self) -> bool:
+        return self._child is not None and self._child.poll() is None
+
+    @property
+    def pid(self) -> int:
+        return self._running().pid
+
+    def start(self) -> None:
+        """Starts the child and returns at once."""
+        assert not self.is_running, f"{self.name} is already running"
+        with self.log_file.open("ab") as log:
+            self._child = subprocess.Popen(
+                [sys.executable, *self.arguments],
+                cwd=self.folder,
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    def _environment(self) -> dict[str, str]:
+        """Ours without the settings of any gateway; the code beside these tests goes before an installed one."""
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("GROVE_")}
+        return {**inherited, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **self._env}
+
+    async def stop(self, sig: signal.Signals = signal.SIGINT) -> int:
+        """Sends `sig` and returns the exit code; a child that does not end is killed and fails the test."""
+        child = self._running()
+        child.send_signal(sig)
+        deadline = time.monotonic() + STOP_TIMEOUT_S
+        while child.poll() is None:
+            if time.monotonic() > deadline:
+                await self.kill()
+                raise AssertionError(
+                    f"{self.name} did not end within {STOP_TIMEOUT_S} s of {sig.name}\n{self.log_text()}"
+                )
+            await asyncio.sleep(0.01)
+        return child.wait()
+
+    async def kill(self) -> None:
+        """SIGKILL; returns when it is dead."""
+        child = self._running()
+        child.kill()
+        await asyncio.to_thread(child.wait)
+
+    def check_running(self) -> None:
+        """Raises EndedError, with the log, when the child has ended by itself."""
+        if not self.is_running:
+            code = self._child.returncode if self._child else None
+            raise EndedError(f"{self.name} ended with exit code {code}\n{self.log_text()}")
+
+    def rss_bytes(self) -> int:
+        """Resident memory of the child."""
+        return int(psutil.Process(self.pid).memory_info().rss)
+
+    def open_fds(self) -> int:
+        """Open file descriptors of the child."""
+        return int(psutil.Process(self.pid).num_fds())
+
+    def log_text(self) -> str:
+        """Everything the child has printed, over all its starts."""
+        return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        assert self._child is not None, f"{self.name} was never started"
+        assert self._child.poll() is None, f"{self.name} is not running"
+        return self._child
