@@ -13,6 +13,9 @@ from gateway.local.manifest.document import describe, line_of
 from gateway.local.manifest.plain import MisreadError, is_bool, is_null, plain_value
 from gateway.local.manifest.problem import Place, Report, Rule
 
+SUGGESTION_CANDIDATES: Final = 200
+"""Words a misspelling is compared with; more would make a manifest full of mistakes slow to refuse."""
+
 _LINE_BREAKS: Final = frozenset("\n\t")
 _ID_RULE: Final = "allowed are 1 to 256 of letters, digits, '_' and '-'"
 
@@ -212,7 +215,7 @@ class Fields:
 
 def suggestion(word: str, allowed: Sequence[str]) -> str:
     """`; did you mean 'x'?` when one of `allowed` is close to `word`, else nothing."""
-    spellings = {spelling.casefold(): spelling for spelling in allowed}
+    spellings = {spelling.casefold(): spelling for spelling in allowed[:SUGGESTION_CANDIDATES]}
     close = difflib.get_close_matches(word.casefold(), spellings, n=1)
     return f"; did you mean {spellings[close[0]]!r}?" if close else ""
 
