@@ -24,7 +24,7 @@ from gateway.config.problems import FileLine, Place, Problem, SettingsWarning, s
 from gateway.config.protection import protection_mistakes
 from gateway.config.shape import Shaper
 from gateway.config.sorting import sort_entries
-from gateway.config.sources import Assignment, Given, from_command_line, from_environment, from_file
+from gateway.config.sources import Given, from_command_line, from_environment, from_file
 from gateway.settings import Settings
 
 _LAST_STEP: Final = re.compile(r"(\.[^.\[]+|\[[0-9]+\])$")
@@ -65,14 +65,19 @@ class _Validated:
 def read_settings(
     files: Sequence[Path] = (),
     environ: Mapping[str, str] | None = None,
-    assignments: Sequence[Assignment] = (),
+    assignments: Sequence[str] = (),
+    *,
+    name: str | None = None,
+    namespace: str | None = None,
 ) -> LoadedSettings | SettingsRefused:
-    """Read all sources. `environ` is the environment (none by default), `assignments` the flags, in order."""
-    node_name = next((item.text for item in reversed(assignments) if item.key == "name"), None)
+    """Read all sources: files, the environment (none by default), `KEY:=VALUE` assignments, the two names.
+
+    Parameter files of ROS may also be addressed to the node `name`.
+    """
     given = [
-        *(from_file(file, node_name) for file in files),
+        *(from_file(file, name) for file in files),
         from_environment(environ or {}),
-        from_command_line(assignments),
+        from_command_line(assignments, name=name, namespace=namespace),
     ]
     sorted_entries = sort_entries(entry for source in given for entry in source.entries)
     shaper = Shaper()

@@ -15,6 +15,7 @@ from gateway.config.keys import (
     Known,
     NotBuilt,
     Unknown,
+    closest,
     meaning_of,
 )
 from gateway.config.problems import FileLine, Problem, shown, spelled
@@ -74,8 +75,8 @@ def _unknown(entry: Entry, unknown: Unknown) -> Problem:
     else:
         key, place = entry.key, entry.place
         rest = entry.segments[unknown.depth :]
-        whole = ".".join((suggestion, *rest)) if suggestion else None
-        suggestion = whole if whole in KEYS else suggestion
+        if suggestion:
+            suggestion = closest(".".join((suggestion, *rest)), tuple(KEYS)) or suggestion
     if suggestion is None:
         return Problem(place, key, "an unknown setting", ", ".join(unknown.children))
     return Problem(place, key, "an unknown setting", advice=f"did you mean {spelled(suggestion, place)}?")

@@ -16,18 +16,9 @@ MAX_FILE_BYTES: Final = 1024 * 1024
 """Largest configuration file, in bytes."""
 
 ENVIRONMENT_PREFIX: Final = "GROVE_"
-_LOG_PREFIX: Final = "GROVE_LOG"  # read by gateway.log, before there are settings
+LOG_PREFIX: Final = "GROVE_LOG"  # read by gateway.log, before there are settings
 
 _ASSIGNMENT: Final = re.compile(r"(?P<key>[^:=\s]+)(:=|=)(?P<text>.*)", re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """A setting from the command line: dotted key, text of the value, and the flag it came by."""
-
-    key: str
-    text: str
-    flag: Flag
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +28,6 @@ class Given:
     entries: tuple[Entry, ...] = ()
     problems: tuple[Problem, ...] = ()
     other_nodes: tuple[str, ...] = ()
-
-
-def parse_assignment(text: str) -> Assignment | Problem:
-    """`KEY:=VALUE` or `KEY=VALUE`."""
-    match = _ASSIGNMENT.fullmatch(text)
-    if match is None:
-        # What follows a colon may be a secret with its `=` forgotten.
-        return Problem(Flag("-p"), "", shown(text.partition(":")[0]), "KEY:=VALUE or KEY=VALUE")
-    return Assignment(match["key"], match["text"], Flag("-p"))
 
 
 def from_file(path: Path, node_name: str | None) -> Given:
@@ -71,14 +53,27 @@ def from_environment(environ: Mapping[str, str]) -> Given:
     assignments = [
         (name.removeprefix(ENVIRONMENT_PREFIX).lower().replace("__", "."), text, EnvironmentVariable(name))
         for name, text in sorted(environ.items())
-        if name.startswith(ENVIRONMENT_PREFIX) and not name.startswith(_LOG_PREFIX)
+        if name.startswith(ENVIRONMENT_PREFIX) and not name.startswith(LOG_PREFIX)
     ]
     return _from_texts(assignments)
 
 
-def from_command_line(assignments: Iterable[Assignment]) -> Given:
-    """The entries of `-p KEY:=VALUE`."""
-    return _from_texts((item.key, item.text, item.flag) for item in assignments)
+def from_command_line(assignments: Iterable[str], *, name: str | None, namespace: str | None) -> Given:
+    """The entries of `-p KEY:=VALUE` or `-p KEY=VALUE`, in order, then those of `--name` and `--namespace`."""
+    texts: list[tuple[str, str, Place]] = []
+    problems: list[Problem] = []
+    for assignment in assignments:
+        if match := _ASSIGNMENT.fullmatch(assignment):
+            texts.append((match["key"], match["text"], Flag("-p")))
+        else:
+            # What follows a colon may be a secret with its `=` forgotten.
+            found = shown(assignment.partition(":")[0])
+            problems.append(Problem(Flag("-p"), "", found, "KEY:=VALUE or KEY=VALUE"))
+    for key, text in (("name", name), ("namespace", namespace)):
+        if text is not None:
+            texts.append((key, text, Flag(f"--{key}")))
+    given = _from_texts(texts)
+    return Given(given.entries, (*problems, *given.problems))
 
 
 def _from_document(document: Document, whole: FileLine, node_name: str | None) -> Given:

@@ -1,0 +1,57 @@
+"""`grove health`: whether a running gateway is well. Also the image's health check."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import typer
+
+from gateway.commands.asking import Answer, Api, ask, extension
+from gateway.commands.display import print_json, print_line, print_pairs
+from gateway.commands.failure import CommandFailed
+from gateway.commands.options import DEFAULT_URL, Output, OutputOption, Url
+
+
+def health(url: Url = DEFAULT_URL, output: OutputOption = Output.TABLE) -> None:
+    """Tell how a gateway is; exit code 1 unless it answers 200."""
+    answer = ask(url, fetch_health)
+    if output is Output.JSON:
+        print_json(answer.body)
+    else:
+        print_pairs(summary(answer.body))
+        for line in warning_lines(answer.body):
+            print_line(line)
+    if answer.status != 200:
+        raise typer.Exit(1)
+
+
+async def fetch_health(api: Api) -> Answer:
+    """`/health` with whatever status; a body that is no object fails."""
+    answer = await api.get("/health")
+    if not isinstance(answer.body, dict) or "status" not in answer.body:
+        raise CommandFailed(f"{api.base}/api/v1/health does not tell its status: is it a gateway?")
+    return answer
+
+
+def summary(body: Mapping[str, Any]) -> dict[str, Any]:
+    """What matters of `/health`, label by label."""
+    about = extension(body)
+    pairs: dict[str, Any] = {"status": body["status"]}
+    pairs |= {label: about[key] for label, key in (("name", "name"), ("instance", "instance_id")) if key in about}
+    if isinstance(entities := body.get("x-medkit-entity-cache"), dict):
+        pairs["entities"] = [
+            f"{entities[kind]} {kind}" for kind in ("areas", "components", "apps", "functions") if kind in entities
+        ]
+    if isinstance(peers := body.get("peers"), list):
+        online = sum(isinstance(peer, dict) and peer.get("status") == "online" for peer in peers)
+        pairs["peers"] = f"{online} of {len(peers)} online"
+    return pairs
+
+
+def warning_lines(body: Mapping[str, Any]) -> list[str]:
+    """Every warning as `warning CODE: message`."""
+    warnings = body.get("warnings")
+    return [
+        f"warning {warning.get('code')}: {warning.get('message')}"
+        for warning in (warnings if isinstance(warnings, list) else [])
+        if isinstance(warning, dict)
+    ]

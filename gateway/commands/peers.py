@@ -1,0 +1,39 @@
+"""`grove peers`: the peers of a running gateway."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from gateway.commands.asking import Api, ask, extension, get_ok
+from gateway.commands.display import print_json, print_line, print_table
+from gateway.commands.options import DEFAULT_URL, Output, OutputOption, Url
+
+_DETAILS: Final = ("state", "since", "last_ok", "rtt_ms", "entities", "found_by", "instance_id", "reason")
+
+
+def peers(url: Url = DEFAULT_URL, output: OutputOption = Output.TABLE) -> None:
+    """List the peers of a gateway and how they are."""
+    found = ask(url, fetch_peers)
+    if output is Output.JSON:
+        print_json(found or [])
+    elif found is None:
+        print_line("aggregation is off there: this gateway has no peers")
+    elif not found:
+        print_line("no peers")
+    else:
+        columns = ("NAME", "URL", "STATUS", *(detail.replace("_", " ").upper() for detail in _DETAILS))
+        print_table(columns, (_row(peer) for peer in found))
+
+
+async def fetch_peers(api: Api) -> list[Mapping[str, Any]] | None:
+    """The peers of `/health`; None when aggregation is off."""
+    answer = await get_ok(api, "/health")
+    found = answer.get("peers")
+    return [peer for peer in found if isinstance(peer, dict)] if isinstance(found, list) else None
+
+
+def _row(peer: Mapping[str, Any]) -> list[Any]:
+    details = extension(peer)
+    return [
+        *(peer.get(key) for key in ("name", "url", "status")),
+        *(details.get(detail) for detail in _DETAILS),
+    ]

@@ -1,0 +1,54 @@
+"""`grove route`: which gateway answers for an entity, over which hops."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import typer
+
+from gateway.commands.asking import Api, ask, extension, get_ok, items_of
+from gateway.commands.display import print_json, print_table
+from gateway.commands.failure import CommandFailed
+from gateway.commands.options import DEFAULT_URL, Output, OutputOption, Url
+
+_COLUMNS = ("ID", "TYPE", "OWNER", "REACHABLE", "PATH", "SOURCE", "CONTRIBUTORS", "INSTANCE", "HREF")
+
+
+def route(
+    entity_id: Annotated[str, typer.Argument(metavar="ID", help="Id of an area, component, app or function.")],
+    url: Url = DEFAULT_URL,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Tell which gateway answers for an entity, over which hops; one row per kind."""
+
+    async def question(api: Api) -> list[Mapping[str, Any]]:
+        return await fetch_routes(api, entity_id)
+
+    found = ask(url, question)
+    if output is Output.JSON:
+        print_json(found)
+    else:
+        print_table(_COLUMNS, (_row(item) for item in found))
+
+
+async def fetch_routes(api: Api, entity_id: str) -> list[Mapping[str, Any]]:
+    """The routes of `entity_id`, one for each kind that has it; none is a failure."""
+    found = list(items_of(await get_ok(api, f"/x-medkit-route/{quote(entity_id, safe='')}")))
+    if not found:
+        raise CommandFailed(f"{api.base} knows no entity with the id {entity_id!r}; grove tree lists all")
+    return found
+
+
+def _row(item: Mapping[str, Any]) -> list[Any]:
+    return [
+        *(item.get(key) for key in ("id", "type", "owner", "reachable")),
+        path_text(item.get("path")),
+        item.get("source", extension(item).get("source")),
+        *(item.get(key) for key in ("contributors", "instance", "href")),
+    ]
+
+
+def path_text(path: Any) -> str | None:
+    """The hops of a path by name (or instance), from us to the owner; None without any."""
+    hops = [hop for hop in path if isinstance(hop, dict)] if isinstance(path, list) else []
+    return " > ".join(str(hop.get("name") or hop.get("instance")) for hop in hops) or None
