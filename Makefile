@@ -1,5 +1,5 @@
 # Two commands do everything, each sets itself up: `make run` shows Grove working, `make test` proves that it does.
-# Needs make and Python 3.11, 3.12 or 3.13; `make PYTHON=/path/to/python` names one that is not found by itself.
+# Needs make and Python 3.11 or newer; `make PYTHON=/path/to/python` names one that is not found by itself.
 
 VENV := .venv
 BIN := $(VENV)/bin

@@ -98,9 +98,9 @@ class Broken:
 
 BROKEN = {
     "nothing": Broken("Install one, on Debian and Ubuntu: sudo apt-get install python3 python3-venv"),
-    "too old": Broken("Found no Python 3.11, 3.12 or 3.13", {"python3": is_old}),
+    "too old": Broken("Found no Python 3.11 or newer", {"python3": is_old}),
     "no venv": Broken("-venv", {"python3": lacks_venv}),
-    "wrong PYTHON": Broken("PYTHON=/no/such is not a Python 3.11", {"python3": works}, {"PYTHON": "/no/such"}),
+    "wrong PYTHON": Broken("PYTHON=/no/such is not a Python 3.11 or newer", {"python3": works}, {"PYTHON": "/no/such"}),
 }
 
 
