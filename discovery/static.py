@@ -167,5 +167,5 @@ def _taken(key: str, text: str, owner: str) -> PeerMistake:
 
 def _unequal_lengths(settings: FindingSettings) -> PeerMistake:
     urls, names = len(settings.peer_urls), len(settings.peer_names)
-    complaint = f"{names} names for the {urls} URLs of aggregation.peer_urls"
+    complaint = f"a list of {names} for the {urls} URLs of aggregation.peer_urls"
     return PeerMistake("peer_names", None, complaint, "as many names as URLs")

@@ -62,5 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         typer.echo(f"grove: {mistake}", err=True)
         sys.exit(USAGE)
     except CommandFailed as failure:
-        typer.echo(f"grove: {failure}", err=True)
+        from gateway.commands.display import cell  # noqa: PLC0415 -- rich only where it is needed
+
+        typer.echo(f"grove: {cell(str(failure)).plain}", err=True)
         sys.exit(FAILURE)

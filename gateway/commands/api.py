@@ -9,7 +9,7 @@ from typing import Final
 
 import aiohttp
 
-from gateway.commands.asking import Answer, Api
+from gateway.commands.answers import PREFIX, Answer, Api
 from gateway.commands.failure import CommandFailed
 
 TIMEOUT_S: Final = 10.0
@@ -33,7 +33,7 @@ class HttpApi:
 
     async def get(self, path: str) -> Answer:
         """The answer to `GET /api/v1<path>`; every failure ends here as CommandFailed."""
-        url = f"{self.base}/api/v1{path}"
+        url = f"{self.base}{PREFIX}{path}"
         try:
             async with self._slots, self._session.get(url, allow_redirects=False) as response:
                 return Answer(response.status, json.loads(await _read(response)))

@@ -5,7 +5,8 @@ from typing import Any
 
 import typer
 
-from gateway.commands.asking import Answer, Api, ask, extension
+from gateway.commands.answers import PREFIX, Answer, Api, extension
+from gateway.commands.asking import ask
 from gateway.commands.display import print_json, print_line, print_pairs
 from gateway.commands.failure import CommandFailed
 from gateway.commands.options import DEFAULT_URL, Output, OutputOption, Url
@@ -28,7 +29,7 @@ async def fetch_health(api: Api) -> Answer:
     """`/health` with whatever status; a body that is no object fails."""
     answer = await api.get("/health")
     if not isinstance(answer.body, dict) or "status" not in answer.body:
-        raise CommandFailed(f"{api.base}/api/v1/health does not tell its status: is it a gateway?")
+        raise CommandFailed(f"{api.base}{PREFIX}/health does not tell its status: is it a gateway?")
     return answer
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from gateway.commands.asking import Api, ask, extension, get_ok
+from gateway.commands.answers import Api, extension, get_ok
+from gateway.commands.asking import ask
 from gateway.commands.display import print_json, print_line, print_table
 from gateway.commands.options import DEFAULT_URL, Output, OutputOption, Url
 

@@ -6,7 +6,8 @@ from urllib.parse import quote
 
 import typer
 
-from gateway.commands.asking import Api, ask, extension, get_ok, items_of
+from gateway.commands.answers import Api, extension, get_ok, items_of
+from gateway.commands.asking import ask
 from gateway.commands.display import print_json, print_table
 from gateway.commands.failure import CommandFailed
 from gateway.commands.options import DEFAULT_URL, Output, OutputOption, Url

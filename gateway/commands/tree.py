@@ -9,7 +9,8 @@ from urllib.parse import quote
 from rich.text import Text
 from rich.tree import Tree
 
-from gateway.commands.asking import Api, ask, extension, get_ok, items_of
+from gateway.commands.answers import Api, extension, get_ok, items_of
+from gateway.commands.asking import ask
 from gateway.commands.display import cell, console, print_json, print_line
 from gateway.commands.options import DEFAULT_URL, Output, OutputOption, Url
 

@@ -69,9 +69,10 @@ def parse_document(text: str, at: Callable[[int], Place]) -> Document:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        return _unreadable(at(mark.line + 1 if mark else 0), error.problem or "text that is not YAML")
+        reason = " ".join(filter(None, (error.context, error.problem)))
+        return _unreadable(at(mark.line + 1 if mark else 0), f"text that is not YAML ({reason})")
     except yaml.YAMLError as error:
-        return _unreadable(at(0), shown(str(error).splitlines()[0]))
+        return _unreadable(at(0), f"text that is not YAML ({shown(str(error).splitlines()[0])})")
     except RecursionError:
         return _unreadable(at(0), f"more than {MAX_DEPTH} levels")
     if node is None:
@@ -138,7 +139,7 @@ class _Builder:
             return Scalar(text, text, place)
         if tag not in _READERS:
             self.problems.append(Problem(place, key, f"the tag {shown(node.tag)}", "plain values without tags"))
-            return Scalar(text, None, place)
+            return Scalar(text, text, place)
         try:
             return Scalar(text, _READERS[tag](node), place)
         except (KeyError, ValueError):  # looks like a number to YAML's pattern (0b_) and is none: text

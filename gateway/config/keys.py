@@ -155,8 +155,9 @@ def _unknown(segments: Sequence[str], depth: int) -> Unknown:
     near = closest(segments[depth - 1], children + _UPSTREAM.get(parent, ()))
     if near is not None:
         return Unknown(depth, f"{parent}.{near}" if parent else near, children)
-    elsewhere = [path for path in KEYS if path.rpartition(".")[2] == segments[-1]]
-    return Unknown(depth, elsewhere[0] if elsewhere else closest(".".join(segments), list(KEYS)), children)
+    # A setting of another group: by its own word, so that what both groups share does not count.
+    word = closest(segments[-1], tuple(_PATHS))
+    return Unknown(depth, None if word is None else _PATHS[word], children)
 
 
 def _keys(owner: type[Any], prefix: str = "") -> Iterator[Key]:
@@ -189,5 +190,7 @@ KEYS: Final[Mapping[str, Key]] = types.MappingProxyType({key.path: key for key i
 
 CHILDREN: Final = _children(KEYS)
 """The groups ("" is the top) and the words below each."""
+
+_PATHS: Final = {path.rpartition(".")[2]: path for path in reversed(tuple(KEYS))}
 
 _UPSTREAM: Final = _children(sorted(INSIDE_ROS | UNBUILT_GROUPS))

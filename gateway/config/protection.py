@@ -32,7 +32,7 @@ def protection_mistakes(settings: Settings) -> Iterator[Finding]:
     """Everything wrong with what protects, whether or not it is built yet."""
     for key, what in NOT_BUILT.items():
         if value_at(settings, key):
-            yield Finding((key,), "true", "false", f"{what} is not built yet, and Grove is never silently open")
+            yield Finding((key,), "true", "false", f"{what} is not built yet, and no protection is silently left out")
     if settings.server.tls.enabled:
         yield from _tls(settings)
     if settings.auth.enabled:

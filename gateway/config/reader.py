@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails
 
 from gateway.config.cautions import warnings_about
 from gateway.config.entity_sources import agreed, contradictions
 from gateway.config.findings import Finding
-from gateway.config.hints import allowed_by, bare, fields_of, item_hint
+from gateway.config.hints import allowed_by, bare, fields_of, is_textual, item_hint
 from gateway.config.keys import KEYS, UNBUILT_SWITCHES, value_at
 from gateway.config.peer_rules import peer_mistakes
 from gateway.config.problems import FileLine, Place, Problem, SettingsWarning, shown
@@ -129,16 +128,19 @@ def _build(shaped: Mapping[str, Any]) -> Settings:
     return _adapter().validate_json(json.dumps(tree), strict=True)
 
 
-def _problem(detail: ErrorDetails, places: Mapping[str, Place]) -> Problem:
+def _problem(detail: Mapping[str, Any], places: Mapping[str, Place]) -> Problem:
     key = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in detail["loc"])[1:]
     setting = KEYS[_setting_of(key)]
+    hint = _hint_at(setting.hint, key, setting.path)
     if detail["type"] == "missing":
         found = "nothing"
     elif setting.secret:
         found = "a value of another form"
     else:
         found = shown(detail["input"])
-    return Problem(_nearest(key, places), key, found, allowed_by(_hint_at(setting.hint, key, setting.path)))
+    if isinstance(detail["input"], str) and not is_textual(bare(hint)) and not setting.secret:
+        found = f"the text {found}"
+    return Problem(_nearest(key, places), key, found, allowed_by(hint))
 
 
 def _hint_at(hint: Any, key: str, path: str) -> Any:

@@ -47,7 +47,7 @@ class Shaper:
             if hints and member.key not in hints:
                 near = closest(member.key, tuple(hints))
                 advice = f"did you mean {near}?" if near else ""
-                allowed = ", ".join(hints)
+                allowed = f"one of {', '.join(hints)}"
                 path = f"{key}.{member.key}"
                 self.problems.append(Problem(member.place, path, "an unknown setting", allowed, advice))
             else:

@@ -76,7 +76,7 @@ def _unknown(entry: Entry, unknown: Unknown) -> Problem:
         key, place = entry.key, entry.place
         rest = entry.segments[unknown.depth :]
         if suggestion:
-            suggestion = closest(".".join((suggestion, *rest)), tuple(KEYS)) or suggestion
-    if suggestion is None:
-        return Problem(place, key, "an unknown setting", ", ".join(unknown.children))
-    return Problem(place, key, "an unknown setting", advice=f"did you mean {spelled(suggestion, place)}?")
+            inside = tuple(path for path in KEYS if path.startswith(suggestion))
+            suggestion = closest(".".join((suggestion, *rest)), inside) or suggestion
+    advice = f"did you mean {spelled(suggestion, place)}?" if suggestion else ""
+    return Problem(place, key, "an unknown setting", f"one of {', '.join(unknown.children)}", advice)

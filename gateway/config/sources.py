@@ -45,7 +45,7 @@ def from_file(path: Path, node_name: str | None) -> Given:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         return _refused(Problem(FileLine(path, line), "", "bytes that are not UTF-8", "UTF-8"))
-    return _from_document(parse_document(text, lambda line: FileLine(path, line)), whole, node_name)
+    return _from_document(parse_document(text, lambda line: FileLine(path, line)), node_name)
 
 
 def from_environment(environ: Mapping[str, str]) -> Given:
@@ -76,7 +76,7 @@ def from_command_line(assignments: Iterable[str], *, name: str | None, namespace
     return Given(given.entries, (*problems, *given.problems))
 
 
-def _from_document(document: Document, whole: FileLine, node_name: str | None) -> Given:
+def _from_document(document: Document, node_name: str | None) -> Given:
     match document.value:
         case None:
             return Given(problems=document.problems)
@@ -85,8 +85,10 @@ def _from_document(document: Document, whole: FileLine, node_name: str | None) -
             return Given(content.entries, document.problems + content.problems, content.other_nodes)
         case Scalar(value=None):
             return Given(problems=document.problems)
-        case Scalar() | Listing():
-            return _refused(*document.problems, Problem(whole, "", "a text or a list", "settings as `key: value`"))
+        case Scalar() | Listing() as value:
+            # Not quoted: the file may be a secret given by mistake.
+            found = "a text" if isinstance(value, Scalar) else "a list"
+            return _refused(*document.problems, Problem(value.place, "", found, "settings as `key: value`"))
 
 
 def _refused(*problems: Problem) -> Given:
