@@ -7,6 +7,7 @@ from dataclasses import replace
 from discovery.endpoint import PeerEndpoint
 from peers.answer import FetchedAnswer, PeerAnswer
 from peers.budget import ByteBudget
+from peers.connection import PeerConnection
 from peers.destination import parse_destination
 from peers.dialer import Dialer
 from peers.errors import PeerError, PeerReason, PeerStreamError
@@ -74,7 +75,15 @@ class PeerClient:
         wire = self._writer.render(request)
         idle_s = self._idle_s if idle_s is None else idle_s
         terms = Terms(asyncio.get_running_loop().time(), deadline, idle_s)
-        return await self._ask(wire, terms, stream=stream)
+        connection = await self._lease(terms, stream=stream)
+        if isinstance(connection, PeerError):
+            return connection
+        answer = await connection.ask(wire, terms)
+        if isinstance(answer, PeerAnswer) or not _repeats(wire, answer) or not connection.gave_nothing:
+            return answer
+        # The peer closed the idle connection just as the request went out: nothing says that it read it.
+        connection = await self._lease(terms, stream=stream, fresh=True)
+        return connection if isinstance(connection, PeerError) else await connection.ask(wire, terms)
 
     async def fetch(self, request: PeerRequest, *, deadline: float, cap: int) -> FetchedAnswer | PeerError:
         """Ask, and wait for the whole answer, of at most `cap` bytes, until `deadline` (loop.time()).
@@ -84,12 +93,7 @@ class PeerClient:
         wire = self._writer.render(request)
         terms = Terms(asyncio.get_running_loop().time(), deadline, self._idle_s, unframed_ok=True)
         fetched = await self._read_whole(wire, terms, cap)
-        if (
-            isinstance(fetched, PeerError)
-            and fetched.reason is PeerReason.CONNECTION_TERMINATED
-            and fetched.sent
-            and wire.repeatable
-        ):
+        if isinstance(fetched, PeerError) and _repeats(wire, fetched):
             fetched = await self._read_whole(wire, terms, cap, fresh=True)
         return fetched
 
@@ -101,36 +105,33 @@ class PeerClient:
         """Close everything. Exchanges under way end with an error; further ones are refused."""
         await self._pool.aclose()
 
+    async def _lease(self, terms: Terms, *, stream: bool = False, fresh: bool = False) -> PeerConnection | PeerError:
+        """A connection. `fresh`: one just died, and those that lie idle are no younger."""
+        if terms.deadline <= asyncio.get_running_loop().time():
+            return PeerError(PeerReason.HTTP_RESPONSE_TIMEOUT, "the deadline had passed before the request was sent")
+        if fresh:
+            self._pool.drop_idle()
+        leased = await self._pool.lease(terms.deadline, stream=stream, fresh=fresh)
+        return replace(leased, elapsed_ms=_elapsed_ms(terms)) if isinstance(leased, PeerError) else leased
+
     async def _read_whole(
         self, wire: WireRequest, terms: Terms, cap: int, *, fresh: bool = False
     ) -> FetchedAnswer | PeerError:
-        answer = await self._ask(wire, terms, fresh=fresh)
+        connection = await self._lease(terms, fresh=fresh)
+        if isinstance(connection, PeerError):
+            return connection
+        answer = await connection.ask(wire, terms)
         if isinstance(answer, PeerError):
             return answer
-        body = answer.body_ready
-        if body is None or len(body) > cap:
-            read = await answer.read(cap)
-            if isinstance(read, PeerError):
-                return replace(read, elapsed_ms=_elapsed_ms(terms))
-            body = read
+        body = await answer.read(cap)
+        if isinstance(body, PeerError):
+            return replace(body, elapsed_ms=_elapsed_ms(terms))
         return FetchedAnswer(answer.status, answer.headers, body, _elapsed_ms(terms), answer.unframed)
 
-    async def _ask(
-        self, wire: WireRequest, terms: Terms, *, stream: bool = False, fresh: bool = False
-    ) -> PeerAnswer | PeerError:
-        if terms.deadline <= terms.started:
-            return PeerError(PeerReason.HTTP_RESPONSE_TIMEOUT, "the deadline had passed before the request was sent")
-        connection = await self._pool.lease(terms.deadline, stream=stream, fresh=fresh)
-        if isinstance(connection, PeerError):
-            return replace(connection, elapsed_ms=_elapsed_ms(terms))
-        answer = await connection.ask(wire, terms)
-        if not isinstance(answer, PeerError) or not wire.repeatable or not connection.gave_nothing:
-            return answer
-        if answer.reason is not PeerReason.CONNECTION_TERMINATED:
-            return answer
-        # The peer closed an idle connection while the request was on its way; the other idle ones are no younger.
-        self._pool.drop_idle()
-        return await self._ask(wire, terms, stream=stream, fresh=True)
+
+def _repeats(wire: WireRequest, error: PeerError) -> bool:
+    """Whether this may be asked once more: a read whose connection was lost, not one that took too long."""
+    return wire.repeatable and error.sent and error.reason is PeerReason.CONNECTION_TERMINATED
 
 
 def _elapsed_ms(terms: Terms) -> int:

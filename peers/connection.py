@@ -73,7 +73,7 @@ class PeerConnection(asyncio.Protocol):
         self.streaming = False
 
     def __repr__(self) -> str:
-        state = "closed" if self._is_closed else "busy" if self._wire is not None else "idle"
+        state = "closed" if self._open is None else "busy" if self._wire is not None else "idle"
         return f"<PeerConnection {state}, {self.served} served>"
 
     @property
@@ -84,11 +84,12 @@ class PeerConnection(asyncio.Protocol):
     @property
     def is_clean(self) -> bool:
         """Open, and no byte waits in the socket: a late answer or the peer's close shows here first."""
-        return not self._is_closed and not self._unread.poll(0)
+        return self._open is not None and not self._unread.poll(0)
 
     @property
-    def _is_closed(self) -> bool:
-        return self._transport is None or self._transport.is_closing()
+    def _open(self) -> asyncio.Transport | None:
+        """The transport, unless it is closing: uvloop's raises then at whatever one asks of it."""
+        return None if self._transport is None or self._transport.is_closing() else self._transport
 
     async def ask(self, wire: WireRequest, terms: Terms) -> PeerAnswer | PeerError:
         """Send a request and wait for the head of its answer.
@@ -101,7 +102,7 @@ class PeerConnection(asyncio.Protocol):
                 return await answer
             return await self._ask_uploading(wire, answer)
         except BaseException:
-            if self._answer is answer:  # otherwise the connection may already serve somebody else
+            if self._wire is wire:  # otherwise the connection may already serve somebody else
                 self.abort()
             raise
 
@@ -119,7 +120,7 @@ class PeerConnection(asyncio.Protocol):
         self._reader.begin(wire.method, unframed_ok=terms.unframed_ok)
         self._wrote = False
         self._uploaded = wire.body is None or isinstance(wire.body, bytes)
-        if self._is_closed:
+        if self._open is None:
             self.break_off(_CLOSED_BY_PEER)
             return answer
         self._watch.expect(terms.deadline, _LATE_ANSWER)
@@ -169,8 +170,8 @@ class PeerConnection(asyncio.Protocol):
             self, self._budget, window=limits.window_bytes, idle_s=terms.idle_s, deadline=terms.deadline
         )
         self._settle(PeerAnswer(head, None, self._body))
-        if self._transport is not None:
-            acknowledge_now(self._transport)
+        if (transport := self._open) is not None:
+            acknowledge_now(transport)
         self._pass_on(self._body)
 
     def _pass_on(self, body: AnswerBody) -> None:
@@ -183,10 +184,10 @@ class PeerConnection(asyncio.Protocol):
 
     def _finish(self) -> None:
         """The answer is complete."""
-        self._wire = self._answer = self._body = None
+        self._wire = self._body = None
         self._watch.clear()
         self.served += 1
-        reusable = self._reader.reusable and self._uploaded and not self._is_closed
+        reusable = self._reader.reusable and self._uploaded and self._open is not None
         if not reusable:
             self.abort()
         elif self._read_paused:
@@ -203,18 +204,20 @@ class PeerConnection(asyncio.Protocol):
         error = PeerError(failure.reason, failure.detail, elapsed_ms, sent=self._wrote)
         self._settle(error)
         body = self._body
-        self._wire = self._answer = self._body = None
+        self._wire = self._body = None
         self.abort()
         if body is not None:
             body.end(error)
         self._owner.released(self, reusable=False)
 
     def _settle(self, answer: PeerAnswer | PeerError) -> None:
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_result(answer)
+        future, self._answer = self._answer, None  # not kept, so that an answer somebody drops is noticed
+        if future is not None and not future.done():
+            future.set_result(answer)
 
     def _overdue(self, failure: Failure) -> None:
-        unsent = self._transport is not None and self._transport.get_write_buffer_size() > 0
+        transport = self._open
+        unsent = transport is not None and transport.get_write_buffer_size() > 0
         self.break_off(_LATE_WRITE if failure is _LATE_ANSWER and unsent else failure)
 
     # For the two bodies.
@@ -226,19 +229,19 @@ class PeerConnection(asyncio.Protocol):
         self._watch.clear()
 
     def pause(self) -> None:
-        if self._transport is not None and not self._read_paused:
+        if not self._read_paused and (transport := self._open) is not None:
             self._read_paused = True
-            self._transport.pause_reading()
+            transport.pause_reading()
 
     def resume(self) -> None:
-        if self._transport is not None and self._read_paused:
+        if self._read_paused and (transport := self._open) is not None:
             self._read_paused = False
-            self._transport.resume_reading()
+            transport.resume_reading()
 
     def write(self, data: bytes) -> None:
-        if self._transport is not None and self._wire is not None:
+        if self._wire is not None and (transport := self._open) is not None:
             self._wrote = True
-            self._transport.write(data)
+            transport.write(data)
 
     async def writable(self) -> None:
         if self._resumed is None:

@@ -1,6 +1,7 @@
 """Where a peer's URL points to, and which addresses a connection may go to."""
 
 import ipaddress
+import re
 import socket
 from dataclasses import dataclass
 from typing import Final
@@ -11,6 +12,8 @@ from discovery.endpoint import AddressRule
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+_HOST: Final = re.compile(r"[!-~]+")
 
 _METADATA: Final = frozenset(
     ipaddress.ip_address(text) for text in ("169.254.169.254", "fd00:ec2::254", "100.100.100.200")
@@ -67,6 +70,10 @@ def parse_destination(url: str) -> Destination:
     if parts.path or parts.query or parts.fragment:
         raise ValueError(f"a peer's URL ends after the port, found {(parts.path + parts.query)!r} behind it")
     host = parts.hostname.replace("%25", "%", 1)
+    if _HOST.fullmatch(host) is None:
+        raise ValueError(f"a host is ASCII without spaces, found {host!r}; write an international name as xn--...")
+    if parts.port == 0:
+        raise ValueError("a peer's port is between 1 and 65535, found 0")
     bare = host.partition("%")[0]
     shown = f"[{bare}]" if ":" in bare else bare
     port = parts.port or _DEFAULT_PORTS[parts.scheme]

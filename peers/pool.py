@@ -12,7 +12,7 @@ from peers.dialer import Dialer
 from peers.errors import PeerError, PeerReason
 from peers.settings import TransportSettings
 
-log = structlog.get_logger(__name__)
+log = structlog.get_logger("peers")
 
 
 @dataclass(frozen=True, slots=True)
