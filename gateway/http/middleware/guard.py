@@ -1,0 +1,59 @@
+"""Refuses what no handler should ever see. Beyond this point a request is plain HTTP/1 with a path of our own.
+
+Source: docs/security.md, "Requests". What the parser refuses does not get this far; see `listener.py`.
+"""
+
+import re
+from typing import Final
+
+from aiohttp import HttpVersion10, HttpVersion11, hdrs, web
+from aiohttp.typedefs import Handler, Middleware
+
+from gateway.http.errors import ApiError
+
+_REFUSED_METHODS: Final = frozenset({hdrs.METH_TRACE, hdrs.METH_CONNECT})
+_HOST: Final = re.compile(r"(?:[A-Za-z0-9._~-]{1,255}|\[[0-9A-Fa-f:.%A-Za-z]{2,64}\])(?::[0-9]{1,5})?")
+_LINE_OVERHEAD: Final = 4  # ": " and the line end
+
+
+def guard(max_header_bytes: int) -> Middleware:
+    """The first middleware below the error form: refuses, and closes the connection, or lets the request pass."""
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        refusal = _line_refusal(request) or _header_refusal(request, max_header_bytes)
+        if refusal is not None:
+            raise refusal
+        return await handler(request)
+
+    return check
+
+
+def _line_refusal(request: web.Request) -> ApiError | None:
+    if request.version not in {HttpVersion10, HttpVersion11}:
+        return _refuse(505, "Only HTTP/1.0 and HTTP/1.1 are spoken here")
+    if request.method in _REFUSED_METHODS:
+        return _refuse(405, f"The method {request.method} is not allowed")
+    if not request.raw_path.startswith("/"):
+        return _refuse(400, "The request target must be a path, without scheme and host")
+    return None
+
+
+def _header_refusal(request: web.Request, max_bytes: int) -> ApiError | None:
+    size = sum(len(name) + len(value) + _LINE_OVERHEAD for name, value in request.raw_headers)
+    if size > max_bytes:
+        return _refuse(
+            431, f"The headers have {size} bytes together, at most {max_bytes} are allowed (server.max_header_bytes)"
+        )
+    hosts = request.headers.getall(hdrs.HOST, [])
+    needed = 1 if request.version == HttpVersion11 else len(hosts)
+    if len(hosts) != needed or not all(_HOST.fullmatch(host) for host in hosts):
+        return _refuse(400, "One Host header with a name or address, and perhaps a port, is needed")
+    coding = request.headers.get(hdrs.CONTENT_ENCODING, "identity")
+    if coding.strip().lower() != "identity":
+        return _refuse(415, "Encoded bodies are not accepted; send the body without Content-Encoding")
+    return None
+
+
+def _refuse(status: int, message: str) -> ApiError:
+    return ApiError(status, "invalid-request", message, closes=True)

@@ -1,0 +1,62 @@
+"""What the HTTP layer is given to work with."""
+
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from gateway.http.documents import Documents
+from gateway.http.path import Route
+from gateway.settings import CorsSettings
+from peers.view import FederatedView, PeerStatus
+
+Dispatch = Callable[[web.Request, Route], Awaitable[web.StreamResponse]]
+
+
+def _new_request_id() -> str:
+    return uuid.uuid4().hex
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayIdentity:
+    """Who this gateway says it is. The ids are 22 characters of base64url, `boot_id` is new at every start."""
+
+    instance_id: str
+    boot_id: str
+    name: str
+    namespace: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Everything handlers need. What changes while the gateway runs is a function, asked once per request."""
+
+    identity: GatewayIdentity
+    dispatch: Dispatch
+    """Answers a request whose path is a route; may raise ApiError."""
+
+    view: Callable[[], FederatedView]
+    documents: Callable[[], Documents]
+    """The documents of the current view; `documents().view` is that view."""
+
+    peer_statuses: Callable[[], Sequence[PeerStatus]]
+    draining: Callable[[], bool]
+    """Whether the gateway is about to stop."""
+
+    clock_ns: Callable[[], int]
+    """Nanoseconds since the epoch."""
+
+    new_request_id: Callable[[], str] = _new_request_id
+    aggregation_enabled: bool = False
+    discovery_mode: str = "runtime_only"
+    capabilities: tuple[str, ...] = ("tree",)
+    """What another Grove gateway may use here beyond upstream's API: `tree`, `events`."""
+
+    cors: CorsSettings = field(default_factory=CorsSettings)
+    max_header_bytes: int = 32 * 1024
+    """Bytes of all header lines of a request together; more is 431."""
+
+    max_body_bytes: int = 1024 * 1024
+    """Bytes of a body that is read whole; more is 413."""
