@@ -198,7 +198,7 @@ def _read_time(fields: Fields, key: str) -> int | None:
         allowed = "allowed are seconds since 1970 and ISO 8601, for example 2026-08-12T13:20:11Z"
         fields.problem(Rule.G003, key, f"found {value!r}, {allowed}")
         return None
-    return round(seconds * 1_000_000_000)
+    return round(seconds * 1_000_000) * 1000  # a double holds today's seconds to the microsecond, not to the ns
 
 
 def _parse_seconds(value: Any) -> float | None:

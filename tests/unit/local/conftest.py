@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,8 @@ def load(tmp_path: Path) -> Load:
     def load(text: str) -> LoadedManifest | list[ManifestProblem]:
         path = tmp_path / "manifest.yaml"
         path.write_text('manifest_version: "1.0"\n' + textwrap.dedent(text).lstrip("\n"))
-        return load_manifest(path, strict=True)
+        with ThreadPoolExecutor(1) as pool:  # a manifest is never read on the event loop, where many tests run
+            return pool.submit(load_manifest, path, strict=True).result()
 
     return load
 

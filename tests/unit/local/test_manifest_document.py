@@ -129,7 +129,7 @@ sections = st.sampled_from(
 )
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(st.dictionaries(sections, documents | st.lists(st.dictionaries(words, documents))))
 def test_no_document_is_too_strange_to_be_judged(document: object) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -137,7 +137,7 @@ def test_no_document_is_too_strange_to_be_judged(document: object) -> None:
     assert isinstance(result, LoadedManifest) or result
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(st.binary(max_size=60))
 def test_no_bytes_are_too_strange_to_be_judged(content: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
