@@ -18,6 +18,7 @@ from gateway.commands.peers import peers
 from gateway.commands.route import route
 from gateway.commands.run import run
 from gateway.commands.tree import tree
+from gateway.config.problems import printable
 from gateway.version import grove_version
 
 FAILURE = 1
@@ -59,10 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         app(translate(sys.argv[1:] if arguments is None else arguments), prog_name="grove")
     except UsageMistake as mistake:
-        typer.echo(f"grove: {mistake}", err=True)
+        typer.echo(f"grove: {printable(str(mistake))}", err=True)
         sys.exit(USAGE)
     except CommandFailed as failure:
-        from gateway.commands.display import cell  # noqa: PLC0415 -- rich only where it is needed
-
-        typer.echo(f"grove: {cell(str(failure)).plain}", err=True)
+        typer.echo(f"grove: {printable(str(failure))}", err=True)
         sys.exit(FAILURE)

@@ -11,7 +11,7 @@ from typing import Any, Final, TextIO
 
 import structlog
 
-from gateway.config.problems import EnvironmentVariable, Problem, shown
+from gateway.config.problems import EnvironmentVariable, Problem, printable, shown
 from gateway.config.sources import LOG_PREFIX
 
 FORMATS: Final = ("json", "console")
@@ -93,6 +93,6 @@ def _name_the_library(logger: Any, _method: str, event: MutableMapping[str, Any]
 def _one_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Escape control characters: what peers and clients send must not draw on the terminal."""
     for key, value in event.items():
-        if isinstance(value, str) and not value.isprintable() and key != "exception":
-            event[key] = value.encode("unicode_escape").decode("ascii")
+        if isinstance(value, str) and key != "exception":
+            event[key] = printable(value)
     return event

@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from gateway.config.problems import printable
+
 PIPE_WIDTH: Final = 500
 """Columns of a table that is not on a terminal; wide enough never to cut a cell."""
 
@@ -28,8 +30,7 @@ def cell(value: Any) -> Text:
         case list() | tuple():
             return Text(", ".join(cell(item).plain for item in value) or "-")
         case _:
-            text = str(value)
-            return Text(text if text.isprintable() else text.encode("unicode_escape").decode("ascii"))
+            return Text(printable(str(value)))
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -52,6 +52,8 @@ def unwrap(root: Group, node_name: str | None) -> Unwrapped:
     entries: list[Entry] = []
     others: list[str] = []
     for member in root.members:
+        if _is_for_us(member.key, None) and _is_empty(member.value):
+            continue  # a block with everything in it commented out
         block = _wrapped(member.value)
         if block is None:
             entries.extend(_flatten(member.value, (member.key,), (member.place,)))

@@ -64,7 +64,7 @@ class Problem:
             what.append(f"allowed: {self.allowed}")
         if self.advice:
             what.append(self.advice)
-        return ": ".join([*where, "; ".join(what)])
+        return printable(": ".join([*where, "; ".join(what)]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,13 @@ def spelled(key: str, place: Place) -> str:
             return key
         case _:
             assert_never(place)
+
+
+def printable(text: str) -> str:
+    """`text` on one line that cannot draw on a terminal: control characters are escaped."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in text)
 
 
 def shown(value: Any) -> str:
