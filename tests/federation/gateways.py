@@ -50,8 +50,8 @@ class Cluster:
             self.print_logs()
         if self._temporary:
             self._temporary.cleanup()
-        if error is None and not self.forgive:
-            assert mistakes == []
+        if mistakes and error is None and not self.forgive:
+            raise AssertionError("; ".join(mistakes))
 
     def add(
         self,
