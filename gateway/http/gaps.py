@@ -2,10 +2,12 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from peers.errors import PeerReason
 from peers.view import FederatedView, Gap
+
+UNAVAILABLE: Final = PeerReason.DESTINATION_UNAVAILABLE.value
 
 
 def gap_marks(gaps: Sequence[Gap]) -> dict[str, Any]:
@@ -29,12 +31,19 @@ def gaps_among(gaps: Iterable[Gap], instances: Collection[str]) -> tuple[Gap, ..
     return tuple(gap for gap in gaps if gap.instance in instances)
 
 
-def silence_of(view: FederatedView, label: str, instance: str | None) -> Gap:
+def gap_of(view: FederatedView, instance: str) -> Gap:
     """Why a gateway that is known to be silent cannot be asked. Never a timeout: nobody waited for it now."""
-    for gap in view.gaps:
-        if gap.label == label or (instance is not None and gap.instance == instance):
-            return replace(gap, is_timeout=False)
-    return Gap(label, PeerReason.DESTINATION_UNAVAILABLE.value, instance)
+    found = next((gap for gap in view.gaps if gap.instance == instance), None)
+    return _not_asked(found or Gap(view.topology.label(instance), UNAVAILABLE, instance))
+
+
+def gap_of_peer(view: FederatedView, peer: str) -> Gap:
+    """The same for one of our own peers by its name, also one that was never reached."""
+    return _not_asked(next((gap for gap in view.gaps if gap.label == peer), Gap(peer, UNAVAILABLE)))
+
+
+def _not_asked(gap: Gap) -> Gap:
+    return replace(gap, is_timeout=False)
 
 
 def wants_strict(prefer: Iterable[str]) -> bool:

@@ -8,7 +8,7 @@ from entities.model import EntityKind, is_valid_id
 from entities.names import SEPARATOR
 from entities.records import LinkState
 from gateway.http import errors
-from gateway.http.gaps import silence_of
+from gateway.http.gaps import gap_of, gap_of_peer
 from peers.view import FederatedView
 
 
@@ -51,7 +51,7 @@ def gone(view: FederatedView, entity: MergedEntity) -> errors.ApiError:
     instance = entity.contributions[0].instance
     if entity.listed:
         return errors.member_unavailable(entity.id, view.first_peer(instance) or entity.id)
-    return errors.peer_unavailable(silence_of(view, view.topology.label(instance), instance))
+    return errors.peer_unavailable(gap_of(view, instance))
 
 
 def _refuse_silent_prefix(view: FederatedView, app_id: str) -> None:
@@ -61,4 +61,4 @@ def _refuse_silent_prefix(view: FederatedView, app_id: str) -> None:
         return
     for hop in view.topology.first_hops:
         if hop.link.peer == peer and hop.link.state is not LinkState.UP:
-            raise errors.peer_unavailable(silence_of(view, peer, hop.link.instance))
+            raise errors.peer_unavailable(gap_of_peer(view, peer))
