@@ -7,6 +7,15 @@ from typing import Any, Final
 
 from gateway.local.values import DataType
 
+DATA_ID_LIMIT: Final = 256
+"""Characters of a data item's id."""
+
+CONFIGURATION_ID_LIMIT: Final = 512
+"""Characters of a configuration's id (interop.md 3.3)."""
+
+FAULT_CODE_LIMIT: Final = 256
+"""Characters of a fault's code (interop.md 3.4)."""
+
 DEFAULT_CATEGORY: Final = "currentData"
 CATEGORIES: Final = ("identData", "currentData", "storedData", "sysInfo")
 """SOVD's data categories; a vendor's own begins with `x-`."""

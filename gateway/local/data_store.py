@@ -13,19 +13,23 @@ Items = Mapping[str, DataItem]
 
 
 class DataStore:
-    """Data items by entity and id. The values are the items' own; an unknown entity has none."""
+    """Data items by entity and id. The values are the items' own; an unknown entity has none.
+
+    One item is also found by its name, and without a leading slash: the web UI asks so (interop.md 7).
+    """
 
     def __init__(self, items: Mapping[EntityRef, Items], clock: Clock) -> None:
         self._items = items
+        self._words = {ref: _words(of_entity) for ref, of_entity in items.items()}
         self._clock = clock
 
     async def items(self, ref: EntityRef) -> list[dict[str, Any]]:
         """The list; an item that fails carries its error, the others are not touched by it."""
-        return [_list_item(item.spec, await item.listed()) for item in self._of(ref).values()]
+        return [_list_item(item.spec, await item.listed()) for item in self._items.get(ref, {}).values()]
 
     async def item(self, ref: EntityRef, item_id: str) -> ItemAnswer | ResourceError:
         """One item with its value now. 404 unknown, 503 when it cannot be read."""
-        item = self._of(ref).get(item_id)
+        item = self._find(ref, item_id)
         if item is None:
             return _unknown(ref, item_id)
         reading = await item.read()
@@ -33,9 +37,9 @@ class DataStore:
             case ReadFailure():
                 return _unreadable(ref, item.spec, reading)
             case Sample():
-                return ItemAnswer(200, _body(ref, item.spec, reading.value, "data", reading.timestamp_ns))
+                return ItemAnswer(200, _body(ref, item_id, item.spec, reading))
             case None:
-                return ItemAnswer(200, _body(ref, item.spec, {}, "metadata_only", self._clock()))
+                return ItemAnswer(200, _body(ref, item_id, item.spec, Sample({}, self._clock()), "metadata_only"))
             case _:
                 assert_never(reading)
 
@@ -44,7 +48,7 @@ class DataStore:
         written = _parse_body(body)
         if isinstance(written, ResourceError):
             return written
-        item = self._of(ref).get(item_id)
+        item = self._find(ref, item_id)
         if item is None:
             return _unknown(ref, item_id)
         if not isinstance(item, HeldItem) or not item.spec.writable:
@@ -57,8 +61,19 @@ class DataStore:
         medkit = {"entity_id": ref.id, "status": "written"}
         return ItemAnswer(200, {"id": item_id, "data": value, "value": value, "x-medkit": medkit})
 
-    def _of(self, ref: EntityRef) -> Items:
-        return self._items.get(ref, {})
+    def _find(self, ref: EntityRef, word: str) -> DataItem | None:
+        exact = self._items.get(ref, {}).get(word)
+        return exact or self._words.get(ref, {}).get(word.lstrip("/"))
+
+
+def _words(items: Items) -> Items:
+    """The items by id and name, both without a leading slash; an id goes before a name."""
+    words: dict[str, DataItem] = {}
+    for item_id, item in items.items():
+        words.setdefault(item_id.lstrip("/"), item)
+    for item in items.values():
+        words.setdefault(item.spec.name.lstrip("/"), item)
+    return words
 
 
 def _parse_body(body: Any) -> Mapping[str, Any] | ResourceError:
@@ -108,14 +123,15 @@ def _list_item(spec: DataSpec, reading: Reading) -> dict[str, Any]:
     return item
 
 
-def _body(ref: EntityRef, spec: DataSpec, value: Any, status: str, timestamp_ns: int) -> dict[str, Any]:
+def _body(ref: EntityRef, asked_id: str, spec: DataSpec, sample: Sample, status: str = "data") -> dict[str, Any]:
+    """`id` echoes what was asked for; `value` is the older spelling of `data`."""
     body: dict[str, Any] = {
-        "id": spec.id,
-        "data": value,
-        "value": value,
+        "id": asked_id,
+        "data": sample.value,
+        "value": sample.value,
         "x-medkit": {
             "entity_id": ref.id,
-            "timestamp": timestamp_ns,
+            "timestamp": sample.timestamp_ns,
             "status": status,
             **_described(spec),
         },

@@ -7,12 +7,9 @@ from typing import Any
 import structlog
 
 from gateway.local.answers import NO_CONTENT, EntityRef, ItemAnswer, ResourceError
-from gateway.local.bindings import DeclaredFault, FaultStatus, Severity
+from gateway.local.bindings import FAULT_CODE_LIMIT, DeclaredFault, FaultStatus, Severity
 from gateway.local.fault_record import Fault, render_fault_detail, render_fault_item, starting_fault
 from gateway.local.shared_read import Clock
-
-FAULT_CODE_LIMIT = 256
-"""Characters of a fault's code."""
 
 Sources = Callable[[EntityRef], list[str]]
 

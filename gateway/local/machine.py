@@ -150,9 +150,9 @@ def _disk_probe(word: str, mountpoint: str) -> Probe:
         }
 
     specs = (
-        _percent(f"disk_{word}_percent", f"Disk {mountpoint} used"),
-        _bytes(f"disk_{word}_free", f"Disk {mountpoint} free"),
-        _bytes(f"disk_{word}_total", f"Disk {mountpoint}"),
+        _percent(f"disk_{word}_percent", f"Disk {word} used"),
+        _bytes(f"disk_{word}_free", f"Disk {word} free"),
+        _bytes(f"disk_{word}_total", f"Disk {word}"),
     )
     return Probe(specs, read)
 

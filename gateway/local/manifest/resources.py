@@ -8,7 +8,10 @@ from typing import Any, Final, TypeVar
 from entities.model import EntityKind
 from gateway.local.bindings import (
     CATEGORIES,
+    CONFIGURATION_ID_LIMIT,
+    DATA_ID_LIMIT,
     DEFAULT_CATEGORY,
+    FAULT_CODE_LIMIT,
     Configuration,
     DataBinding,
     DataSpec,
@@ -22,12 +25,6 @@ from gateway.local.bindings import (
 from gateway.local.manifest.fields import Fields
 from gateway.local.manifest.problem import Rule
 from gateway.local.values import DataType, MisfitError, conform, infer_type
-
-DATA_ID_LIMIT: Final = 256
-"""Characters of a data item's id and of a fault's code (interop.md 3.4)."""
-
-CONFIGURATION_ID_LIMIT: Final = 512
-"""Characters of a configuration's id (interop.md 3.3)."""
 
 SECTIONS: Final = ("data", "configurations", "faults")
 _TYPES: Final = tuple(data_type.value for data_type in DataType)
@@ -154,7 +151,7 @@ def _read_configuration(fields: Fields) -> Configuration | None:
 
 
 def _read_fault(fields: Fields) -> DeclaredFault | None:
-    code = _read_item_id(fields, "code", DATA_ID_LIMIT, "P_LOW")
+    code = _read_item_id(fields, "code", FAULT_CODE_LIMIT, "P_LOW")
     severity = _read_severity(fields)
     description = fields.text("description", multiline=True) or ""
     status = fields.choice("status", tuple(FaultStatus)) or FaultStatus.CONFIRMED

@@ -154,6 +154,27 @@ async def test_a_body_of_another_shape_is_refused_before_the_item_is_looked_up(
         assert await own.write_data(HYDRAULICS, item_id, body) == ResourceError(400, "invalid-request", message)
 
 
+async def test_an_item_is_also_found_by_its_name_and_without_its_slash(make_own: MakeOwn) -> None:
+    own = make_own("""
+        apps:
+          - id: hydraulics
+            data:
+              - {id: /tank/level, name: Level, value: 1, writable: true}
+              - {id: Level, value: 2}
+              - {id: low, name: /tank/low, value: 3}
+              - {id: high, name: low, value: 4}
+        """)
+    found = {word: await value_of(own, word) for word in ("/tank/level", "tank/level", "//tank/level")}
+    assert set(found.values()) == {1}
+    assert [await value_of(own, word) for word in ("Level", "low", "tank/low", "/tank/low")] == [2, 3, 3, 3]
+    answer = await own.data_item(HYDRAULICS, "tank/level")
+    assert isinstance(answer, ItemAnswer)
+    assert answer.body is not None
+    assert answer.body["id"] == "tank/level"
+    await own.write_data(HYDRAULICS, "tank/level", {"value": 9})
+    assert await value_of(own, "/tank/level") == 9
+
+
 @pytest.mark.parametrize("value", ["warm", None, True, [1.0]])
 async def test_a_value_of_another_type_is_refused_and_changes_nothing(own: OwnEntities, value: Any) -> None:
     answer = await own.write_data(HYDRAULICS, "pressure", {"type": "double", "data": value})
