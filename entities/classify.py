@@ -198,3 +198,23 @@ def members_of(tree: MergedTree, structure: Structure, one: MergedEntity) -> tup
 def _apps_on(structure: Structure, components: Iterable[str]) -> Iterable[str]:
     for component in components:
         yield from structure.component_apps.get(component, ())
+
+
+def own_members(
+    tree: MergedTree, structure: Structure, kind: EntityKind, entity_id: str, scope: Iterable[str]
+) -> tuple[tuple[EntityKind, str], ...]:
+    """What one gateway answers for an entity from its own `tree`: its contribution, Components in scope, their Apps.
+
+    `scope`: the merged Components that belong to the entity as the asker sees it. Empty if it has none of these.
+    """
+    found: dict[tuple[EntityKind, str], None] = {}
+    one = tree.of(kind).get(entity_id)
+    if one is not None:
+        found[kind, entity_id] = None
+    for component in dict.fromkeys((*((entity_id,) if kind is EntityKind.COMPONENT else ()), *scope)):
+        if component in tree.components:
+            found[EntityKind.COMPONENT, component] = None
+        found.update(dict.fromkeys((EntityKind.APP, app) for app in structure.component_apps.get(component, ())))
+    if one is not None and isinstance(one.entity, Function):
+        found.update(dict.fromkeys((EntityKind.APP, host) for host in one.entity.hosts if host in tree.apps))
+    return tuple(found)

@@ -13,7 +13,7 @@ from entities.routes import MAX_HOPS, Topology
 from peers.errors import PeerError, PeerReason
 from peers.view import Gap
 
-Item = dict[str, Any] | str
+Item = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from peers.memory import Note, PeerMemory
 from peers.peer import Peer
 from peers.refresh import Refresh, RefreshSettings, first_view
 from peers.registry import Registry
-from peers.view import FederatedView, ViewHolder
+from peers.view import FederatedView, ViewHolder, Warned
 from peers.watcher import Watcher, WatchSettings
 
 
@@ -45,8 +45,9 @@ class Federation:
         make_health: Callable[[], Health],
         memory: PeerMemory | None,
         jitter: random.Random,
+        standing: Sequence[Warned] = (),
     ) -> None:
-        """`memory` is None where nothing is kept (a temporary state directory)."""
+        """`memory` is None where nothing is kept (a temporary state directory); `standing` warnings hold for good."""
         self._settings = settings
         self._memory = memory
         self._jitter = jitter
@@ -59,6 +60,7 @@ class Federation:
             own_tree,
             settings.refresh,
             names=NameTable() if memory is None else memory.load_names(),
+            standing=standing,
         )
         self.refresh.on_periodic = self._read_all
         self.registry.on_evidence = self._look_at
@@ -92,7 +94,8 @@ class Federation:
                     group.create_task(self._save_loop(self._memory), name="save state")
         finally:
             if self._memory is not None:
-                self._memory.save(self._memory.notes(self.refresh.names, self.registry))
+                notes = self._memory.notes(self.refresh.names, self.registry)
+                await asyncio.to_thread(self._memory.save, notes)
             await asyncio.gather(*(peer.client.aclose() for peer in self.registry))
 
     async def wait_for_first_look(self) -> None:

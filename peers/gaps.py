@@ -1,6 +1,6 @@
 """Names everything that is known and silent: no answer may miss it without saying so. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from entities.routes import Topology
 from peers.errors import PeerReason
@@ -37,9 +37,3 @@ def _reason(peers: tuple[str, ...], reasons: Mapping[str, str]) -> str:
     """Our own peer's health tells why; of gateways behind it we only know that they are silent."""
     unavailable = PeerReason.DESTINATION_UNAVAILABLE.value
     return reasons.get(peers[0], unavailable) if len(peers) == 1 else unavailable
-
-
-def gaps_of(gaps: Iterable[Gap], instances: Iterable[str]) -> tuple[Gap, ...]:
-    """Those of `gaps` that concern one of `instances`."""
-    wanted = frozenset(instances)
-    return tuple(gap for gap in gaps if gap.instance in wanted)

@@ -70,5 +70,5 @@ def document_of(view: FederatedView, boot_id: str) -> TreeDocument:
         boot_id=boot_id,
         generation=view.generation,
         records=tuple(records[instance] for instance in sorted(records)),
-        names=view.names.differing(records),
+        names=view.renamed,
     )

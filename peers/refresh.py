@@ -115,13 +115,15 @@ class Refresh:
         settings: RefreshSettings,
         *,
         names: NameTable,
+        standing: Sequence[Warned] = (),
     ) -> None:
-        """`names`: as remembered from the last run."""
+        """`names`: as remembered from the last run; `standing`: warnings that hold as long as this process runs."""
         self._registry = registry
         self._holder = holder
         self._own_tree = own_tree
         self._settings = settings
         self._own = OwnRecord(identity)
+        self._standing = tuple(standing)
         self.on_periodic: Callable[[], None] = lambda: None
         """Called at every periodic refresh: time to ask every peer for its tree."""
         # Mutable: names given, notices still shown, what asks for a refresh before the interval is over.
@@ -189,6 +191,7 @@ class Refresh:
                 names=draft.naming.table,
                 merged=merged,
                 own=before.own if inputs.own is before.own_record else own_view(inputs.own),
+                renamed=draft.naming.table.differing(draft.topology.records),
                 gaps=gaps,
                 warnings=warnings,
             )
@@ -225,7 +228,7 @@ class Refresh:
             )
             for kind, entity_id in merged.structure.dropped_edges
         ]
-        return (*collisions, *cycles, *self._notices, *self._registry.warnings())
+        return (*self._standing, *collisions, *cycles, *self._notices, *self._registry.warnings())
 
     def _log_changes(self, before: Sequence[Gap], now: Sequence[Gap]) -> None:
         lost = {gap.label: gap.reason for gap in now}

@@ -7,7 +7,7 @@ from entities.classify import Structure
 from entities.merge import MergedEntity, MergedTree
 from entities.model import EntityKind
 from entities.names import NameTable
-from entities.records import Record
+from entities.records import Names, Record
 from entities.routes import Owner, Topology, owner_of
 
 
@@ -84,6 +84,8 @@ class FederatedView:
     names: NameTable
     merged: TreeView
     own: TreeView
+    renamed: Names = field(default_factory=dict)
+    """Per known instance, its Apps whose id here is not their own."""
     gaps: tuple[Gap, ...] = ()
     warnings: tuple[Warned, ...] = ()
 
@@ -96,6 +98,18 @@ class FederatedView:
         """Who answers for an entity as clients name it, or None if it is unknown."""
         owners = self.merged.owners(kind, entity_id)
         return owner_of(owners, self.topology) if owners else None
+
+    def own_id(self, kind: EntityKind, entity_id: str) -> str:
+        """The id its owner gives an entity that is called `entity_id` here."""
+        if kind is not EntityKind.APP:
+            return entity_id
+        return self.names.origins.get(entity_id, ("", entity_id))[1]
+
+    def id_here(self, kind: EntityKind, instance: str, own_id: str) -> str:
+        """The id here of what `instance` calls `own_id`."""
+        if kind is not EntityKind.APP:
+            return own_id
+        return self.renamed.get(instance, {}).get(own_id, own_id)
 
     def first_peer(self, instance: str) -> str | None:
         """Our peer at the beginning of the shortest configured way; None for ourselves."""

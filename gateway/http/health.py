@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from entities.model import EntityKind
-from gateway.http.services import GatewayIdentity
+from gateway.http.services import ServedIdentity
 from peers.view import FederatedView, PeerStatus, Warned
 
 WARNING_SCHEMA_VERSION: Final = 2
@@ -22,7 +22,7 @@ STRATEGIES: Final[Mapping[str, str]] = {
 
 def health_document(
     view: FederatedView,
-    identity: GatewayIdentity,
+    identity: ServedIdentity,
     *,
     timestamp_ns: int,
     discovery_mode: str,

@@ -19,7 +19,7 @@ def _new_request_id() -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GatewayIdentity:
+class ServedIdentity:
     """Who this gateway says it is. The ids are 22 characters of base64url, `boot_id` is new at every start."""
 
     instance_id: str
@@ -33,7 +33,7 @@ class GatewayIdentity:
 class Services:
     """Everything handlers need. What changes while the gateway runs is a function, asked once per request."""
 
-    identity: GatewayIdentity
+    identity: ServedIdentity
     dispatch: Dispatch
     """Answers a request whose path is a route; may raise ApiError."""
 

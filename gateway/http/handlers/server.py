@@ -10,7 +10,7 @@ from gateway.http import errors
 from gateway.http.answer import json_answer
 from gateway.http.health import health_document
 from gateway.http.path import API_PREFIX, ServerPath, relation_names
-from gateway.http.services import GatewayIdentity, Services
+from gateway.http.services import ServedIdentity, Services
 
 SOVD_VERSION: Final = "1.0.0"
 VENDOR: Final = "grove"
@@ -68,7 +68,7 @@ async def answer_server(request: web.Request, services: Services, parsed: Server
             raise errors.no_route()
 
 
-def version_entry(identity: GatewayIdentity) -> dict[str, Any]:
+def version_entry(identity: ServedIdentity) -> dict[str, Any]:
     """Our item of `/version-info`; the web UI and clients read `vendor_info`."""
     return {
         "version": SOVD_VERSION,

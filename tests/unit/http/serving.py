@@ -16,7 +16,7 @@ from gateway.http.handlers.entities import answer_entities
 from gateway.http.handlers.server import answer_server
 from gateway.http.listener import Listener
 from gateway.http.path import EntityCollection, EntityPath, Route, ServerPath
-from gateway.http.services import Dispatch, GatewayIdentity, Services
+from gateway.http.services import Dispatch, ServedIdentity, Services
 from gateway.settings import CorsSettings
 from peers.view import FederatedView, PeerStatus
 from tests.unit.http.views import instance, record, view_of
@@ -46,7 +46,7 @@ class World:
                     return await answer_entities(request, services, route, own=self.own)
 
         services = Services(
-            identity=GatewayIdentity(
+            identity=ServedIdentity(
                 instance_id=instance("here"), boot_id=instance("boot"), name="here", namespace="/", version="1.2.3"
             ),
             dispatch=self.dispatch or dispatch,

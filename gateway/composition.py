@@ -1,0 +1,179 @@
+"""Puts a gateway together from its settings: every object made once, here, and given to those that use it."""
+
+import random
+import ssl
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from discovery.endpoint import PeerEndpoint
+from discovery.static import static_endpoints
+from entities.identity import GatewayIdentity
+from gateway.http.app import build_app
+from gateway.http.dispatch import Dispatcher, DispatchSettings
+from gateway.http.documents import Documents
+from gateway.http.exchange import Exchange
+from gateway.http.proxy import ProxyLimits
+from gateway.http.services import ServedIdentity, Services
+from gateway.local.manifest.load import LoadedManifest
+from gateway.local.own import OwnEntities
+from gateway.settings import Settings
+from gateway.state_dir import StateDir
+from gateway.version import grove_version
+from peers.budget import ByteBudget
+from peers.client import PeerClient
+from peers.federation import Federation, FederationSettings
+from peers.health import Health, HealthSettings
+from peers.memory import PeerMemory
+from peers.publication import Publication
+from peers.refresh import RefreshSettings
+from peers.resolver import Resolver
+from peers.settings import ResolverSettings, TransportSettings
+from peers.view import Warned
+from peers.watcher import WatchSettings
+
+PROBE_TIMEOUT_MS = 1000
+"""Longest a health probe may take; never longer than `aggregation.timeout_ms`."""
+
+
+@dataclass(slots=True)
+class DrainFlag:
+    """Whether the gateway is about to stop. Mutable, set once."""
+
+    is_set: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """The parts that lifecycle starts and stops."""
+
+    app: web.Application
+    own: OwnEntities
+    federation: Federation
+    resolver: Resolver
+    drain: DrainFlag
+
+
+class CurrentDocuments:
+    """The rendered documents of the newest view, made when they are first asked for."""
+
+    def __init__(self, federation: Federation) -> None:
+        """For the views that `federation` publishes."""
+        self._federation = federation
+        # Mutable: the documents of one view.
+        self._documents = Documents(federation.view)
+
+    def __call__(self) -> Documents:
+        """The documents of the current view."""
+        view = self._federation.view
+        if self._documents.view is not view:
+            self._documents = Documents(view)
+        return self._documents
+
+
+def compose(
+    settings: Settings,
+    identity: GatewayIdentity,
+    state: StateDir,
+    *,
+    manifest: LoadedManifest | None,
+    standing: Sequence[Warned],
+) -> Gateway:
+    """A gateway that does nothing yet. `standing`: warnings that hold as long as it runs."""
+    own = OwnEntities(host=settings.local.host, manifest=manifest, host_name=settings.name, clock=time.time_ns)
+    resolver = Resolver(ResolverSettings())
+    federation = _federation(settings, identity, state, own=own, resolver=resolver, standing=standing)
+    drain = DrainFlag()
+    transport = _transport(settings)
+    dispatcher = Dispatcher(
+        lambda: federation.view,
+        Exchange(
+            own,
+            federation.registry,
+            ProxyLimits(translated_bytes=transport.combined_body_bytes),
+            max_body_bytes=settings.server.max_body_bytes,
+            combined_body_bytes=transport.combined_body_bytes,
+        ),
+        Publication(identity.boot_id),
+        DispatchSettings(settings.aggregation.timeout_ms, settings.aggregation.write_timeout_ms),
+    )
+    services = Services(
+        identity=ServedIdentity(
+            instance_id=identity.instance_id,
+            boot_id=identity.boot_id,
+            name=settings.name,
+            namespace=settings.namespace,
+            version=grove_version(),
+        ),
+        dispatch=dispatcher,
+        view=lambda: federation.view,
+        documents=CurrentDocuments(federation),
+        peer_statuses=federation.registry.statuses,
+        draining=lambda: drain.is_set,
+        clock_ns=time.time_ns,
+        aggregation_enabled=settings.aggregation.enabled,
+        discovery_mode=_mode(settings),
+        cors=settings.cors,
+        max_header_bytes=settings.server.max_header_bytes,
+        max_body_bytes=settings.server.max_body_bytes,
+    )
+    dispatcher.bind(services)
+    return Gateway(build_app(services), own, federation, resolver, drain)
+
+
+def _federation(
+    settings: Settings,
+    identity: GatewayIdentity,
+    state: StateDir,
+    *,
+    own: OwnEntities,
+    resolver: Resolver,
+    standing: Sequence[Warned],
+) -> Federation:
+    aggregation = settings.aggregation
+    transport = _transport(settings)
+    budget = ByteBudget(transport.total_budget_bytes)
+
+    def make_client(endpoint: PeerEndpoint) -> PeerClient:
+        tls = ssl.create_default_context() if endpoint.url.startswith("https://") else None
+        return PeerClient(endpoint, transport, resolver=resolver, ssl_context=tls, budget=budget)
+
+    federation = Federation(
+        identity,
+        FederationSettings(
+            watch=WatchSettings(
+                interval_ms=settings.health_interval_ms,
+                timeout_ms=min(PROBE_TIMEOUT_MS, aggregation.timeout_ms),
+                read_timeout_ms=aggregation.timeout_ms,
+                strike_ms=min(200, settings.health_interval_ms),
+                tree_body_bytes=transport.tree_body_bytes,
+                max_entities=aggregation.max_peer_entities,
+            ),
+            refresh=RefreshSettings(interval_ms=settings.refresh_interval_ms, retain=aggregation.retain_offline),
+        ),
+        own_tree=lambda: own.tree,
+        make_client=make_client,
+        make_health=lambda: Health(HealthSettings(), wall=time.time, sick=lambda: False),
+        memory=None if state.ephemeral else PeerMemory(state, max_entities=aggregation.max_peer_entities),
+        jitter=random.Random(),  # noqa: S311 -- spreads probes in time, keeps no secret
+        standing=standing,
+    )
+    federation.set_endpoints(static_endpoints(aggregation) if aggregation.enabled else ())
+    own.subscribe(federation.refresh.kick)
+    return federation
+
+
+def _transport(settings: Settings) -> TransportSettings:
+    return TransportSettings(
+        connect_timeout_ms=settings.aggregation.connect_timeout_ms,
+        stream_idle_ms=settings.aggregation.stream_idle_ms,
+    )
+
+
+def _mode(settings: Settings) -> str:
+    """The word of `discovery.mode` for the sources that are on."""
+    if settings.local.manifest is None:
+        return "runtime_only"
+    return "hybrid" if settings.local.host else "manifest_only"

@@ -1,0 +1,90 @@
+"""One request as the dispatcher sees it: where it goes, what gateways told with it, what it is served from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+
+from entities.hops import Hops, MalformedHopsError, parse_hops
+from entities.jsontext import InvalidJsonError, parse_json
+from entities.routes import MAX_HOPS
+from gateway.http import errors
+from gateway.http.gaps import wants_strict
+from gateway.http.path import Route
+from peers.forward import SAFE_METHODS
+from peers.view import FederatedView, Gap, TreeView
+
+MAX_QUERY_FIELDS: Final = 64
+"""Fields of a query that are read; more are an error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request with everything that was decided about it before it is answered.
+
+    `own`: we are its Target, so it is served from what is our own alone. `deadline`: loop time by which the head of
+    an answer must be here when others are asked.
+    """
+
+    request: web.Request
+    route: Route
+    hops: Hops
+    view: FederatedView
+    own: bool
+    deadline: float
+
+    @property
+    def shown(self) -> TreeView:
+        """The tree it is served from."""
+        return self.view.own if self.own else self.view.merged
+
+    @property
+    def is_from_client(self) -> bool:
+        """It names no Target and no origins, so its ids are as they are called here."""
+        return self.hops.target is None and self.hops.origins is None
+
+    @property
+    def is_read(self) -> bool:
+        """Its method changes nothing."""
+        return self.request.method in SAFE_METHODS
+
+    def query(self) -> Mapping[str, str]:
+        """The query's fields, the last of equal ones."""
+        try:
+            return dict(parse_qsl(self.route.query, keep_blank_values=True, max_num_fields=MAX_QUERY_FIELDS))
+        except ValueError:
+            raise errors.invalid_request(f"More than {MAX_QUERY_FIELDS} query fields") from None
+
+    def require_whole(self, gaps: tuple[Gap, ...]) -> None:
+        """Raises the error that stands for a partial answer where the client asked for all or nothing."""
+        if gaps and wants_strict(self.request.headers.getall("Prefer", ())):
+            raise errors.partial_refused(gaps)
+
+
+def read_hops(request: web.Request, self_id: str) -> Hops:
+    """The hops of a request that is for us. Raises ApiError: 400 malformed, 421 for another gateway, 508 a loop."""
+    try:
+        hops = parse_hops(request.headers.get)
+    except MalformedHopsError as error:
+        raise errors.invalid_request(str(error)) from None
+    if hops.to is not None and hops.to != self_id:
+        raise errors.misdirected(hops.to, self_id)
+    if self_id in hops.via or len(hops.via) > MAX_HOPS:
+        raise errors.loop_detected()
+    return hops
+
+
+async def read_json(request: web.Request, max_bytes: int) -> Any:
+    """The body as JSON, `{}` if there is none. Raises ApiError: 400, 413."""
+    try:
+        body = await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        raise errors.payload_too_large(max_bytes) from None
+    if not body.strip():
+        return {}
+    try:
+        return parse_json(body, max_bytes=max_bytes)
+    except InvalidJsonError as error:
+        raise errors.invalid_request(f"Malformed JSON: {error}") from None

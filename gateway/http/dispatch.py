@@ -1,0 +1,144 @@
+"""Decides who answers a request: ready bytes, our own entities, the owner's gateway, or several at once.
+
+The table of docs/architecture.md, "Who answers". The view is taken once; everything below works on that one.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import assert_never
+
+from aiohttp import web
+
+from entities.merge import MergedEntity
+from entities.model import EntityKind, is_valid_id
+from entities.routes import Gone, Own, Remote, Shared
+from gateway.http import errors
+from gateway.http.call import Call, read_hops
+from gateway.http.combine import Subject
+from gateway.http.exchange import Exchange
+from gateway.http.handlers.collections import answer_collection, answer_part
+from gateway.http.handlers.entities import answer_entities
+from gateway.http.handlers.faults import answer_fault
+from gateway.http.handlers.gateways import answer_global, answer_route, answer_tree, clear_own_faults
+from gateway.http.handlers.items import answer_item
+from gateway.http.handlers.server import answer_server, version_entry
+from gateway.http.lookup import find_entity, gone
+from gateway.http.owner_path import owner_path
+from gateway.http.path import EntityCollection, EntityPath, Route, ServerPath, relation_names
+from gateway.http.services import Services
+from peers.forward import SAFE_METHODS
+from peers.publication import Publication
+from peers.view import FederatedView
+
+
+@dataclass(frozen=True, slots=True)
+class DispatchSettings:
+    """Milliseconds that others may take, connect to the head of their answer."""
+
+    timeout_ms: int = 2000
+    """For reads, and for a fan-out as a whole (`aggregation.timeout_ms`)."""
+    write_timeout_ms: int = 30_000
+    """For everything that may change something (`aggregation.write_timeout_ms`)."""
+
+
+class Dispatcher:
+    """Answers every request whose path is a route."""
+
+    def __init__(
+        self,
+        view: Callable[[], FederatedView],
+        exchange: Exchange,
+        publication: Publication,
+        settings: DispatchSettings,
+    ) -> None:
+        """`bind` gives it the services, which in turn know it."""
+        self._view = view
+        self._exchange = exchange
+        self._publication = publication
+        self._settings = settings
+        # Mutable until `bind`: the services.
+        self._services: Services | None = None
+
+    def bind(self, services: Services) -> None:
+        """The services of the application that dispatches here."""
+        self._services = services
+
+    @property
+    def services(self) -> Services:
+        """The services; an error of composition if there are none."""
+        if self._services is None:
+            raise RuntimeError("the dispatcher was used before it was bound")
+        return self._services
+
+    async def __call__(self, request: web.Request, route: Route) -> web.StreamResponse:
+        """The answer. Raises ApiError."""
+        view = self._view()
+        hops = read_hops(request, view.self_id)
+        budget = self._settings.timeout_ms if request.method in SAFE_METHODS else self._settings.write_timeout_ms
+        if hops.deadline_ms is not None:
+            budget = min(budget, hops.deadline_ms)
+        deadline = asyncio.get_running_loop().time() + budget / 1000
+        call = Call(request, route, hops, view, own=hops.target == view.self_id, deadline=deadline)
+        if hops.target is not None and not call.own:
+            path = request.raw_path.partition("?")[0]
+            return await self._exchange.relay_item(call, hops.target, path)
+        match route:
+            case ServerPath():
+                return await self._server(call, route)
+            case EntityCollection():
+                return await answer_entities(request, self.services, route, own=call.own)
+            case EntityPath():
+                return await self._entity(call, route)
+            case _:
+                assert_never(route)
+
+    async def _server(self, call: Call, route: ServerPath) -> web.StreamResponse:
+        match (route.name, route.rest, call.is_read):
+            case ("faults" | "version-info", (), True):
+                version = version_entry(self.services.identity)
+                return await answer_global(self._exchange, call, route.name, version)
+            case ("faults", (), False) if call.request.method == "DELETE":
+                return await clear_own_faults(self._exchange)
+            case ("faults", ("stream",), True):
+                raise errors.not_implemented("faults/stream")
+            case ("x-medkit-tree", (), True):
+                return answer_tree(call, self._publication)
+            case ("x-medkit-route", (entity_id,), True):
+                return answer_route(call, entity_id)
+            case ("updates", _, _):
+                raise errors.not_implemented("updates")
+            case _:
+                return await answer_server(call.request, self.services, route)
+
+    async def _entity(self, call: Call, route: EntityPath) -> web.StreamResponse:
+        if call.hops.origins is not None and call.is_read and len(route.rest) == 1:
+            if not is_valid_id(route.entity_id):
+                raise errors.invalid_entity_id(route.entity_id)
+            return await answer_part(self._exchange, call, route.rest[0])
+        if route.collection in relation_names(route.kind) and len(route.rest) == 1:
+            return await answer_entities(call.request, self.services, route, own=call.own)
+        entity = find_entity(call.view, route.kind, route.entity_id, own=call.own)
+        owner = Own() if call.own else call.view.owner(route.kind, entity.id)
+        match owner:
+            case None | Gone():
+                raise gone(call.view, entity)
+            case Remote(instance) if route.rest or entity.kind in (EntityKind.APP, EntityKind.COMPONENT):
+                path = owner_path(call, entity, instance)
+                return await self._exchange.relay_item(call, instance, path)
+            case Own() | Shared() | Remote():
+                return await self._here(call, route, entity)
+            case _:
+                assert_never(owner)
+
+    async def _here(self, call: Call, route: EntityPath, entity: MergedEntity) -> web.StreamResponse:
+        """Answered by us, with the parts of others where the entity is shared."""
+        collection = route.collection
+        if collection is None or route.rest[-1] == "docs":
+            return await answer_entities(call.request, self.services, route, own=call.own)
+        subject = Subject(call.view, call.shown, entity)
+        if route.item is None:
+            return await answer_collection(self._exchange, call, subject, collection)
+        if collection == "faults":
+            return await answer_fault(self._exchange, call, subject)
+        return await answer_item(self._exchange, call, subject, collection)

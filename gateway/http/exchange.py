@@ -1,0 +1,145 @@
+"""What the resource handlers work with: our own entities, the way to other gateways, and the limits between them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from aiohttp import web
+
+from entities.model import EntityKind
+from gateway.http import errors
+from gateway.http.call import Call
+from gateway.http.combine import Subject
+from gateway.http.gaps import gap_of
+from gateway.http.parts import Part, read_parts
+from gateway.http.path import API_PREFIX, EntityPath
+from gateway.http.places import own_id_of
+from gateway.http.proxy import SENT_ON, ProxyLimits, deliver, reach_owner, relay
+from gateway.http.translate import Translation
+from gateway.local.own import OwnEntities
+from peers.errors import PeerReason
+from peers.fanout import Question, fan_out
+from peers.forward import Reach
+from peers.view import Gap
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """Everything a resource request may need beside itself. `max_body_bytes`: of a JSON body we read."""
+
+    own: OwnEntities
+    reach: Reach
+    limits: ProxyLimits
+    max_body_bytes: int
+    combined_body_bytes: int
+
+    async def relay_item(
+        self, call: Call, instance: str, path: str, *, received: str = "", item_id: str | None = None
+    ) -> web.StreamResponse:
+        """Passes the request on to `instance`, to `path` in its own ids. Raises ApiError."""
+        translation = self._translation(call, instance, path, received, item_id)
+        return await relay(call, self.reach, self.limits, to=instance, path=path, translation=translation)
+
+    async def relay_unless(self, call: Call, instance: str, path: str, *, status: int) -> web.StreamResponse | None:
+        """As `relay_item`, but None when the owner answers `status`. Raises ApiError."""
+        translation = self._translation(call, instance, path)
+        answer = await reach_owner(call, self.reach, self.limits, to=instance, path=path, translation=translation)
+        try:
+            if answer.status == status:
+                return None
+            return await deliver(call, answer, self.limits, to=instance, translation=translation)
+        finally:
+            await answer.aclose()
+
+    async def tell(self, call: Call, instance: str, path: str) -> int:
+        """The status with which `instance` answers this request; the body is not wanted. Raises ApiError."""
+        translation = self._translation(call, instance, path)
+        answer = await reach_owner(call, self.reach, self.limits, to=instance, path=path, translation=translation)
+        await answer.aclose()
+        return answer.status
+
+    def _translation(
+        self, call: Call, instance: str, path: str, received: str = "", item_id: str | None = None
+    ) -> Translation:
+        if not call.view.topology.is_live(instance):
+            raise errors.peer_unavailable(gap_of(call.view, instance))
+        return Translation(
+            apps=call.view.renamed.get(instance, {}) if call.is_from_client else {},
+            sent_path=path,
+            received_path=received or call.request.raw_path.partition("?")[0],
+            item_id=item_id,
+        )
+
+    async def ask_others(
+        self, call: Call, wanted: Mapping[str, Sequence[str]], *, path: str, collection: str
+    ) -> tuple[list[Part], tuple[str, ...], tuple[Gap, ...]]:
+        """(parts, who answered, gaps) of the gateways `wanted` (with the Components in scope at each)."""
+        result = await fan_out(
+            self.reach,
+            call.view.topology,
+            Question(_with_query(path, call.route.query), forwarded_headers(call), self.combined_body_bytes),
+            wanted=wanted,
+            hops=call.hops,
+            deadline=call.deadline,
+        )
+        parts, liars = read_parts(result.items, collection)
+        invalid = (
+            Gap(call.view.topology.label(origin), PeerReason.INVALID_JSON.value, origin) for origin in sorted(liars)
+        )
+        answered = tuple(origin for origin in result.answered if origin not in liars)
+        return parts, answered, (*result.gaps, *invalid)
+
+
+def forwarded_headers(call: Call) -> tuple[tuple[str, str], ...]:
+    """The client's headers that go on with a fan-out: conditions and ranges are about our answer, not the peers'."""
+    return tuple(
+        (name, value)
+        for name, value in call.request.headers.items()
+        if name.lower() in SENT_ON and not name.lower().startswith("if-") and name.lower() not in _NOT_FANNED
+    )
+
+
+_NOT_FANNED = frozenset({"range", "content-type", "last-event-id", "prefer"})
+
+
+def _with_query(path: str, query: str) -> str:
+    return f"{path}?{query}" if query else path
+
+
+def subject_path(subject: Subject, collection: str) -> str:
+    """The path of a collection at every gateway that contributes: only Apps are renamed, and they are never shared."""
+    return f"{API_PREFIX}/{subject.entity.kind.value}/{own_id_of(subject)}/{collection}"
+
+
+def scopes(subject: Subject, instances: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Per gateway, the Components below the entity that it contributes to or has members on."""
+    components = [one for one in subject.members[0] if one != subject.entity.id]
+    found: dict[str, list[str]] = {instance: [] for instance in instances}
+    for component in components:
+        for owner in subject.shown.owners(EntityKind.COMPONENT, component):
+            if owner in found:
+                found[owner].append(component)
+    return {instance: tuple(scope) for instance, scope in found.items()}
+
+
+def not_asked(call: Call, instances: Sequence[str]) -> tuple[Gap, ...]:
+    """Gaps for contributors that a `X-Medkit-No-Fan-Out` keeps us from asking."""
+    return tuple(
+        Gap(call.view.topology.label(instance), PeerReason.NOT_ASKED.value, instance) for instance in instances
+    )
+
+
+def silent(call: Call, instances: Sequence[str]) -> tuple[Gap, ...]:
+    """Gaps for those that are known to be silent: named without being asked."""
+    return tuple(
+        replace(gap_of(call.view, instance), elapsed_ms=0)
+        for instance in instances
+        if not call.view.topology.is_live(instance)
+    )
+
+
+def entity_path(call: Call) -> EntityPath:
+    """The route of a call that is known to address an entity."""
+    route = call.route
+    if not isinstance(route, EntityPath):
+        raise TypeError(f"{route!r} does not address an entity")
+    return route

@@ -1,0 +1,157 @@
+"""Resource collections of an entity: our own items and those of every other contributor, as one list."""
+
+from collections.abc import Sequence
+
+from aiohttp import web
+
+from entities.classify import own_members
+from entities.model import EntityKind
+from gateway.http import errors
+from gateway.http.answer import json_answer
+from gateway.http.call import Call
+from gateway.http.combine import Subject, render_collection
+from gateway.http.exchange import Exchange, entity_path, not_asked, scopes, silent, subject_path
+from gateway.http.own_item import own_collection_change, raised, status_document
+from gateway.http.parts import own_parts, render_part
+from gateway.http.path import RESOURCE_COLLECTIONS, UNBUILT_COLLECTIONS
+from gateway.local.answers import EntityRef, ResourceError
+from peers.view import Gap
+
+_NOT_BUILT = frozenset({"locks", "scripts"})
+_NO_STORE = ("Cache-Control", "no-store")
+
+
+async def answer_collection(exchange: Exchange, call: Call, subject: Subject, collection: str) -> web.StreamResponse:
+    """`/{entity}/{collection}` of an entity that is ours or shared. Raises ApiError."""
+    if collection in UNBUILT_COLLECTIONS or (collection in _NOT_BUILT and call.is_read):
+        raise errors.not_implemented(collection)
+    if collection not in RESOURCE_COLLECTIONS:
+        raise errors.no_route()
+    if collection == "status":
+        return _status(call, subject)
+    if call.is_read:
+        return await _read(exchange, call, subject, collection)
+    if call.request.method == "DELETE" and collection in ("faults", "configurations"):
+        return await _change_all(exchange, call, subject, collection)
+    return await _create(exchange, call, subject, collection)
+
+
+def _status(call: Call, subject: Subject) -> web.Response:
+    entity = subject.entity.entity
+    document = status_document(
+        subject.entity.kind, is_online=subject.entity.available and getattr(entity, "is_online", True)
+    )
+    if document is None or not call.is_read:
+        raise errors.no_route() if document is None else errors.not_implemented("status")
+    return json_answer(document)
+
+
+async def _read(exchange: Exchange, call: Call, subject: Subject, collection: str) -> web.Response:
+    members = local_members(call, subject)
+    parts = await own_parts(exchange.own, call.view, members, collection=collection, query=call.query())
+    if isinstance(parts, ResourceError):
+        raise raised(parts, subject.entity.id)
+    others = other_owners(call, subject)
+    gaps: tuple[Gap, ...] = ()
+    if others and call.hops.no_fan_out and not call.hops.via:
+        gaps = not_asked(call, others)
+    elif others:
+        live = [instance for instance in others if call.view.topology.is_live(instance)]
+        found, _, missing = await exchange.ask_others(
+            call, scopes(subject, live), path=subject_path(subject, collection), collection=collection
+        )
+        parts = [*parts, *found]
+        gaps = (*silent(call, others), *missing)
+    call.require_whole(gaps)
+    body = render_collection(subject, collection, parts, gaps)
+    return json_answer(body, headers=[_NO_STORE])
+
+
+def local_members(call: Call, subject: Subject) -> list[EntityRef]:
+    """Our own part of the entity, under our own ids."""
+    entity = subject.entity
+    tree, structure = call.view.own.tree, call.view.own.structure
+    if entity.kind is EntityKind.APP:
+        own_id = entity.id if subject.is_own else call.view.own_id(entity.kind, entity.id)
+        is_ours = entity.contributions[0].instance == call.view.self_id
+        return [EntityRef(entity.kind, own_id)] if is_ours else []
+    found = own_members(tree, structure, entity.kind, entity.id, subject.members[0])
+    return [EntityRef(kind, entity_id) for kind, entity_id in found]
+
+
+def other_owners(call: Call, subject: Subject) -> tuple[str, ...]:
+    """The other gateways that contribute to the entity or own a member of it; nobody when we are the Target."""
+    if call.own:
+        return ()
+    owners = subject.shown.owners(subject.entity.kind, subject.entity.id)
+    return tuple(instance for instance in owners if instance != call.view.self_id)
+
+
+async def answer_part(exchange: Exchange, call: Call, collection: str) -> web.Response:
+    """The answer to X-Medkit-Origins: our own part if we are asked, and the parts of those behind us."""
+    route = entity_path(call)
+    origins = call.hops.origins or ()
+    others = tuple(origin for origin in origins if origin != call.view.self_id)
+    parts, answered = [], []
+    if call.view.self_id in origins:
+        tree, structure = call.view.own.tree, call.view.own.structure
+        refs = [
+            EntityRef(kind, entity_id)
+            for kind, entity_id in own_members(tree, structure, route.kind, route.entity_id, call.hops.scope)
+        ]
+        own = await own_parts(exchange.own, call.view, refs, collection=collection, query=call.query())
+        if isinstance(own, ResourceError):
+            raise raised(own, route.entity_id)
+        parts, answered = own, [call.view.self_id]
+    missing: tuple[Gap, ...] = ()
+    if others:
+        found, others_answered, missing = await exchange.ask_others(
+            call,
+            dict.fromkeys(others, call.hops.scope),
+            path=call.request.raw_path.partition("?")[0],
+            collection=collection,
+        )
+        parts = [*parts, *found]
+        answered.extend(others_answered)
+    return json_answer(render_part(parts, answered, missing), headers=[_NO_STORE])
+
+
+async def _create(exchange: Exchange, call: Call, subject: Subject, collection: str) -> web.StreamResponse:
+    """A creation goes to the first contributor, and nowhere else."""
+    first = call.view.self_id if call.own else subject.entity.instances[0]
+    if first == call.view.self_id:
+        ref = EntityRef(subject.entity.kind, subject.entity.id)
+        await own_collection_change(exchange.own, ref, collection, method=call.request.method)
+        raise errors.no_route()
+    return await exchange.relay_item(call, first, subject_path(subject, collection))
+
+
+async def _change_all(exchange: Exchange, call: Call, subject: Subject, collection: str) -> web.StreamResponse:
+    """Clears or resets at every contributor; 207 when some of them fail."""
+    results: list[dict[str, object]] = []
+    for ref in local_members(call, subject):
+        answer = await own_collection_change(exchange.own, ref, collection, method=call.request.method)
+        failed = isinstance(answer, ResourceError)
+        results.append({"app_id": ref.id, "node": "", "success": not failed})
+    results.extend(await change_others(exchange, call, other_owners(call, subject), subject_path(subject, collection)))
+    if all(result["success"] for result in results):
+        return web.Response(status=204)
+    return json_answer({"entity_id": subject.entity.id, "results": results}, status=207)
+
+
+async def change_others(exchange: Exchange, call: Call, instances: Sequence[str], path: str) -> list[dict[str, object]]:
+    """Sends the same change to each gateway; a result per gateway, with the error and status where it failed."""
+    results: list[dict[str, object]] = []
+    for instance in instances:
+        label = call.view.topology.label(instance)
+        try:
+            status = await exchange.tell(call, instance, path)
+        except errors.ApiError as error:
+            results.append(
+                {"app_id": label, "node": "", "success": False, "error": error.message, "status": error.status}
+            )
+            continue
+        done = status < 300
+        failure = {} if done else {"error": f"{label} answered {status}"}
+        results.append({"app_id": label, "node": "", "success": done, "status": status, **failure})
+    return results

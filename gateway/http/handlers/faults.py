@@ -1,0 +1,82 @@
+"""Single faults of an entity that is ours or shared, and the faults of all gateways together.
+
+Codes are bare: a read asks the contributors in order until one knows the code, a clear goes to all that do.
+"""
+
+from urllib.parse import quote
+
+from aiohttp import web
+
+from gateway.http import errors
+from gateway.http.answer import json_answer
+from gateway.http.call import Call
+from gateway.http.combine import Subject
+from gateway.http.exchange import Exchange, entity_path, subject_path
+from gateway.http.gaps import gap_of
+from gateway.http.handlers.collections import change_others, local_members, other_owners
+from gateway.http.handlers.items import own_answer
+from gateway.http.own_item import NOT_FOUND, own_item, raised
+from gateway.http.places import Place
+from gateway.local.answers import ItemAnswer
+
+
+async def answer_fault(exchange: Exchange, call: Call, subject: Subject) -> web.StreamResponse:
+    """`GET` or `DELETE /{entity}/faults/{code}`. Raises ApiError."""
+    below = entity_path(call).rest[1:]
+    if len(below) != 1 or not (call.is_read or call.request.method == "DELETE"):
+        raise errors.no_route()
+    code = below[0]
+    ours = await _at_ours(exchange, call, subject, code)
+    if not call.is_read:
+        return await _clear(exchange, call, subject, code, is_ours=ours is not None)
+    if ours is not None:
+        return ours
+    unreachable: errors.ApiError | None = None
+    for instance in other_owners(call, subject):
+        try:
+            answer = await exchange.relay_unless(call, instance, _path(subject, code), status=NOT_FOUND)
+        except errors.ApiError as error:
+            unreachable = unreachable or error
+            continue
+        if answer is not None:
+            return answer
+    raise unreachable or _unknown(subject, code)
+
+
+def _path(subject: Subject, code: str) -> str:
+    return f"{subject_path(subject, 'faults')}/{quote(code, safe='')}"
+
+
+async def _at_ours(exchange: Exchange, call: Call, subject: Subject, code: str) -> web.Response | None:
+    """What our own members answer, the first that knows the code; None if none does."""
+    for ref in local_members(call, subject):
+        answer = await own_item(exchange.own, ref, "faults", method=call.request.method, item=code)
+        if isinstance(answer, ItemAnswer):
+            return own_answer(answer, subject, Place(call.view.self_id, ref, code), code)
+        if answer.status != NOT_FOUND:
+            raise raised(answer, subject.entity.id)
+    return None
+
+
+async def _clear(exchange: Exchange, call: Call, subject: Subject, code: str, *, is_ours: bool) -> web.StreamResponse:
+    """204 when all that know the code cleared it, 207 when some could not be asked, 404 when nobody knows it."""
+    others = other_owners(call, subject)
+    results = await change_others(exchange, call, others, _path(subject, code))
+    cleared = is_ours or any(result["success"] for result in results)
+    failed = [result for result in results if not result["success"] and result.get("status") != NOT_FOUND]
+    if failed and cleared:
+        return json_answer({"entity_id": subject.entity.id, "results": results}, status=207)
+    if failed:
+        silent = [one for one in others if not call.view.topology.is_live(one)]
+        if silent:
+            raise errors.peer_unavailable(gap_of(call.view, silent[0]), may_have_executed=False)
+        raise errors.ApiError(502, errors.PEER_UNAVAILABLE, str(failed[0].get("error")), {"results": failed})
+    if not cleared:
+        raise _unknown(subject, code)
+    return web.Response(status=204)
+
+
+def _unknown(subject: Subject, code: str) -> errors.ApiError:
+    kind, entity_id = subject.entity.kind, subject.entity.id
+    parameters = {f"{kind.singular}_id": entity_id, "fault_code": code, "details": "Fault not found"}
+    return errors.ApiError(NOT_FOUND, "resource-not-found", "Fault not found", parameters)

@@ -1,0 +1,179 @@
+"""Single items of an entity that is ours or shared: each is re-addressed to the member that owns it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+
+from gateway.http import errors
+from gateway.http.answer import json_answer
+from gateway.http.call import Call, read_json
+from gateway.http.combine import Subject
+from gateway.http.exchange import Exchange, entity_path
+from gateway.http.handlers.collections import local_members, other_owners
+from gateway.http.own_item import NOT_FOUND, own_item, raised
+from gateway.http.path import SLASHED_COLLECTIONS
+from gateway.http.places import (
+    Place,
+    Undecided,
+    configuration_places,
+    contributor_place,
+    listed_place,
+    own_id_of,
+    spellings,
+)
+from gateway.local.answers import EntityRef, ItemAnswer, ResourceError
+
+_EXECUTIONS = "executions"
+
+
+@dataclass(frozen=True, slots=True)
+class Addressed:
+    """An item as a client addressed it. `tail`: what stands below the item (executions)."""
+
+    exchange: Exchange
+    call: Call
+    subject: Subject
+    collection: str
+    item: str
+    tail: tuple[str, ...]
+
+    async def body(self) -> Any:
+        """The JSON that a write carries. Raises ApiError."""
+        if self.call.is_read or self.call.request.method == "DELETE":
+            return None
+        return await read_json(self.call.request, self.exchange.max_body_bytes)
+
+    async def at_ours(self, ref: EntityRef, item: str, body: Any = None) -> ItemAnswer | ResourceError:
+        """What our own entity `ref` answers for its item."""
+        return await own_item(
+            self.exchange.own,
+            ref,
+            self.collection,
+            method=self.call.request.method,
+            item=item,
+            tail=self.tail,
+            body=body,
+        )
+
+
+async def answer_item(exchange: Exchange, call: Call, subject: Subject, collection: str) -> web.StreamResponse:
+    """`/{entity}/{collection}/{item}` and whatever stands below; not faults. Raises ApiError."""
+    item, tail = _split(call, collection)
+    addressed = Addressed(exchange, call, subject, collection, item, tail)
+    match collection:
+        case "data" | "operations":
+            found = listed_place(subject, collection, item)
+            if isinstance(found, Undecided):
+                raise _ambiguous(addressed, found)
+        case "configurations":
+            found = await _configuration(addressed)
+        case _:
+            found = contributor_place(subject, item)
+    return await (_unlisted(addressed) if found is None else _at(addressed, found))
+
+
+def _split(call: Call, collection: str) -> tuple[str, tuple[str, ...]]:
+    """The item id and what stands below it; ids of operations may contain `/`, so executions are matched first."""
+    route = entity_path(call)
+    below = route.rest[1:]
+    if collection == "operations":
+        for back in (1, 2):
+            if len(below) > back and below[-back] == _EXECUTIONS:
+                return "/".join(below[:-back]), below[-back:]
+    if collection in SLASHED_COLLECTIONS:
+        return route.item or "", ()
+    return below[0], below[1:]
+
+
+async def _at(addressed: Addressed, place: Place) -> web.StreamResponse:
+    """The answer of the place, with the id by which the client addressed it."""
+    call = addressed.call
+    if place.instance != call.view.self_id:
+        echoed = addressed.item if not addressed.tail and addressed.collection in SLASHED_COLLECTIONS else None
+        path = place.path(addressed.collection, addressed.tail)
+        return await addressed.exchange.relay_item(call, place.instance, path, item_id=echoed)
+    answer = await addressed.at_ours(place.ref, place.item, await addressed.body())
+    return own_answer(answer, addressed.subject, place, addressed.item)
+
+
+def own_answer(answer: ItemAnswer | ResourceError, subject: Subject, place: Place, item: str) -> web.Response:
+    """Our answer for an item as it was addressed. Raises ApiError."""
+    if isinstance(answer, ResourceError):
+        raise raised(answer, subject.entity.id)
+    headers = list(answer.headers.items())
+    if answer.body is None:
+        return web.Response(status=answer.status, headers=headers)
+    body = dict(answer.body)
+    if "id" in body:
+        body["id"] = item
+    medkit = body.get("x-medkit")
+    if isinstance(medkit, dict) and "entity_id" in medkit:
+        whose = {"source_app": place.ref.id} if "parameter" in medkit and item != place.item else {}
+        body["x-medkit"] = {**medkit, "entity_id": subject.entity.id, **whose}
+    return json_answer(body, answer.status, headers)
+
+
+def _ambiguous(addressed: Addressed, found: Undecided) -> errors.ApiError:
+    kind = "operation" if addressed.collection == "operations" else "item"
+    return errors.ApiError(
+        400,
+        "invalid-request",
+        f"The id '{addressed.item}' is ambiguous here; send one of {', '.join(found.ids)}",
+        {
+            "entity_id": addressed.subject.entity.id,
+            f"{kind}_id": addressed.item,
+            f"{kind}_ids": list(found.ids),
+            "details": "Several members of this entity have an item of this id",
+        },
+    )
+
+
+async def _unlisted(addressed: Addressed) -> web.StreamResponse:
+    """No record lists it: our own members may know it by now, else the first contributor is asked."""
+    call, subject = addressed.call, addressed.subject
+    first = subject.entity.instances[0]
+    if first == call.view.self_id or not other_owners(call, subject):
+        return await _at_ours(addressed)
+    place = Place(first, EntityRef(subject.entity.kind, own_id_of(subject)), addressed.item)
+    return await addressed.exchange.relay_item(call, first, place.path(addressed.collection, addressed.tail))
+
+
+async def _at_ours(addressed: Addressed) -> web.Response:
+    """The answer of the first of our members that has the item, else the last one's refusal."""
+    call, subject, item = addressed.call, addressed.subject, addressed.item
+    body = await addressed.body()
+    refusal: ResourceError | None = None
+    for ref in local_members(call, subject):
+        for spelling in spellings(item) if addressed.collection == "data" else (item,):
+            answer = await addressed.at_ours(ref, spelling, body)
+            if isinstance(answer, ItemAnswer) or answer.status != NOT_FOUND:
+                return own_answer(answer, subject, Place(call.view.self_id, ref, spelling), item)
+            refusal = refusal or answer
+    if refusal is not None:
+        raise raised(refusal, subject.entity.id)
+    if addressed.collection == "operations":
+        parameters = {"entity_id": subject.entity.id, "operation_id": item}
+        raise errors.ApiError(NOT_FOUND, "operation-not-found", "Operation not found", parameters)
+    parameters = {"entity_id": subject.entity.id, "id": item}
+    raise errors.ApiError(NOT_FOUND, "resource-not-found", "Resource not found", parameters)
+
+
+async def _configuration(addressed: Addressed) -> Place | None:
+    """The configuration meant: a named member's, else ours if one of our members has it, else nobody's we know."""
+    subject, item = addressed.subject, addressed.item
+    candidates: list[Place] = []
+    for place, named in configuration_places(subject, item):
+        if named:
+            return place
+        if place.instance == addressed.call.view.self_id:
+            answer = await addressed.exchange.own.configuration(place.ref, place.item)
+            if isinstance(answer, ItemAnswer):
+                candidates.append(place)
+    if len(candidates) > 1 and len(subject.members[1]) > 1:
+        ids = [f"{place.ref.id}:{item}" for place in candidates]
+        raise errors.invalid_request(
+            "Aggregated configuration requires app_id prefix",
+            {"entity_id": subject.entity.id, "id": item, "ids": ids},
+        )
+    return candidates[0] if candidates else None

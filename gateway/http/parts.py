@@ -1,0 +1,149 @@
+"""One gateway's part of a resource collection: single items with whose they are, as gateways tell each other.
+
+On the wire a part's item carries `x-medkit.origin` (instance) and `x-medkit.member` (`apps/cam`, the owner's own
+ids). Source: docs/api.md, "Between gateways".
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from entities.model import EntityKind, is_valid_id
+from gateway.local.answers import EntityRef, ResourceError
+from gateway.local.fault_record import parse_status_filter
+from gateway.local.own import OwnEntities
+from peers.division import Item
+from peers.view import FederatedView, Gap, TreeView
+
+_KINDS = {kind.value: kind for kind in EntityKind}
+
+MEMBERLESS = frozenset({"version-info"})
+"""Collections of gateways, not of entities."""
+
+_NEEDED: Mapping[str, Mapping[str, type]] = {
+    "data": {"id": str, "name": str, "category": str},
+    "operations": {"id": str, "name": str, "proximity_proof_required": bool, "asynchronous_execution": bool},
+    "configurations": {"id": str, "name": str, "type": str},
+    "faults": {"fault_code": str, "severity": int, "status": str, "reporting_sources": list},
+    "version-info": {"version": str, "base_uri": str},
+    "logs": {"id": str, "timestamp": str, "severity": str, "message": str},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One item of one member: the gateway it comes from, the member by the gateway's own id, the item's body.
+
+    `member` is None for what belongs to the gateway itself (`/version-info`).
+    """
+
+    origin: str
+    member: EntityRef | None
+    body: Item
+
+    @property
+    def key(self) -> tuple[str, EntityRef | None, str]:
+        """What makes it one item: origin, entity, item."""
+        return self.origin, self.member, str(self.body.get("fault_code", self.body.get("id")))
+
+
+async def own_parts(
+    own: OwnEntities,
+    view: FederatedView,
+    members: Sequence[EntityRef],
+    *,
+    collection: str,
+    query: Mapping[str, str],
+) -> list[Part] | ResourceError:
+    """What our own members have in a collection; collections that no source fills are empty."""
+    statuses = parse_status_filter(query.get("status")) if collection == "faults" else frozenset[str]()
+    if isinstance(statuses, ResourceError):
+        return statuses
+    parts: list[Part] = []
+    for ref in members:
+        match collection:
+            case "data":
+                items: Sequence[Mapping[str, Any]] | ResourceError = await own.data_items(ref)
+            case "operations":
+                items = own.operation_items(ref)
+            case "configurations":
+                items = await _configurations(own, view.own, ref)
+            case "faults":
+                items = own.fault_items(ref, statuses)
+            case "logs":
+                items = own.log_items(ref, query.get("severity"), query.get("context"))
+            case _:
+                items = ()
+        if isinstance(items, ResourceError):
+            return items
+        parts.extend(Part(view.self_id, ref, dict(item)) for item in items)
+    return parts
+
+
+async def _configurations(own: OwnEntities, view: TreeView, ref: EntityRef) -> list[dict[str, Any]]:
+    """Items with their parameter and node beside them, for `combine` to list."""
+    listed = await own.configuration_items(ref)
+    merged = view.find(ref.kind, ref.id)
+    node = None if merged is None else getattr(merged.entity, "node", None)
+    extra = {} if node is None else {"node": node}
+    return [
+        {**item, "x-medkit": {"parameter": dict(parameter), **extra}}
+        for item, parameter in zip(listed.items, listed.parameters, strict=True)
+    ]
+
+
+def render_part(parts: Iterable[Part], answered: Sequence[str], missing: Iterable[Gap]) -> dict[str, Any]:
+    """The body of an answer to X-Medkit-Origins."""
+    return {
+        "items": [_marked(part) for part in parts],
+        "x-medkit": {
+            "origins": {
+                "answered": list(answered),
+                "missing": [_missing(gap) for gap in missing if gap.instance is not None],
+            }
+        },
+    }
+
+
+def _marked(part: Part) -> Item:
+    medkit = part.body.get("x-medkit")
+    member = {} if part.member is None else {"member": f"{part.member.kind.value}/{part.member.id}"}
+    return {
+        **part.body,
+        "x-medkit": {**(medkit if isinstance(medkit, dict) else {}), "origin": part.origin, **member},
+    }
+
+
+def _missing(gap: Gap) -> dict[str, Any]:
+    told: dict[str, Any] = {"id": gap.instance, "reason": gap.reason}
+    if gap.status is not None:
+        told["status"] = gap.status
+    if gap.elapsed_ms:
+        told["elapsed_ms"] = gap.elapsed_ms
+    return {**told, "tried": list(gap.tried)}
+
+
+def read_parts(items: Iterable[tuple[str, Item]], collection: str) -> tuple[list[Part], frozenset[str]]:
+    """Parts from a fan-out's items, and the gateways that sent some that are none (left out)."""
+    parts: list[Part] = []
+    liars: set[str] = set()
+    for origin, item in items:
+        member = _member_of(item)
+        if _well_formed(collection, item) and (member is not None or collection in MEMBERLESS):
+            parts.append(Part(origin, member, item))
+        else:
+            liars.add(origin)
+    return parts, frozenset(liars)
+
+
+def _member_of(item: Item) -> EntityRef | None:
+    medkit = item.get("x-medkit")
+    told = medkit.get("member") if isinstance(medkit, dict) else None
+    kind, _, member_id = told.partition("/") if isinstance(told, str) else ("", "", "")
+    return EntityRef(_KINDS[kind], member_id) if kind in _KINDS and is_valid_id(member_id) else None
+
+
+def _well_formed(collection: str, item: Item) -> bool:
+    """Whether an item has the fields that typed clients cannot do without (docs/api.md, "Resources")."""
+    needed = _NEEDED.get(collection, {"id": str})
+    return all(isinstance(item.get(name), wanted) for name, wanted in needed.items())

@@ -1,0 +1,205 @@
+"""Passes a request on to the gateway that owns the entity, and its answer back; streamed both ways.
+
+Only allow-listed headers travel (docs/api.md, "Forwarded headers"). The answer is the owner's, verbatim, but for
+ids that are called differently here.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Final
+
+from aiohttp import web
+
+from entities.jsontext import InvalidJsonError, parse_json, render_json
+from gateway.http import errors
+from gateway.http.call import Call
+from gateway.http.translate import Translation, reverse
+from peers.answer import PeerAnswer
+from peers.attempt import GiveUp
+from peers.client import PeerStreamError
+from peers.errors import PeerError, PeerReason
+from peers.forward import Forwarding, Reach, forward
+from peers.view import Gap
+
+SENT_ON: Final = frozenset(
+    {
+        "accept",
+        "content-type",
+        "range",
+        "if-match",
+        "if-none-match",
+        "if-modified-since",
+        "if-unmodified-since",
+        "if-range",
+        "last-event-id",
+        "prefer",
+        "x-client-id",
+        "x-request-id",
+        "traceparent",
+        "tracestate",
+    }
+)
+"""Request headers that go on to the owner; content-length goes as framing."""
+
+BROUGHT_BACK: Final = frozenset(
+    {
+        "content-type",
+        "content-range",
+        "accept-ranges",
+        "etag",
+        "cache-control",
+        "last-modified",
+        "location",
+        "retry-after",
+        "content-disposition",
+        "www-authenticate",
+        "allow",
+        "vary",
+        "preference-applied",
+        "traceparent",
+    }
+)
+"""Answer headers that come back, beside x-medkit-*; content-length comes as framing."""
+
+_BODILESS: Final = frozenset({204, 304})
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyLimits:
+    """What is held whole instead of streamed, in bytes."""
+
+    replayable_bytes: int = 64 * 1024
+    """A request body up to this size is held, so that it can go another way if the first one fails."""
+    translated_bytes: int = 10 * 1024 * 1024
+    """An answer in which ids must be translated."""
+
+
+async def relay(
+    call: Call,
+    reach: Reach,
+    limits: ProxyLimits,
+    *,
+    to: str,
+    path: str,
+    translation: Translation,
+) -> web.StreamResponse:
+    """The answer of gateway `to` to this request, sent to `path` there. Raises ApiError: 502, 504, 508."""
+    answer = await reach_owner(call, reach, limits, to=to, path=path, translation=translation)
+    try:
+        return await deliver(call, answer, limits, to=to, translation=translation)
+    finally:
+        await answer.aclose()
+
+
+async def reach_owner(
+    call: Call,
+    reach: Reach,
+    limits: ProxyLimits,
+    *,
+    to: str,
+    path: str,
+    translation: Translation,
+) -> PeerAnswer:
+    """The head of the owner's answer, body still to come; the caller closes it. Raises ApiError: 502, 504, 508."""
+    body, length = await _body_of(call, limits, translation)
+    request = Forwarding(
+        method=call.request.method,
+        target=f"{path}?{call.route.query}" if call.route.query else path,
+        headers=tuple((name, value) for name, value in call.request.headers.items() if name.lower() in SENT_ON),
+        body=body,
+        content_length=length,
+        stream="text/event-stream" in call.request.headers.get("Accept", ""),
+    )
+    outcome = await forward(reach, call.view.topology, request, to=to, hops=call.hops, deadline=call.deadline)
+    if isinstance(outcome, GiveUp):
+        raise _unreached(outcome, is_read=call.is_read)
+    return outcome.answer
+
+
+def _unreached(end: GiveUp, *, is_read: bool) -> errors.ApiError:
+    if end.gap.reason == PeerReason.LOOP_DETECTED:
+        return errors.loop_detected()
+    return errors.peer_unavailable(end.gap, may_have_executed=None if is_read else end.may_have_executed)
+
+
+async def _body_of(
+    call: Call, limits: ProxyLimits, translation: Translation
+) -> tuple[bytes | AsyncIterator[bytes] | None, int | None]:
+    """The request's body: held when small, streamed otherwise; None where there is none."""
+    request = call.request
+    if not request.body_exists:
+        return None, None
+    length = request.content_length
+    if length is not None and length <= limits.replayable_bytes:
+        body = await request.read()
+        if translation.apps and request.content_type == "application/json":
+            body = _translated(body, reverse(translation.apps), len(body))
+        return body, len(body)
+    return request.content.iter_any(), length
+
+
+def _translated(body: bytes, translation: Translation, max_bytes: int) -> bytes:
+    """JSON in the other words; what is no JSON goes as it is."""
+    try:
+        return render_json(translation.body(parse_json(body, max_bytes=max_bytes)))
+    except InvalidJsonError:
+        return body
+
+
+async def deliver(
+    call: Call, answer: PeerAnswer, limits: ProxyLimits, *, to: str, translation: Translation
+) -> web.StreamResponse:
+    """The answer of gateway `to` as the client gets it. The caller closes it. Raises ApiError where it breaks."""
+    headers = [
+        (name, translation.link(value) if name == "location" else value)
+        for name, value in answer.headers
+        if name in BROUGHT_BACK or name.startswith("x-medkit-")
+    ]
+    if call.request.method == "HEAD" or answer.status in _BODILESS:
+        if answer.content_length is not None and answer.status not in _BODILESS:
+            headers.append(("Content-Length", str(answer.content_length)))
+        return web.Response(status=answer.status, headers=headers)
+    if not translation.is_empty and _is_json(answer) and (answer.content_length or 0) <= limits.translated_bytes:
+        body = await answer.read(limits.translated_bytes)
+        if isinstance(body, PeerError):
+            raise errors.peer_unavailable(_broken(call, to, body))
+        return web.Response(
+            status=answer.status, headers=headers, body=_translated(body, translation, limits.translated_bytes)
+        )
+    if answer.body_ready is not None:
+        return web.Response(status=answer.status, headers=headers, body=answer.body_ready)
+    return await _stream(call, answer, headers)
+
+
+def _is_json(answer: PeerAnswer) -> bool:
+    return (answer.header("content-type") or "").partition(";")[0].strip().endswith("json")
+
+
+def _broken(call: Call, to: str, error: PeerError) -> Gap:
+    return Gap(
+        label=call.view.topology.label(to),
+        reason=error.reason.value,
+        status=error.status,
+        elapsed_ms=error.elapsed_ms,
+        is_timeout=error.is_timeout,
+    )
+
+
+async def _stream(call: Call, answer: PeerAnswer, headers: list[tuple[str, str]]) -> web.StreamResponse:
+    """Passes the body on as it comes; a break on the owner's side breaks the client's, never a clean end."""
+    response = web.StreamResponse(status=answer.status, headers=headers)
+    if answer.content_length is not None:
+        response.content_length = answer.content_length
+    else:
+        response.enable_chunked_encoding()
+    await response.prepare(call.request)
+    try:
+        async for chunk in answer.chunks():
+            await response.write(chunk)
+    except PeerStreamError:
+        response.force_close()
+        if call.request.transport is not None:
+            call.request.transport.abort()
+        return response
+    await response.write_eof()
+    return response

@@ -1,0 +1,98 @@
+"""Ids of Apps that are called differently here: from the owner's words into ours, and back. Pure.
+
+Only the gateway that faces the client does this, and only where the owner's Apps are named: never inside `data`,
+`value` or `parameters`, which are the owner's own business. Source: docs/api.md, "Names".
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from entities.model import EntityKind
+from entities.names import display_name
+from gateway.http.path import API_PREFIX
+
+_OPAQUE: Final = frozenset({"data", "value", "parameters", "request", "goal", "feedback", "snapshots", "payload"})
+"""Members whose content is the owner's."""
+
+_ID_LISTS: Final = frozenset({"member_ids", "hosts", "depends_on", "dependsOn", "aggregation_sources", "source_ids"})
+_IDS: Final = frozenset({"entity_id", "source_app", "app_id", "member_id", "source_id"})
+_APPS: Final = f"{API_PREFIX}/{EntityKind.APP.value}/"
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """What to replace in one exchange: App ids, display names, and the path we sent by the path we received.
+
+    `apps`: id there -> id here. `item_id`: the id a client addressed an item by, which its answer shall echo.
+    """
+
+    apps: Mapping[str, str] = field(default_factory=dict)
+    sent_path: str = ""
+    received_path: str = ""
+    item_id: str | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing is called differently: the answer can pass verbatim."""
+        return not self.apps and self.sent_path == self.received_path and self.item_id is None
+
+    def link(self, text: str) -> str:
+        """A `Location` or href as clients may follow it here."""
+        if self.sent_path and text.startswith(self.sent_path):
+            rest = text[len(self.sent_path) :]
+            if not rest or rest[0] in "/?":
+                return self.received_path + rest
+        if text.startswith(_APPS):
+            app, slash, rest = text[len(_APPS) :].partition("/")
+            return f"{_APPS}{self.apps.get(app, app)}{slash}{rest}"
+        return text
+
+    def body(self, value: Any) -> Any:
+        """A JSON answer in our words."""
+        seen = self._walk(value, key="")
+        if self.item_id is not None and isinstance(seen, dict) and isinstance(value.get("id"), str):
+            seen["id"] = self.item_id
+        return seen
+
+    def _walk(self, value: Any, key: str) -> Any:
+        match value:
+            case dict():
+                return self._object(value, key)
+            case list() if key in _ID_LISTS:
+                return [self._id(one) for one in value]
+            case list():
+                return [self._walk(one, key) for one in value]
+            case str() if key in _IDS:
+                return self._id(value)
+            case str():
+                return self.link(value)
+            case _:
+                return value
+
+    def _object(self, value: dict[str, Any], key: str) -> dict[str, Any]:
+        # In an entity's detail `data` is the URI of its data.
+        opaque = frozenset[str]() if "capabilities" in value or key == "_links" else _OPAQUE
+        seen = {name: inner if name in opaque else self._walk(inner, name) for name, inner in value.items()}
+        own_id = value.get("id")
+        if value.get("type") == EntityKind.APP.singular and isinstance(own_id, str) and own_id in self.apps:
+            here = self.apps[own_id]
+            seen["id"] = here
+            seen["name"] = display_name(str(value.get("name", own_id)), own_id, here)
+        elif isinstance(own_id, str) and ":" in own_id:
+            seen["id"] = self._qualified(own_id)
+        if key == "x-medkit" and isinstance(value.get("source"), str):
+            seen["source"] = self._id(value["source"])
+        return seen
+
+    def _qualified(self, item_id: str) -> str:
+        head, colon, rest = item_id.partition(":")
+        return f"{self.apps.get(head, head)}{colon}{rest}"
+
+    def _id(self, value: Any) -> Any:
+        return self.apps.get(value, value) if isinstance(value, str) else value
+
+
+def reverse(apps: Mapping[str, str]) -> Translation:
+    """The translation of a client's request body into the owner's words; `apps`: id there -> id here."""
+    return Translation(apps={here: there for there, here in apps.items()})

@@ -1,0 +1,169 @@
+"""Starts a gateway and stops it: what runs, in which order, owned by one task. Exit codes: docs/configuration.md.
+
+Up: state directory, own entities, peers (a bounded first look), HTTP. Down: drain, then peers, then the state.
+"""
+
+import asyncio
+import errno
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import structlog
+import uvloop
+
+from entities.identity import GatewayIdentity
+from gateway.banner import api_url, banner
+from gateway.composition import Gateway, compose
+from gateway.config.problems import SettingsWarning
+from gateway.http.listener import Listener
+from gateway.local.manifest.load import LoadedManifest, load_manifest
+from gateway.settings import Settings
+from gateway.state_dir import StateDir, StateDirInUseError, take_identity
+from gateway.version import grove_version
+from peers.view import Warned
+
+log = structlog.get_logger("gateway")
+
+OK: Final = 0
+FAILED: Final = 1
+BAD_CONFIGURATION: Final = 2
+ADDRESS_IN_USE: Final = 3
+STATE_DIR_IN_USE: Final = 4
+
+
+def run(settings: Settings, *, files: Sequence[Path], warnings: Sequence[SettingsWarning]) -> int:
+    """Runs a gateway until SIGINT or SIGTERM; the exit code."""
+    manifest = _manifest(settings)
+    if isinstance(manifest, int):
+        return manifest
+    try:
+        state = _state_dir(settings)
+    except StateDirInUseError as error:
+        sys.stderr.write(f"grove: {error}\n")
+        return STATE_DIR_IN_USE
+    try:
+        identity = take_identity(state, settings.name)
+        standing = _standing(state, warnings)
+        gateway = compose(settings, identity, state, manifest=manifest, standing=standing)
+        return uvloop.run(_Run(gateway, settings, identity, state, files).serve())
+    finally:
+        state.close()
+
+
+def _manifest(settings: Settings) -> LoadedManifest | int | None:
+    if settings.local.manifest is None:
+        return None
+    loaded = load_manifest(settings.local.manifest, strict=settings.discovery.manifest_strict_validation)
+    if isinstance(loaded, LoadedManifest):
+        return loaded
+    for problem in loaded:
+        sys.stderr.write(f"{settings.local.manifest}:{problem}\n")
+    sys.stderr.write(f"grove: {len(loaded)} problems in the manifest; nothing was started\n")
+    return BAD_CONFIGURATION
+
+
+def _state_dir(settings: Settings) -> StateDir:
+    if settings.server.state_dir is not None:
+        return StateDir.open(settings.server.state_dir)
+    if settings.server.port == 0:
+        return StateDir.temporary("server.port is 0 and server.state_dir is not set")
+    home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    return StateDir.open(Path(home).expanduser() / "grove" / f"{settings.name}-{settings.server.port}")
+
+
+def _standing(state: StateDir, warnings: Sequence[SettingsWarning]) -> tuple[Warned, ...]:
+    found = [Warned(warning.code, warning.message) for warning in warnings]
+    if state.ephemeral:
+        why = f"the identity of this gateway is new at every start: {state.why}; set server.state_dir to keep it"
+        found.append(Warned("ephemeral_identity", why))
+    for warned in found:
+        log.warning(warned.message, code=warned.code)
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One run of a gateway: its parts and what it was started with."""
+
+    gateway: Gateway
+    settings: Settings
+    identity: GatewayIdentity
+    state: StateDir
+    files: Sequence[Path]
+
+    async def serve(self) -> int:
+        """Everything that runs, until a signal; the exit code. An error in any loop ends all of them."""
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for signal_number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(signal_number, stop.set)
+        await self.gateway.own.start()
+        code = FAILED
+        try:
+            async with asyncio.TaskGroup() as group:
+                peers = group.create_task(self.gateway.federation.run(), name="federation")
+                code = await self._listen_until(stop)
+                peers.cancel()
+        except* Exception as failures:
+            code = FAILED
+            for failure in failures.exceptions:
+                log.exception("a loop of the gateway died", exc_info=failure)
+        finally:
+            await self.gateway.own.close()
+        return code
+
+    async def _listen_until(self, stop: asyncio.Event) -> int:
+        """Serves until `stop` is set, then drains."""
+        await asyncio.sleep(0)  # the watchers exist once the federation has had its turn
+        await self.gateway.federation.wait_for_first_look()
+        server = self.settings.server
+        try:
+            listener = await Listener.start(self.gateway.app, server.host, server.port, drain_s=server.drain_ms / 1000)
+        except OSError as error:
+            sys.stderr.write(f"grove: {_cannot_listen(self.settings, error)}\n")
+            return ADDRESS_IN_USE if error.errno == errno.EADDRINUSE else FAILED
+        try:
+            await asyncio.to_thread(_note_port, self.state, listener.port)
+            print(self._banner(listener.port), flush=True)  # noqa: T201 -- the banner is for the terminal, not for the log
+            log.info("gateway ready", name=self.settings.name, api=api_url(self.settings, listener.port))
+            await stop.wait()
+            self.gateway.drain.is_set = True
+            log.info("gateway stopping")
+        finally:
+            await listener.aclose()
+        log.info("gateway stopped")
+        return OK
+
+    def _banner(self, port: int) -> str:
+        return banner(
+            self.settings,
+            port=port,
+            version=grove_version(),
+            files=self.files,
+            state_dir=self.state.path,
+            instance_id=self.identity.instance_id,
+            ephemeral=self.state.ephemeral,
+        )
+
+
+def _note_port(state: StateDir, port: int) -> None:
+    """The real port, for programs that start a gateway with port 0."""
+    with suppress(OSError):
+        state.save("port", f"{port}\n".encode())
+
+
+def _cannot_listen(settings: Settings, error: OSError) -> str:
+    server = settings.server
+    where = f"{server.host}:{server.port}"
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"the address {where} is in use by another process; stop that one, or choose another port with "
+            "-p server.port:=8081 (0 takes any free one)"
+        )
+    return f"cannot listen on {where}: {error.strerror or error}; set server.host to an address of this machine"
