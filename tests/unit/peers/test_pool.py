@@ -86,6 +86,17 @@ async def test_cancelling_a_request_closes_its_connection_and_frees_its_slot_at_
         await eventually(closed.is_set)
 
 
+async def test_a_cancellation_in_the_moment_of_the_answer_does_not_hurt_who_uses_the_connection_next() -> None:
+    async with serving(serving_ok) as server, client_to(server.url) as client:
+        first = asyncio.create_task(client.send(GET, deadline=within()))
+        while client.figures.idle == 0:
+            await asyncio.sleep(0)
+        assert not first.done()
+        first.cancel()
+        assert isinstance(await client.send(GET, deadline=within()), PeerAnswer)
+        assert (first.cancelled(), server.accepted, client.figures.idle) == (True, 1, 1)
+
+
 async def test_cancelling_one_that_waits_for_a_slot_leaves_the_queue_in_order() -> None:
     release = asyncio.Event()
 
