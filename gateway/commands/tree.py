@@ -122,7 +122,7 @@ class _Planter:
         """Areas with all they hold, then the Components of none, the Apps of none, the Functions."""
         for area in self._lists.areas:
             yield from self._area(area)
-        for component in self._top.values():
+        for component in (*self._top.values(), *self._lists.components):  # the latter: those in a circle
             yield from self._component(component)
         homes = {entity_id for kind, entity_id in self._planted if kind == "component"}
         for home, apps in self._apps_of.items():

@@ -1,0 +1,152 @@
+"""Settings seen together: sources of entities, protection, warnings."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway.config.cautions import is_loopback
+from gateway.config.reader import LoadedSettings, read_settings
+from tests.unit.gateway.reading import loaded, mistakes, settings
+
+MANIFEST = "robot.yaml"
+
+
+@pytest.mark.parametrize(
+    ("flags", "host", "manifest", "mode"),
+    [
+        ([], True, None, "runtime_only"),
+        (["discovery.mode:=runtime_only"], True, None, "runtime_only"),
+        (["discovery.mode:=manifest_only", f"discovery.manifest_path:={MANIFEST}"], False, MANIFEST, "manifest_only"),
+        (["discovery.mode:=hybrid", f"discovery.manifest_path:={MANIFEST}"], True, MANIFEST, "hybrid"),
+        ([f"local.manifest:={MANIFEST}"], True, MANIFEST, "hybrid"),
+        (["local.host:=false", f"local.manifest:={MANIFEST}"], False, MANIFEST, "manifest_only"),
+        (["local.host:=false"], False, None, "manifest_only"),
+        (["discovery.mode:=hybrid", f"local.manifest:={MANIFEST}"], True, MANIFEST, "hybrid"),
+        (["discovery.mode:=hybrid", "local.host:=true", f"local.manifest:={MANIFEST}"], True, MANIFEST, "hybrid"),
+    ],
+)
+def test_both_vocabularies_say_the_same_after_reading(
+    flags: list[str], host: bool, manifest: str | None, mode: str
+) -> None:
+    outcome = settings(flags=flags)
+    path = None if manifest is None else Path(manifest)
+    assert (outcome.local.host, outcome.local.manifest) == (host, path)
+    assert (outcome.discovery.mode, outcome.discovery.manifest_path) == (mode, path)
+
+
+@pytest.mark.parametrize(
+    ("flags", "key"),
+    [
+        (["discovery.mode:=manifest_only"], "discovery.manifest_path"),
+        (["discovery.mode:=hybrid", f"local.manifest:={MANIFEST}", "local.host:=false"], "local.host"),
+        (["discovery.mode:=runtime_only", "local.host:=false"], "local.host"),
+        (["discovery.mode:=runtime_only", f"local.manifest:={MANIFEST}"], "local.manifest"),
+        ([f"discovery.manifest_path:={MANIFEST}"], "discovery.manifest_path"),
+    ],
+)
+def test_vocabularies_that_contradict_are_a_mistake(flags: list[str], key: str) -> None:
+    (message,) = mistakes(flags=flags)
+    assert message.startswith(f"command line -p: {key}: found ")
+
+
+def test_a_combination_is_not_judged_when_one_of_its_settings_is_mistaken_itself() -> None:
+    flags = ["aggregation.peer_urls:=[{}]", "aggregation.peer_names:=[a, b]"]
+    (message,) = mistakes(flags=flags)
+    assert "aggregation.peer_urls[0]: found a group of settings; allowed: text" in message
+
+
+@pytest.mark.parametrize(
+    "key", ["auth.enabled", "server.tls.enabled", "rate_limiting.enabled", "aggregation.forward_auth"]
+)
+def test_protection_that_is_not_built_refuses_the_start(key: str) -> None:
+    assert any(f"{key}: found true" in message for message in mistakes(flags=[f"{key}:=true"]))
+
+
+def test_tls_files_that_exist_are_no_mistake(tmp_path: Path) -> None:
+    pem = tmp_path / "x.pem"
+    pem.touch()
+    flags = ["server.tls.enabled:=true", f"server.tls.cert_file:={pem}", f"server.tls.key_file:={pem}"]
+    (message,) = mistakes(flags=flags)
+    assert "server.tls.enabled" in message
+
+
+def test_rs256_asks_for_both_key_files(tmp_path: Path) -> None:
+    pem = tmp_path / "x.pem"
+    pem.touch()
+    flags = ["auth.enabled:=true", "auth.jwt_algorithm:=RS256", "auth.clients:=a:b:admin"]
+    assert [message.split(": ")[1] for message in mistakes(flags=flags)] == [
+        "auth.enabled",
+        "auth.jwt_secret",
+        "auth.jwt_public_key",
+    ]
+    files = [f"auth.jwt_secret:={pem}", f"auth.jwt_public_key:={pem}"]
+    assert [message.split(": ")[1] for message in mistakes(flags=[*flags, *files])] == ["auth.enabled"]
+
+
+def test_a_client_s_secret_may_hold_colons_and_its_id_is_there_once() -> None:
+    secret = "x" * 32
+    flags = ["auth.enabled:=true", f"auth.jwt_secret:={secret}"]
+    assert len(mistakes(flags=[*flags, "auth.clients:=a:b:c:admin"])) == 1
+    assert "the client 'a' again" in mistakes(flags=[*flags, "auth.clients:=a:b:admin,a:c:viewer"])[1]
+
+
+@pytest.mark.parametrize("origin", ["http://localhost:3000", "https://example.com", "*", "http://[::1]:5173"])
+def test_origins_by_scheme_and_host_are_allowed(origin: str) -> None:
+    assert settings(flags=[f"cors.allowed_origins:={origin}"]).cors.allowed_origins == (origin,)
+
+
+@pytest.mark.parametrize(
+    "origin", ["localhost:3000", "http://a/", "http://a/b", "http://u@a", "HTTP://a", "http://a?b"]
+)
+def test_what_no_browser_sends_as_an_origin_is_a_mistake(origin: str) -> None:
+    assert "cors.allowed_origins[0]" in mistakes(flags=[f"cors.allowed_origins:={origin}"])[0]
+
+
+def codes(*flags: str) -> list[str]:
+    return [warning.code for warning in loaded(flags=flags).warnings]
+
+
+PEER = ("aggregation.peer_urls:=http://b:1", "aggregation.peer_names:=b")
+
+
+def test_defaults_are_nothing_to_warn_about() -> None:
+    assert codes() == []
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.0.1", "robot.local"])
+def test_an_open_port_is_warned_about(host: str) -> None:
+    assert codes(f"server.host:={host}") == ["open_to_network"]
+    assert not is_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost"])
+def test_loopback_is_not_open(host: str) -> None:
+    assert codes(f"server.host:={host}") == []
+
+
+def test_peers_in_clear_text_are_warned_about_by_name() -> None:
+    (warning,) = loaded(flags=["aggregation.enabled:=true", *PEER]).warnings
+    assert warning.code == "cleartext_peers"
+    assert "(b)" in warning.message
+
+
+def test_peers_over_tls_are_nothing_to_warn_about() -> None:
+    peer = ("aggregation.peer_urls:=https://b:1", "aggregation.peer_names:=b")
+    assert codes("aggregation.enabled:=true", "aggregation.require_tls:=true", *peer) == []
+
+
+def test_aggregation_of_nobody_is_warned_about_unless_peers_are_looked_for() -> None:
+    assert codes("aggregation.enabled:=true") == ["no_peers"]
+    assert codes("aggregation.enabled:=true", "aggregation.discover:=true") == []
+
+
+def test_peers_that_nobody_asks_are_warned_about() -> None:
+    assert codes(*PEER) == ["peers_not_enabled"]
+
+
+@pytest.mark.parametrize("key", ["aggregation.announce", "aggregation.discover", "local.allow_control"])
+def test_a_switch_of_a_feature_to_come_is_named_and_goes_on(key: str) -> None:
+    outcome = read_settings(assignments=[f"{key}:=true"])
+    assert isinstance(outcome, LoadedSettings)
+    assert outcome.not_built == (key,)
+    assert loaded(flags=[f"{key}:=false"]).not_built == ()
