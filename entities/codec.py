@@ -18,7 +18,7 @@ TREE_FORMAT: Final = 1
 """The one format of tree documents this gateway reads and writes."""
 
 MAX_VERSION: Final = 2**52
-"""Highest epoch or seq taken from others; leaves room to raise one's own above it."""
+"""No epoch or seq read from others reaches it."""
 
 MAX_RECORDS: Final = 4096
 MAX_LINKS: Final = 1024

@@ -5,9 +5,13 @@ Source: docs/architecture.md, "Records" and "Trust".
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from entities.codec import MAX_VERSION
 from entities.records import Record, TreeDocument, Version
+
+MAX_RAISED: Final = MAX_VERSION // 2
+"""Above this a version of ours is not believed: it leaves room for as many starts and changes of our own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,27 +29,41 @@ class Picture:
 
 def gather_records(own: Record, pictures: Sequence[Picture]) -> dict[str, Record]:
     """Every record that counts, by instance; `pictures` in peer order, our own record never from another."""
+    trusted = [picture for picture in pictures if picture.trusted]
+    discovered = [picture for picture in pictures if not picture.trusted]
+    vouched = {own.id}.union(picture.document.instance_id for picture in trusted)
+    vouched.update(instance for picture in trusted if picture.up for instance in _vouched_by(picture.document, own.id))
     records: dict[str, Record] = {}
-    vouched: set[str] = {own.id}
-    for picture in pictures:
-        if not picture.trusted:
-            continue
-        if picture.up:
-            vouched.update(record.id for record in picture.document.records)
-        vouched.add(picture.document.instance_id)
+    for picture in trusted:
         for record in picture.document.records:
             _keep_newest(records, record)
-    from_others = [picture for picture in pictures if not picture.trusted]
-    for picture in from_others:
+    for picture in discovered:
         for record in picture.document.records:
             if record.id not in vouched:
                 _keep_newest(records, record)
-    for picture in reversed(from_others):
+    for picture in reversed(discovered):
         itself = picture.document.instance_id
         if picture.up and itself not in vouched:
             records.update((record.id, record) for record in picture.document.records if record.id == itself)
     records[own.id] = own
     return records
+
+
+def _vouched_by(document: TreeDocument, own_id: str) -> list[str]:
+    """Whom a trusted peer answers for: itself and all it has records of, over links that nobody discovered.
+
+    Not whom it knows through us or through discovery: it has their records from those who discovered them, so to
+    prefer its copies would keep them for ever, each of two gateways having them from the other.
+    """
+    records = {record.id: record for record in document.records if record.id != own_id}
+    found = {document.instance_id}
+    queue = [document.instance_id]
+    for instance in queue:
+        for link in records[instance].links if instance in records else ():
+            if link.instance in records and link.instance not in found and not link.discovered:
+                found.add(link.instance)
+                queue.append(link.instance)
+    return queue
 
 
 def _keep_newest(records: dict[str, Record], record: Record) -> None:
@@ -55,12 +73,20 @@ def _keep_newest(records: dict[str, Record], record: Record) -> None:
 
 
 def version_above(own: Record, pictures: Sequence[Picture]) -> Version:
-    """Our version, raised above any that others hold of us (a lost state directory, a clock set back)."""
+    """Our version, raised above any that others hold of us (a lost state directory, a clock set back).
+
+    Versions nobody could raise any further are lies and left alone.
+    """
     highest = max(
-        (record.version for picture in pictures for record in picture.document.records if record.id == own.id),
+        (
+            record.version
+            for picture in pictures
+            for record in picture.document.records
+            if record.id == own.id and max(record.version) < MAX_RAISED
+        ),
         default=own.version,
     )
     if highest <= own.version:
         return own.version
     epoch, seq = highest
-    return (epoch, seq + 1) if seq + 1 < MAX_VERSION else (epoch + 1, 0)
+    return epoch, seq + 1

@@ -5,11 +5,13 @@ Source: docs/architecture.md, "Names". Own Apps always keep their ids; only remo
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from itertools import count
 from typing import Final
 
 from entities.records import Names
 from entities.routes import Topology
+from entities.seats import Seat, take_seats
 
 RESERVED_REFRESHES: Final = 6
 """Periodic refreshes for which a retracted name stays reserved for its origin."""
@@ -21,9 +23,6 @@ SEPARATOR: Final = "__"
 
 Origin = tuple[str, str]
 """(instance, its own App id)."""
-
-Seat = tuple[str, str]
-"""(owner of a link, the link's `at`): where an instance was last seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,8 @@ Shown = Callable[[str, str, str], str]
 
 def give_names(topology: Topology, shown: Shown, previous: NameTable, *, periodic: bool) -> Naming:
     """Names for every App of every known gateway; `periodic` refreshes let reservations age."""
-    previous, replaced = _inherit(previous, topology)
+    seating = take_seats(topology, previous.seats)
+    previous = _inherit(previous, seating.heirs)
     wishes = dict(_wishes(topology, shown))
     own = {wish for (instance, _), (_, wish) in wishes.items() if instance == topology.self_id}
     given: dict[Origin, str] = {}
@@ -82,18 +82,16 @@ def give_names(topology: Topology, shown: Shown, previous: NameTable, *, periodi
             continue
         given[origin] = here
         taken[here] = origin
-    reserved = _reserve(previous, given, taken, topology.self_id, periodic=periodic)
-    for origin in reserved:
-        here = previous.here[origin]
-        taken[here] = origin
+    reserved = _reserve(previous, given, taken, periodic=periodic)
+    taken.update((previous.here[origin], origin) for origin in reserved)
     _give_new(wishes, given, taken)
     table = NameTable(
         here=given | {origin: previous.here[origin] for origin in reserved},
         origins=taken,
         reserved=reserved,
-        seats=_seats(topology, previous),
+        seats=seating.seats,
     )
-    return Naming(table, tuple(sorted(displaced)), replaced)
+    return Naming(table, tuple(sorted(displaced)), tuple(sorted(seating.heirs.items())))
 
 
 def _wishes(topology: Topology, shown: Shown) -> Iterator[tuple[Origin, tuple[str, str]]]:
@@ -127,27 +125,23 @@ def _give_new(wishes: Mapping[Origin, tuple[str, str]], given: dict[Origin, str]
 
 
 def _fallbacks(origin: Origin, peer: str, wish: str) -> Iterator[str]:
+    """Ids to try in turn; endless, since a hostile gateway may hold any number of them."""
     prefixed = f"{peer}{SEPARATOR}{wish}"
     if len(prefixed) <= MAX_ID:
         yield prefixed
-    digest = hashlib.sha256("|".join(origin).encode()).hexdigest()
-    for digits in range(8, len(digest) + 1):
-        tail = f"{SEPARATOR}{digest[:digits]}"
+    digest = hashlib.sha256("|".join(origin).encode()).hexdigest()[:8]
+    for number in count(1):
+        tail = f"{SEPARATOR}{digest}" if number == 1 else f"{SEPARATOR}{digest}_{number}"
         yield f"{wish[: MAX_ID - len(tail)]}{tail}"
 
 
 def _reserve(
-    previous: NameTable,
-    given: Mapping[Origin, str],
-    taken: Mapping[str, Origin],
-    self_id: str,
-    *,
-    periodic: bool,
+    previous: NameTable, given: Mapping[Origin, str], taken: Mapping[str, Origin], *, periodic: bool
 ) -> dict[Origin, int]:
-    """Retracted names whose origin may still come back, with the refreshes left to each."""
+    """Retracted names, own ones too, whose origin may still come back, with the refreshes left to each."""
     reserved: dict[Origin, int] = {}
     for origin, here in previous.here.items():
-        if origin in given or origin[0] == self_id or here in taken:
+        if origin in given or here in taken:
             continue
         left = previous.reserved.get(origin, RESERVED_REFRESHES) - (1 if periodic else 0)
         if left > 0:
@@ -155,47 +149,17 @@ def _reserve(
     return reserved
 
 
-def _seats(topology: Topology, previous: NameTable) -> dict[Seat, str]:
-    """The instance last seen at every link of every known gateway; a link without one keeps the last."""
-    seats: dict[Seat, str] = {}
-    for seat, instance in _links_of(topology):
-        last = instance or previous.seats.get(seat)
-        if last is not None:
-            seats[seat] = last
-    return seats
-
-
-def _links_of(topology: Topology) -> Iterator[tuple[Seat, str | None]]:
-    for hop in topology.first_hops:
-        yield (topology.self_id, hop.link.at), hop.link.instance
-    for owner, record in topology.records.items():
-        if owner != topology.self_id:
-            for link in record.links:
-                yield (owner, link.at), link.instance
-
-
-def _inherit(previous: NameTable, topology: Topology) -> tuple[NameTable, tuple[tuple[str, str], ...]]:
-    """Names of an instance that is no longer known pass to the one now seen at the same link."""
-    heirs: dict[str, str] = {}
-    for seat, instance in _links_of(topology):
-        last = previous.seats.get(seat)
-        if instance is None or last is None or last == instance or topology.is_known(last):
-            continue
-        heirs.setdefault(last, instance)
+def _inherit(previous: NameTable, heirs: Mapping[str, str]) -> NameTable:
+    """The table with every replaced instance's names passed to its heir, in place of those it got in the meantime."""
     if not heirs:
-        return previous, ()
-    here: dict[Origin, str] = {}
-    for origin, name in previous.here.items():
-        heir = heirs.get(origin[0])
-        if heir is None:
-            here[origin] = name
-        elif (heir, origin[1]) not in previous.here:
-            here[heir, origin[1]] = name
-        # else the heir has a name of its own for that App already, and names stay
-    return (
-        replace(previous, here=here, origins={name: origin for origin, name in here.items()}),
-        tuple(sorted(heirs.items())),
-    )
+        return previous
+    heir_of = {origin: (heirs[origin[0]], origin[1]) for origin in previous.here if origin[0] in heirs}
+    inherited = {heir: previous.here[origin] for origin, heir in reversed(heir_of.items())}
+    here = inherited | {
+        origin: name for origin, name in previous.here.items() if origin not in heir_of and origin not in inherited
+    }
+    reserved = {heir_of.get(origin, origin): left for origin, left in previous.reserved.items()}
+    return NameTable(here, {name: origin for origin, name in here.items()}, reserved, previous.seats)
 
 
 def display_name(name: str, own_id: str, here: str) -> str:

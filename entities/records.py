@@ -26,13 +26,15 @@ class Link(msgspec.Struct, frozen=True, omit_defaults=True):
     """One configured or discovered peer of a gateway, as its record tells it.
 
     `at` is the first 8 hex digits of SHA-256 of the peer's URL (the URL itself stays private);
-    `instance` is the instance last seen there, None while it was never reached.
+    `instance` is the instance last seen there, None while it was never reached. `discovered`: nobody but discovery
+    says that it is a peer, so its owner does not answer for what is behind it.
     """
 
     peer: str
     at: str
     state: LinkState
     instance: str | None = None
+    discovered: bool = False
 
 
 class Record(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
