@@ -16,6 +16,6 @@ def demo() -> None:
         typer.echo("\n".join(map(str, options)), err=True)
         raise typer.Exit(BAD_CONFIGURATION)
     set_up_logging(options, sys.stderr)
-    from gateway.demo import run_demo  # noqa: PLC0415 -- the server's imports are not for the other commands
+    from gateway.demo.run import run_demo  # noqa: PLC0415 -- the server's imports are not for the other commands
 
     raise typer.Exit(run_demo())
