@@ -8,7 +8,7 @@ from aiohttp.typedefs import Handler
 from gateway.http import errors
 from gateway.http.keys import SERVICES
 from gateway.http.middleware.cors import Cors
-from gateway.http.middleware.errors import answer_errors, render_error
+from gateway.http.middleware.errors import FIXED_HEADERS, answer_errors, render_error
 from gateway.http.middleware.guard import guard
 from gateway.http.middleware.log import log_requests, mark_request_id
 from gateway.http.path import PathProblem, parse_target
@@ -61,4 +61,4 @@ async def _answer_expect(request: web.Request) -> web.StreamResponse | None:
 
 async def _mark(request: web.Request, response: web.StreamResponse) -> None:
     mark_request_id(request, response)
-    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers.update(FIXED_HEADERS)

@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
 
 from gateway.http.errors import ApiError
-from gateway.http.middleware.errors import has_begun, render_error
+from gateway.http.middleware.errors import FIXED_HEADERS, has_begun, render_error
 from gateway.http.path import MAX_TARGET_BYTES
 
 MAX_LINE_BYTES: Final = 2 * MAX_TARGET_BYTES
@@ -44,7 +44,7 @@ class ApiProtocol(web.RequestHandler):
             raise ConnectionError("half an answer was sent; closing is all that is left")
         _log.debug("request refused by the parser", error=type(exc).__name__, status=status)
         response = render_error(_parser_refusal(exc) if status == 400 else _internal_error())
-        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers.update(FIXED_HEADERS)
         response.force_close()
         return response
 

@@ -1,5 +1,7 @@
 """Turns everything raised below into an answer of the one error form. The only place that does."""
 
+from typing import Final
+
 import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -8,6 +10,9 @@ from gateway.http import errors
 from gateway.http.answer import json_answer
 from gateway.http.errors import ApiError
 from gateway.http.keys import REQUEST_ID, SERVICES
+
+FIXED_HEADERS: Final = {"X-Content-Type-Options": "nosniff", "Server": "grove"}
+"""On every answer: bodies are what their type says, and what we are made of is nobody's business."""
 
 _log = structlog.stdlib.get_logger(__name__)
 
