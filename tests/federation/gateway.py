@@ -26,12 +26,19 @@ class GatewayProcess(Client):
     """`grove <arguments>` in `folder`, which listens on `port`."""
 
     def __init__(
-        self, name: str, arguments: Sequence[str], folder: Path, port: int, session: aiohttp.ClientSession
+        self,
+        name: str,
+        arguments: Sequence[str],
+        folder: Path,
+        port: int,
+        session: aiohttp.ClientSession,
+        log_level: str = "info",
     ) -> None:
         super().__init__(f"http://127.0.0.1:{port}", session)
         self.name = name
         self.port = port
-        self.process = Process(name, ["-m", "gateway", *arguments], folder, env={"GROVE_LOG": "json"})
+        env = {"GROVE_LOG": "json", "GROVE_LOG_LEVEL": log_level}
+        self.process = Process(name, ["-m", "gateway", *arguments], folder, env)
 
     def __repr__(self) -> str:
         return f"<{self.name} at {self.url}: {'running' if self.process.is_running else 'stopped'}>"
@@ -80,9 +87,14 @@ class Gateway(GatewayProcess):
     """`grove run` with the settings in `config` and the entities in `manifest`, which each start writes to files."""
 
     def __init__(
-        self, name: str, folder: Path, session: aiohttp.ClientSession, manifest: Mapping[str, Any] | None = None
+        self,
+        name: str,
+        folder: Path,
+        session: aiohttp.ClientSession,
+        manifest: Mapping[str, Any] | None = None,
+        log_level: str = "info",
     ) -> None:
-        super().__init__(name, ["run", "-c", "gateway.yaml"], folder, free_port(), session)
+        super().__init__(name, ["run", "-c", "gateway.yaml"], folder, free_port(), session, log_level)
         self.manifest = manifest
         self.config: dict[str, Any] = {}
         # Mutable state: the settings, the manifest and the process.

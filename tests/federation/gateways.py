@@ -60,9 +60,13 @@ class Cluster:
         manifest: Mapping[str, Any] | None = None,
         peers: Iterable[tuple[str, GatewayProcess | Owner | Link | str]] = (),
         settings: Mapping[str, Any] | None = None,
+        log_level: str = "info",
     ) -> Gateway:
-        """A gateway that is not started yet, with a fresh port; `settings` by dotted key."""
-        gateway = Gateway(name, self.folder / name, self.session, manifest)
+        """A gateway that is not started yet, with a fresh port; `settings` by dotted key.
+
+        With the log level "debug" its log has a line for every request.
+        """
+        gateway = Gateway(name, self.folder / name, self.session, manifest, log_level)
         for peer_name, target in peers:
             gateway.add_peer(peer_name, target)
         gateway.configure(settings or {})
