@@ -5,9 +5,20 @@ import socket
 
 import pytest
 
-from peers.client import PeerError, PeerRequest, PeerStreamError
+from peers.client import PeerAnswer, PeerError, PeerRequest, PeerStreamError
 from peers.errors import PeerReason
-from tests.unit.peers.wire_server import BRIEF_S, OK, Wire, client_to, eventually, serving, serving_ok, whole, within
+from tests.unit.peers.wire_server import (
+    BRIEF_S,
+    OK,
+    PATIENCE_S,
+    Wire,
+    client_to,
+    eventually,
+    serving,
+    serving_ok,
+    whole,
+    within,
+)
 
 GET = PeerRequest("GET", "/api/v1/health")
 HALF = b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf"
@@ -53,6 +64,39 @@ async def test_a_mute_peer_times_out_and_loses_the_connection() -> None:
         await eventually(gone.is_set)
 
 
+async def test_each_request_on_a_connection_is_held_to_its_own_deadline() -> None:
+    async def script(wire: Wire) -> None:
+        await wire.request()
+        await wire.send(OK)
+        await wire.request()
+        await asyncio.sleep(1.2)  # beyond the first deadline, within the second
+        await wire.send(OK)
+        await wire.gone()
+
+    async with serving(script) as server, client_to(server.url) as client:
+        first = await client.send(GET, deadline=within(1))
+        second = await client.send(GET, deadline=within())
+        assert (isinstance(first, PeerAnswer), isinstance(second, PeerAnswer)) == (True, True)
+        async with asyncio.timeout(PATIENCE_S):
+            third = await client.send(GET, deadline=within(BRIEF_S))
+        assert isinstance(third, PeerError)
+        assert (third.reason, server.accepted) == (PeerReason.HTTP_RESPONSE_TIMEOUT, 1)
+
+
+async def test_a_later_deadline_is_kept_after_an_earlier_one_has_passed() -> None:
+    async def script(wire: Wire) -> None:
+        await wire.request()
+        await wire.send(OK)
+        await wire.gone()
+
+    async with serving(script) as server, client_to(server.url) as client:
+        assert isinstance(await client.send(GET, deadline=within(1)), PeerAnswer)
+        async with asyncio.timeout(PATIENCE_S):
+            late = await client.send(GET, deadline=within(1.2))
+        assert isinstance(late, PeerError)
+        assert (late.reason, server.accepted) == (PeerReason.HTTP_RESPONSE_TIMEOUT, 1)
+
+
 @pytest.mark.parametrize("dripped", [OK * 20, b"HTTP/1.1 103 Early\r\n\r\n" * 8], ids=["answer", "interim"])
 async def test_a_dripping_head_is_held_to_the_deadline(dripped: bytes) -> None:
     async def script(wire: Wire) -> None:
@@ -81,10 +125,10 @@ async def test_a_streamed_body_may_outlast_the_deadline_as_long_as_it_flows() ->
     async def script(wire: Wire) -> None:
         await wire.request()
         await wire.send(b"HTTP/1.1 200 OK\r\ncontent-length: 20\r\n\r\n")
-        await wire.drip(b"x" * 20)
+        await wire.drip(b"x" * 20, pause_s=0.06)
 
     async with serving(script) as server, client_to(server.url) as client:
-        answer = await client.send(GET, deadline=within(BRIEF_S), stream=True)
+        answer = await client.send(GET, deadline=within(1), stream=True)
         assert not isinstance(answer, PeerError)
         assert await whole(answer) == b"x" * 20
 

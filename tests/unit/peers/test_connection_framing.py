@@ -1,5 +1,7 @@
 """What an answer must look like: everything else is refused, and its connection closed."""
 
+import asyncio
+
 import pytest
 
 from peers.client import PeerError, PeerRequest
@@ -162,10 +164,12 @@ async def test_a_body_that_ends_with_the_connection_is_marked_by_fetch_and_refus
 
 
 async def test_an_answer_to_another_request_is_refused_and_no_idle_connection_kept() -> None:
-    echo = b"HTTP/1.1 200 OK\r\nx-request-id: %b\r\ncontent-length: 2\r\n\r\nok"
+    echo = b"HTTP/1.1 200 OK\r\nx-request-id: one\r\ncontent-length: 2\r\n\r\nok"
     first, second = (PeerRequest("GET", "/", (("X-Request-Id", name),)) for name in ("one", "two"))
-    async with serving(answering(echo % b"one", echo % b"one")) as server, client_to(server.url) as client:
-        assert not isinstance(await client.send(first, deadline=within()), PeerError)
+    async with serving(answering(echo, echo)) as server, client_to(server.url) as client:
+        both = await asyncio.gather(*(client.send(first, deadline=within()) for _ in range(2)))
+        assert not any(isinstance(answer, PeerError) for answer in both)
+        assert client.figures.idle == 2
         refused = await client.send(second, deadline=within())
         assert isinstance(refused, PeerError)
         assert (refused.reason, client.figures.idle) == (PROTOCOL, 0)

@@ -212,7 +212,7 @@ async def test_a_connection_the_peer_closed_leaves_the_pool() -> None:
 
 
 async def test_an_unused_connection_is_closed_after_a_while() -> None:
-    async with serving(serving_ok) as server, client_to(server.url, idle_keep_ms=50) as client:
+    async with serving(serving_ok) as server, client_to(server.url, idle_keep_ms=500) as client:
         await asyncio.gather(*(client.send(GET, deadline=within()) for _ in range(3)))
         assert client.figures.idle == 3
         await eventually(lambda: client.figures.idle == 0)
