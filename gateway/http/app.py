@@ -22,7 +22,7 @@ def build_app(services: Services) -> web.Application:
     cors = Cors(services.cors)
     app = web.Application(
         middlewares=[
-            log_requests,
+            log_requests(services.new_request_id),
             answer_errors,
             guard(services.max_header_bytes),
             *([cors.middleware()] if cors.is_on else []),

@@ -6,6 +6,7 @@ routing. Source: docs/api.md, "Paths".
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -116,6 +117,19 @@ def relation_names(kind: EntityKind) -> tuple[str, ...]:
 
 def parse_target(raw: str) -> Route | PathProblem:
     """The route that a request target (path and query, verbatim from the request line) names."""
+    return _remembered(raw) if len(raw) <= _REMEMBERED_BYTES else _parse(raw)
+
+
+_REMEMBERED_BYTES: Final = 256
+_REMEMBERED: Final = 4096  # with the bytes above at most a few MB, whatever clients send
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _remembered(raw: str) -> Route | PathProblem:
+    return _parse(raw)
+
+
+def _parse(raw: str) -> Route | PathProblem:
     if len(raw) > MAX_TARGET_BYTES:
         return PathProblem(414, f"Path and query have {len(raw)} bytes, at most {MAX_TARGET_BYTES} are allowed")
     if _ORIGIN_FORM.fullmatch(raw) is None:

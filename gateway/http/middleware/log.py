@@ -2,37 +2,41 @@
 
 import asyncio
 import re
+from collections.abc import Callable
 from typing import Final
 
 import structlog
 from aiohttp import web
-from aiohttp.typedefs import Handler
+from aiohttp.typedefs import Handler, Middleware
 
-from gateway.http.keys import REQUEST_ID, SERVICES
+from gateway.http.keys import REQUEST_ID
 
 REQUEST_ID_HEADER: Final = "X-Request-Id"
 _USABLE: Final = re.compile(r"[!-~]{1,128}")
 
-_log = structlog.stdlib.get_logger(__name__)
 
-
-@web.middleware
-async def log_requests(request: web.Request, handler: Handler) -> web.StreamResponse:
+def log_requests(new_request_id: Callable[[], str]) -> Middleware:
     """Gives the request its id, and says afterwards how it was answered and how long that took."""
-    offered = request.headers.get(REQUEST_ID_HEADER, "")
-    request[REQUEST_ID] = offered if _USABLE.fullmatch(offered) else request.app[SERVICES].new_request_id()
-    clock = asyncio.get_running_loop().time
-    started = clock()
-    response = await handler(request)
-    _log.debug(
-        "request answered",
-        method=request.method,
-        target=request.raw_path,
-        status=response.status,
-        elapsed_ms=round((clock() - started) * 1000, 1),
-        request_id=request[REQUEST_ID],
-    )
-    return response
+    log = structlog.stdlib.get_logger(__name__).bind()  # bound once: a logger that is not binds anew for every line
+
+    @web.middleware
+    async def log_request(request: web.Request, handler: Handler) -> web.StreamResponse:
+        offered = request.headers.get(REQUEST_ID_HEADER, "")
+        request[REQUEST_ID] = offered if _USABLE.fullmatch(offered) else new_request_id()
+        clock = asyncio.get_running_loop().time
+        started = clock()
+        response = await handler(request)
+        log.debug(
+            "request answered",
+            method=request.method,
+            target=request.raw_path,
+            status=response.status,
+            elapsed_ms=round((clock() - started) * 1000, 1),
+            request_id=request[REQUEST_ID],
+        )
+        return response
+
+    return log_request
 
 
 def mark_request_id(request: web.Request, response: web.StreamResponse) -> None:
