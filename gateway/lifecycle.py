@@ -63,7 +63,8 @@ def _manifest(settings: Settings) -> LoadedManifest | int | None:
     if isinstance(loaded, LoadedManifest):
         return loaded
     for problem in loaded:
-        sys.stderr.write(f"{settings.local.manifest}:{problem}\n")
+        where = f"{settings.local.manifest}:{problem.line}"
+        sys.stderr.write(f"{where}: {problem.severity} {problem.code}: {problem.path}: {problem.message}\n")
     sys.stderr.write(f"grove: {len(loaded)} problems in the manifest; nothing was started\n")
     return BAD_CONFIGURATION
 

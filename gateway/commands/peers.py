@@ -1,6 +1,6 @@
 """`grove peers`: the peers of a running gateway."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from gateway.commands.answers import Api, extension, get_ok
@@ -21,8 +21,13 @@ def peers(url: Url = DEFAULT_URL, output: OutputOption = Output.TABLE) -> None:
     elif not found:
         print_line("no peers")
     else:
-        columns = ("NAME", "URL", "STATUS", *(detail.replace("_", " ").upper() for detail in _DETAILS))
-        print_table(columns, (_row(peer) for peer in found))
+        show_peers(found)
+
+
+def show_peers(found: Iterable[Mapping[str, Any]]) -> None:
+    """Prints one row per peer."""
+    columns = ("NAME", "URL", "STATUS", *(detail.replace("_", " ").upper() for detail in _DETAILS))
+    print_table(columns, (_row(peer) for peer in found))
 
 
 async def fetch_peers(api: Api) -> list[Mapping[str, Any]] | None:

@@ -57,7 +57,12 @@ def tree(url: Url = DEFAULT_URL, output: OutputOption = Output.TABLE) -> None:
     if output is Output.JSON:
         print_json(asdict(forest))
         return
-    root = Tree(cell(url))
+    show_forest(forest, url)
+
+
+def show_forest(forest: Forest, title: str) -> None:
+    """Prints the tree, and what is missing from it."""
+    root = Tree(cell(title))
     _grow(root, forest.nodes)
     console().print(root)
     if forest.missing:

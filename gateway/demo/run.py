@@ -1,0 +1,163 @@
+"""`grove demo`: starts the chain, shows what it makes of three trees, and stops all of it with Ctrl-C."""
+
+import asyncio
+import contextlib
+import signal
+import tempfile
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from gateway.commands.answers import Api, get_ok
+from gateway.commands.api import open_api
+from gateway.commands.asking import base_url
+from gateway.commands.display import console, print_line
+from gateway.commands.failure import CommandFailed
+from gateway.commands.peers import fetch_peers, show_peers
+from gateway.commands.tree import fetch_forest, show_forest
+from gateway.demo.chain import PORTS, DemoGateway, demo_chain
+
+START_S: Final = 90.0
+"""Seconds that the whole chain may take to come up."""
+
+STOP_S: Final = 10.0
+"""Seconds a gateway may take to stop before it is killed."""
+
+POLL_S: Final = 0.1
+FAILED: Final = 1
+
+
+def run_demo(ports: Sequence[int] = PORTS) -> int:
+    """Runs the demo until SIGINT or SIGTERM; the exit code."""
+    try:
+        return asyncio.run(_demo(demo_chain(ports)))
+    except CommandFailed as error:
+        print_line(f"grove demo: {error}")
+        return FAILED
+
+
+async def _demo(chain: Sequence[DemoGateway]) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    with tempfile.TemporaryDirectory(prefix="grove-demo-") as folder:
+        async with contextlib.AsyncExitStack() as stack:
+            processes = [await stack.enter_async_context(_running(one, Path(folder))) for one in reversed(chain)]
+            started = asyncio.create_task(_come_up(chain, processes, Path(folder)))
+            stopping = asyncio.create_task(stop.wait())
+            await asyncio.wait({started, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not started.done():
+                started.cancel()
+                stopping.cancel()
+                return 0
+            started.result()
+            await _show(chain)
+            died = {asyncio.create_task(process.wait()): process for process in processes}
+            await asyncio.wait({stopping, *died}, return_when=asyncio.FIRST_COMPLETED)
+            for task in (stopping, *died):
+                task.cancel()
+            if not stop.is_set():
+                raise CommandFailed("a gateway of the demo ended by itself; see its message above")
+            print_line("stopping three gateways ...")
+    print_line("stopped")
+    return 0
+
+
+@contextlib.asynccontextmanager
+async def _running(one: DemoGateway, folder: Path) -> AsyncIterator[Process]:
+    """The gateway's process; on leaving it is asked to stop and waited for."""
+    process = await asyncio.create_subprocess_exec(
+        *one.command(folder),
+        stdin=DEVNULL,
+        stdout=DEVNULL,
+        stderr=PIPE,
+        start_new_session=True,  # Ctrl-C reaches the demo alone, which stops its gateways in order
+    )
+    errors = asyncio.create_task(_last_words(process))
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.send_signal(signal.SIGINT)
+            try:
+                async with asyncio.timeout(STOP_S):
+                    await process.wait()
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+        words = await errors
+        if process.returncode not in (0, None):
+            print_line(f"{one.name} ended with {process.returncode}: {words}")
+
+
+async def _last_words(process: Process) -> str:
+    """The last line a gateway wrote to its log or as an error."""
+    if process.stderr is None:
+        return ""
+    last = b""
+    async for line in process.stderr:
+        last = line
+    return last.decode("utf-8", "replace").strip()
+
+
+async def _come_up(chain: Sequence[DemoGateway], processes: Sequence[Process], folder: Path) -> None:
+    """Returns once every gateway answers and the top one shows the whole chain. Raises CommandFailed."""
+    with console().status("") as status:
+        try:
+            async with asyncio.timeout(START_S), open_api(base_url(chain[0].url)) as top:
+                for one, process in zip(reversed(chain), processes, strict=True):
+                    status.update(f"starting {one.name} (the {one.role}) on port {one.port} ...")
+                    await _wait_healthy(one, process, folder)
+                status.update("waiting until the top gateway has read the whole chain ...")
+                await _wait_whole(top, len(chain))
+        except TimeoutError:
+            raise CommandFailed(
+                f"the gateways did not come up within {START_S:.0f} s; this machine may be very busy, try again"
+            ) from None
+
+
+async def _wait_healthy(one: DemoGateway, process: Process, folder: Path) -> None:
+    """Returns once this very gateway answers, and not another program on its port."""
+    async with open_api(base_url(one.url)) as api:
+        while True:
+            if process.returncode is not None:
+                raise CommandFailed(
+                    f"{one.name} did not start; is port {one.port} taken by another program? "
+                    "(the demo needs 8080, 8081 and 8082)"
+                )
+            if await asyncio.to_thread(one.port_file(folder).exists):
+                with contextlib.suppress(CommandFailed):
+                    await get_ok(api, "/health")
+                    return
+            await asyncio.sleep(POLL_S)
+
+
+async def _wait_whole(top: Api, gateways: int) -> None:
+    """Returns once the top gateway answers for all of them."""
+    while True:
+        versions = await get_ok(top, "/version-info")
+        found = versions.get("items")
+        if isinstance(found, list) and len(found) == gateways:
+            return
+        await asyncio.sleep(POLL_S)
+
+
+async def _show(chain: Sequence[DemoGateway]) -> None:
+    """The merged tree, the peers, and what to try next."""
+    top = chain[0]
+    async with open_api(base_url(top.url)) as api:
+        forest = await fetch_forest(api)
+        print_line(f"\nThree gateways are one API now, at {top.url}/api/v1:\n")
+        show_forest(forest, top.url)
+    for one in chain[:-1]:
+        print_line(f"\nPeers of {one.name} (the {one.role}):")
+        async with open_api(base_url(one.url)) as api:
+            show_peers(await fetch_peers(api) or ())
+    api_url = f"{top.url}/api/v1"
+    print_line("\nTry, in another terminal:\n")
+    print_line(f"  curl -s {api_url}/components | jq '.items[] | {{id, source}}'")
+    print_line(f"  curl -s {api_url}/apps/arm/data/pressure | jq          # two hops away")
+    print_line(f"  curl -s {api_url}/faults | jq                          # of all gateways; stop one and look again")
+    print_line("\nCtrl-C stops all three.")
