@@ -1,6 +1,7 @@
 """Puts a gateway together from its settings: every object made once, here, and given to those that use it."""
 
 import random
+import socket
 import ssl
 import time
 from collections.abc import Sequence
@@ -82,7 +83,7 @@ def compose(
     standing: Sequence[Warned],
 ) -> Gateway:
     """A gateway that does nothing yet. `standing`: warnings that hold as long as it runs."""
-    own = OwnEntities(host=settings.local.host, manifest=manifest, host_name=settings.name, clock=time.time_ns)
+    own = OwnEntities(host=settings.local.host, manifest=manifest, host_name=socket.gethostname(), clock=time.time_ns)
     resolver = Resolver(ResolverSettings())
     federation = _federation(settings, identity, state, own=own, resolver=resolver, standing=standing)
     drain = DrainFlag()

@@ -1,6 +1,7 @@
 """`grove peers`: the peers of a running gateway."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any, Final
 
 from gateway.commands.answers import Api, extension, get_ok
@@ -8,6 +9,7 @@ from gateway.commands.asking import ask
 from gateway.commands.display import print_json, print_line, print_table
 from gateway.commands.options import DEFAULT_URL, Output, OutputOption, Url
 
+_TIMES: Final = frozenset({"since", "last_ok"})
 _DETAILS: Final = ("state", "since", "last_ok", "rtt_ms", "entities", "found_by", "instance_id", "reason")
 
 
@@ -41,5 +43,12 @@ def _row(peer: Mapping[str, Any]) -> list[Any]:
     details = extension(peer)
     return [
         *(peer.get(key) for key in ("name", "url", "status")),
-        *(details.get(detail) for detail in _DETAILS),
+        *(_readable(detail, details.get(detail)) for detail in _DETAILS),
     ]
+
+
+def _readable(detail: str, value: Any) -> Any:
+    """Times as this machine's clock shows them; everything else as it is."""
+    if detail in _TIMES and isinstance(value, int | float):
+        return datetime.fromtimestamp(value).astimezone().isoformat(" ", "seconds")[:19]
+    return value

@@ -149,15 +149,18 @@ async def _show(chain: Sequence[DemoGateway]) -> None:
     top = chain[0]
     async with open_api(base_url(top.url)) as api:
         forest = await fetch_forest(api)
-        print_line(f"\nThree gateways are one API now, at {top.url}/api/v1:\n")
+        print_line(f"Three gateways are one API now, at {top.url}/api/v1:")
         show_forest(forest, top.url)
     for one in chain[:-1]:
-        print_line(f"\nPeers of {one.name} (the {one.role}):")
+        print_line("")
+        print_line(f"Peers of {one.name} (the {one.role}):")
         async with open_api(base_url(one.url)) as api:
             show_peers(await fetch_peers(api) or ())
     api_url = f"{top.url}/api/v1"
-    print_line("\nTry, in another terminal:\n")
+    print_line("")
+    print_line("Try, in another terminal:")
     print_line(f"  curl -s {api_url}/components | jq '.items[] | {{id, source}}'")
     print_line(f"  curl -s {api_url}/apps/arm/data/pressure | jq          # two hops away")
     print_line(f"  curl -s {api_url}/faults | jq                          # of all gateways; stop one and look again")
-    print_line("\nCtrl-C stops all three.")
+    print_line("")
+    print_line("Ctrl-C stops all three.")
