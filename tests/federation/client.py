@@ -81,6 +81,15 @@ class Client:
         async with self._session.request(method, url, allow_redirects=False, **options) as response:
             yield response
 
+    async def lists(self, collection: str, *ids: str) -> None:
+        """Waits until exactly these entities are listed."""
+
+        async def listed() -> bool:
+            assert sorted((await self.get(f"/{collection}")).ids) == sorted(ids)
+            return True
+
+        await eventually(listed)
+
     async def sees(self, *peers: str) -> None:
         """Waits until `/health` tells that all these peers are online."""
 

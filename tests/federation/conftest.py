@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Generator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from tests.federation.gateways import Cluster
 
@@ -24,5 +25,18 @@ async def cluster(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterat
     async with Cluster(tmp_path) as cluster:
         yield cluster
         if request.node.stash.get(FAILED, False):
+            cluster.print_logs()
+            cluster.forgive = True  # one failure is enough
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_cluster(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> AsyncIterator[Cluster]:
+    """As `cluster`, but one for all tests of a module, which run in the module's loop and leave it as it was."""
+    failed_before = request.session.testsfailed
+    async with Cluster(tmp_path_factory.mktemp("shared")) as cluster:
+        yield cluster
+        if request.session.testsfailed > failed_before:
             cluster.print_logs()
             cluster.forgive = True  # one failure is enough
