@@ -8,7 +8,7 @@ from entities.merge import MergedEntity, MergedTree
 from entities.model import EntityKind
 from entities.names import NameTable
 from entities.records import Names, Record
-from entities.routes import Owner, Topology, owner_of
+from entities.routes import Gone, Owner, Topology, owner_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +95,13 @@ class FederatedView:
         return self.topology.self_id
 
     def owner(self, kind: EntityKind, entity_id: str) -> Owner | None:
-        """Who answers for an entity as clients name it, or None if it is unknown."""
-        owners = self.merged.owners(kind, entity_id)
-        return owner_of(owners, self.topology) if owners else None
+        """Who answers for an entity as clients name it, or None if it is unknown. Gone: no contributor is live."""
+        entity = self.merged.find(kind, entity_id)
+        if entity is None:
+            return None
+        if not entity.available:
+            return Gone(entity.instances)
+        return owner_of(self.merged.owners(kind, entity_id), self.topology)
 
     def own_id(self, kind: EntityKind, entity_id: str) -> str:
         """The id its owner gives an entity that is called `entity_id` here."""

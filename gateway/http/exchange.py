@@ -13,7 +13,7 @@ from gateway.http.gaps import gap_of
 from gateway.http.parts import Part, read_parts
 from gateway.http.path import API_PREFIX, EntityPath
 from gateway.http.places import own_id_of
-from gateway.http.proxy import SENT_ON, ProxyLimits, deliver, reach_owner, relay
+from gateway.http.proxy import ProxyLimits, deliver, forwarded_headers, reach_owner, relay
 from gateway.http.translate import Translation
 from gateway.local.own import OwnEntities
 from peers.errors import PeerReason
@@ -76,7 +76,7 @@ class Exchange:
         result = await fan_out(
             self.reach,
             call.view.topology,
-            Question(_with_query(path, call.route.query), forwarded_headers(call), self.combined_body_bytes),
+            Question(_with_query(path, call.route.query), fanned_headers(call), self.combined_body_bytes),
             wanted=wanted,
             hops=call.hops,
             deadline=call.deadline,
@@ -89,16 +89,12 @@ class Exchange:
         return parts, answered, (*result.gaps, *invalid)
 
 
-def forwarded_headers(call: Call) -> tuple[tuple[str, str], ...]:
+def fanned_headers(call: Call) -> tuple[tuple[str, str], ...]:
     """The client's headers that go on with a fan-out: conditions and ranges are about our answer, not the peers'."""
-    return tuple(
-        (name, value)
-        for name, value in call.request.headers.items()
-        if name.lower() in SENT_ON and not name.lower().startswith("if-") and name.lower() not in _NOT_FANNED
-    )
+    return tuple((name, value) for name, value in forwarded_headers(call) if name.lower() in _FANNED)
 
 
-_NOT_FANNED = frozenset({"range", "content-type", "last-event-id", "prefer"})
+_FANNED = frozenset({"accept", "x-client-id", "x-request-id", "traceparent", "tracestate"})
 
 
 def _with_query(path: str, query: str) -> str:

@@ -13,6 +13,7 @@ from aiohttp import web
 from entities.jsontext import InvalidJsonError, parse_json, render_json
 from gateway.http import errors
 from gateway.http.call import Call
+from gateway.http.keys import REQUEST_ID
 from gateway.http.translate import Translation, reverse
 from peers.answer import PeerAnswer
 from peers.attempt import GiveUp
@@ -34,12 +35,11 @@ SENT_ON: Final = frozenset(
         "last-event-id",
         "prefer",
         "x-client-id",
-        "x-request-id",
         "traceparent",
         "tracestate",
     }
 )
-"""Request headers that go on to the owner; content-length goes as framing."""
+"""Request headers that go on to the owner, beside the request id; content-length goes as framing."""
 
 BROUGHT_BACK: Final = frozenset(
     {
@@ -105,7 +105,7 @@ async def reach_owner(
     request = Forwarding(
         method=call.request.method,
         target=f"{path}?{call.route.query}" if call.route.query else path,
-        headers=tuple((name, value) for name, value in call.request.headers.items() if name.lower() in SENT_ON),
+        headers=forwarded_headers(call),
         body=body,
         content_length=length,
         stream="text/event-stream" in call.request.headers.get("Accept", ""),
@@ -114,6 +114,15 @@ async def reach_owner(
     if isinstance(outcome, GiveUp):
         raise _unreached(outcome, is_read=call.is_read)
     return outcome.answer
+
+
+def forwarded_headers(call: Call) -> tuple[tuple[str, str], ...]:
+    """The client's headers that go on, and the id of this request. Raises ApiError: 400 for bytes that are no text."""
+    chosen = [(name, value) for name, value in call.request.headers.items() if name.lower() in SENT_ON]
+    for name, value in chosen:
+        if not value.isascii():
+            raise errors.invalid_request(f"The header {name} has bytes that are not ASCII; only ASCII can be forwarded")
+    return (*chosen, ("X-Request-Id", call.request[REQUEST_ID]))
 
 
 def _unreached(end: GiveUp, *, is_read: bool) -> errors.ApiError:
