@@ -11,7 +11,6 @@ import typer
 
 from gateway.arguments import UsageMistake, translate
 from gateway.commands.check import check
-from gateway.commands.demo import demo
 from gateway.commands.failure import CommandFailed
 from gateway.commands.health import health
 from gateway.commands.peers import peers
@@ -19,6 +18,7 @@ from gateway.commands.route import route
 from gateway.commands.run import run
 from gateway.commands.tree import tree
 from gateway.config.problems import printable
+from gateway.demo.command import demo
 from gateway.version import grove_version
 
 FAILURE = 1

@@ -13,6 +13,9 @@ _TIMES: Final = frozenset({"since", "last_ok"})
 _DETAILS: Final = ("state", "since", "last_ok", "rtt_ms", "entities", "found_by", "instance_id", "reason")
 
 
+_LATEST: Final = 253_402_000_000  # the year 9999; a peer may send any number
+
+
 def peers(url: Url = DEFAULT_URL, output: OutputOption = Output.TABLE) -> None:
     """List the peers of a gateway and how they are."""
     found = ask(url, fetch_peers)
@@ -49,6 +52,6 @@ def _row(peer: Mapping[str, Any]) -> list[Any]:
 
 def _readable(detail: str, value: Any) -> Any:
     """Times as this machine's clock shows them; everything else as it is."""
-    if detail in _TIMES and isinstance(value, int | float):
+    if detail in _TIMES and isinstance(value, int | float) and 0 <= value < _LATEST:
         return datetime.fromtimestamp(value).astimezone().isoformat(" ", "seconds")[:19]
     return value
