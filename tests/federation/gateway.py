@@ -29,6 +29,7 @@ class GatewayProcess(Client):
         self,
         name: str,
         arguments: Sequence[str],
+        *,
         folder: Path,
         port: int,
         session: aiohttp.ClientSession,
@@ -94,7 +95,14 @@ class Gateway(GatewayProcess):
         manifest: Mapping[str, Any] | None = None,
         log_level: str = "info",
     ) -> None:
-        super().__init__(name, ["run", "-c", "gateway.yaml"], folder, free_port(), session, log_level)
+        super().__init__(
+            name,
+            ["run", "-c", "gateway.yaml"],
+            folder=folder,
+            port=free_port(),
+            session=session,
+            log_level=log_level,
+        )
         self.manifest = manifest
         self.config: dict[str, Any] = {}
         # Mutable state: the settings, the manifest and the process.

@@ -75,7 +75,7 @@ class Cluster:
 
     def add_command(self, name: str, arguments: Sequence[str], folder: Path, port: int) -> GatewayProcess:
         """`grove <arguments>`, not started yet, run in `folder`; `port` is the one the arguments make it listen on."""
-        self.gateways[name] = GatewayProcess(name, arguments, folder, port, self.session)
+        self.gateways[name] = GatewayProcess(name, arguments, folder=folder, port=port, session=self.session)
         return self.gateways[name]
 
     async def owner(self, spec: Mapping[str, Any]) -> Owner:
