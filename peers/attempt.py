@@ -115,6 +115,10 @@ class Attempt:
             return self._give_up(replace(self._last, is_timeout=True), may_have_executed=True)
         return False
 
+    def out_of_time(self) -> GiveUp:
+        """The deadline passed before the next step could be taken."""
+        return self._give_up(self._last or self._gap(PeerReason.HTTP_RESPONSE_TIMEOUT, is_timeout=True))
+
     def _leave_out(self) -> None:
         if self._step is None:
             return

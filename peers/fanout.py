@@ -10,7 +10,7 @@ from entities.jsontext import InvalidJsonError, parse_json
 from entities.routes import Topology
 from peers.division import Ask, Division, FanoutResult, Item, PeerPart
 from peers.errors import PeerError, PeerReason
-from peers.forward import HOP_COST_MS, NO_SUCH_PEER, Reach
+from peers.forward import HOP_COST_MS, MISDIRECTED, NO_SUCH_PEER, Reach
 from peers.request import PeerRequest
 from peers.view import Gap
 
@@ -63,7 +63,7 @@ async def _ask(reach: Reach, question: Question, ask: Ask, deadline: float) -> P
     if isinstance(fetched, PeerError):
         reach.report(ask.peer, fetched)
         return fetched
-    reach.report(ask.peer, None)
+    reach.report(ask.peer, MISDIRECTED if fetched.status == 421 else None)
     if fetched.status != 200:
         reason = {
             401: PeerReason.AUTH,

@@ -18,6 +18,7 @@ HOP_COST_MS: Final = 50
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
+MISDIRECTED: Final = PeerError(PeerReason.HTTP_REQUEST_DENIED, "another gateway answers there now", status=421)
 NO_SUCH_PEER: Final = PeerError(PeerReason.DESTINATION_UNAVAILABLE, "no peer of this name any more")
 
 
@@ -73,6 +74,8 @@ async def forward(
         step = attempt.next()
         if isinstance(step, GiveUp):
             return step
+        if loop.time() >= deadline:
+            return attempt.out_of_time()
         client = reach.client(step.peer)
         remaining = int((deadline - loop.time()) * 1000) - HOP_COST_MS
         outcome = (
@@ -86,7 +89,7 @@ async def forward(
             if end is not None:
                 return end
             continue
-        reach.report(step.peer, None)
+        reach.report(step.peer, MISDIRECTED if outcome.status == 421 else None)
         verdict = attempt.answered(outcome.status, outcome.header(REASON.lower()), outcome.header(TRIED.lower()))
         if verdict is True:
             return Delivered(outcome, step)

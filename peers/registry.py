@@ -10,7 +10,7 @@ from entities.identity import GatewayIdentity
 from entities.routes import FirstHop
 from peers.client import PeerClient
 from peers.clones import BootLedger
-from peers.errors import PeerError
+from peers.errors import PeerError, PeerReason
 from peers.health import Health
 from peers.native import Probed
 from peers.peer import Peer
@@ -70,17 +70,22 @@ class Registry:
         return None if found is None else found.client
 
     def report(self, peer: str, outcome: PeerError | None) -> None:
-        """In-band evidence: an answer clears suspicion, a failure is a strike and asks for a probe now."""
+        """In-band evidence: an answer clears suspicion, a failure asks for a probe now.
+
+        Only a refused connection is a strike by itself: how long a request may take and what it asks for is the
+        client's choice, and must not bring a peer down.
+        """
         found = self._peers.get(peer)
         if found is None:
             return
         if outcome is None:
             found.health.answered()
             return
-        before = found.health.state
-        found.health.failed(outcome)
-        if found.health.state is not before:
-            self.log_transition(found, outcome.detail)
+        if outcome.reason is PeerReason.CONNECTION_REFUSED:
+            before = found.health.state
+            found.health.failed(outcome)
+            if found.health.state is not before:
+                self.log_transition(found, outcome.detail)
         self.on_evidence(found)
 
     def identify(self, peer: Peer, probed: Probed, *, now: float) -> bool:
