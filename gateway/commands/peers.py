@@ -11,9 +11,8 @@ from gateway.commands.options import DEFAULT_URL, Output, OutputOption, Url
 
 _TIMES: Final = frozenset({"since", "last_ok"})
 _DETAILS: Final = ("state", "since", "last_ok", "rtt_ms", "entities", "found_by", "instance_id", "reason")
-
-
-_LATEST: Final = 253_402_000_000  # the year 9999; a peer may send any number
+_LATEST: Final = 253_402_000_000
+"""Unix seconds of the last time that can be shown (year 9999); what answers may send any number."""
 
 
 def peers(url: Url = DEFAULT_URL, output: OutputOption = Output.TABLE) -> None:

@@ -161,6 +161,14 @@ async def test_peers_prints_a_row_for_each_peer() -> None:
     )
 
 
+async def test_a_time_beyond_all_calendars_is_shown_as_the_number_it_is() -> None:
+    peer = {"name": "b", "url": "http://b:1", "status": "online", "x-medkit": {"since": 1e300}}
+    async with serving({"/health": {"status": "healthy", "peers": [peer]}}) as url:
+        ended = await grove("peers", url)
+    assert ended.code == 0
+    assert " 1e+300 " in ended.out
+
+
 async def test_peers_as_json_are_those_of_health() -> None:
     async with serving({"/health": HEALTH}) as url:
         ended = await grove("peers", url, "-o", "json")
