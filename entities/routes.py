@@ -4,7 +4,6 @@ A way is found breadth first over the links the records tell. Order: ways beginn
 peer, then length, then peer order. Source: docs/architecture.md, "Routes".
 """
 
-from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -132,31 +131,39 @@ def find_ways(
     avoid_peers: frozenset[str] = NOBODY,
     wanted: str | None = None,
 ) -> dict[str, Way]:
-    """The best way to every gateway (or only to `wanted`), breadth first, at most MAX_HOPS links long."""
+    """The best way to every gateway, breadth first, at most MAX_HOPS links long; stops once it has `wanted`."""
     found: dict[str, Way] = {}
-    closed = avoid | {self_id}
     for trusted in (True, False):
-        queue = deque(
+        if wanted in found:
+            break
+        starts = [
             Way((hop.link.peer,), (hop.link.instance,))
             for hop in first_hops
             if hop.trusted is trusted
             and hop.link.instance is not None
             and hop.link.peer not in avoid_peers
             and _passable(hop.link, only_up=only_up)
-        )
-        while queue:
-            way = queue.popleft()
-            if way.target in found or way.target in closed:
-                continue
-            found[way.target] = way
-            if way.target == wanted:
-                return found
-            if len(way.peers) < MAX_HOPS:
-                queue.extend(
-                    extended
-                    for extended in _extensions(way, records.get(way.target), only_up=only_up)
-                    if extended.target not in found
-                )
+        ]
+        # A gateway far away over trusted links may be passed again on a shorter way to those out of their reach.
+        ways = _spread(starts, records, avoid | {self_id}, only_up=only_up, wanted=wanted)
+        found |= {target: way for target, way in ways.items() if target not in found}
+    return found
+
+
+def _spread(
+    ways: Iterable[Way], records: Mapping[str, Record], closed: frozenset[str], *, only_up: bool, wanted: str | None
+) -> dict[str, Way]:
+    """The shortest continuation of `ways`, all one link long, to every gateway that is not `closed`."""
+    found: dict[str, Way] = {}
+    for _ in range(MAX_HOPS):
+        newest = []
+        for way in ways:
+            if way.target not in found and way.target not in closed:
+                found[way.target] = way
+                newest.append(way)
+        if wanted in found or not newest:
+            break
+        ways = (extended for way in newest for extended in _extensions(way, records.get(way.target), only_up=only_up))
     return found
 
 
