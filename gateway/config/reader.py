@@ -17,7 +17,7 @@ from gateway.config.cautions import warnings_about
 from gateway.config.entity_sources import agreed, contradictions
 from gateway.config.findings import Finding
 from gateway.config.hints import allowed_by, bare, fields_of, is_textual, item_hint
-from gateway.config.keys import KEYS, UNBUILT_SWITCHES, value_at
+from gateway.config.keys import KEYS, UNBUILT_OF_PEERS, UNBUILT_SWITCHES, value_at
 from gateway.config.peer_rules import peer_mistakes
 from gateway.config.problems import FileLine, Place, Problem, SettingsWarning, shown
 from gateway.config.protection import protection_mistakes
@@ -92,13 +92,12 @@ def read_settings(
     if problems:
         return SettingsRefused(_in_order(problems, files))
     settings = agreed(validated.settings, shaped)
-    switches = {key for key in UNBUILT_SWITCHES if value_at(settings, key)}
     return LoadedSettings(
         settings=settings,
         files=tuple(files),
         places={key: shaper.places[key] for key in shaped},
         inside_ros=_other_names(given) + tuple(sorted(sorted_entries.inside_ros)),
-        not_built=tuple(sorted(sorted_entries.not_built | switches)),
+        not_built=tuple(sorted(sorted_entries.not_built.union(_asked_in_vain(settings)))),
         warnings=warnings_about(settings),
     )
 
@@ -183,6 +182,14 @@ def _in_order(problems: Iterable[Problem], files: Sequence[Path]) -> tuple[Probl
                 return len(files), 0
 
     return tuple(sorted(problems, key=position))
+
+
+def _asked_in_vain(settings: Settings) -> Iterator[str]:
+    """Settings of ours that are given and whose feature is not built yet."""
+    yield from (key for key in UNBUILT_SWITCHES if value_at(settings, key))
+    for field in UNBUILT_OF_PEERS:
+        if any(getattr(peer, field) is not None for peer in settings.aggregation.peers):
+            yield f"aggregation.peers[].{field}"
 
 
 def _other_names(given: Iterable[Given]) -> tuple[str, ...]:

@@ -150,3 +150,10 @@ def test_a_switch_of_a_feature_to_come_is_named_and_goes_on(key: str) -> None:
     assert isinstance(outcome, LoadedSettings)
     assert outcome.not_built == (key,)
     assert loaded(flags=[f"{key}:=false"]).not_built == ()
+
+
+def test_fields_of_peers_whose_feature_is_to_come_are_named() -> None:
+    peer = "{name: b, url: 'https://b:1', timeout_ms: 500}"
+    assert loaded(flags=[f"aggregation.peers:=[{peer}, {peer.replace('b', 'c')}]"]).not_built == (
+        "aggregation.peers[].timeout_ms",
+    )
