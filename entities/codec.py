@@ -12,7 +12,7 @@ import msgspec
 from entities.identity import is_instance_id
 from entities.jsontext import InvalidJsonError, parse_json_as, render_json
 from entities.model import Entity, is_valid_id
-from entities.records import Names, Record, TreeDocument
+from entities.records import AT_PATTERN, Names, Record, TreeDocument, is_peer_name
 
 TREE_FORMAT: Final = 1
 """The one format of tree documents this gateway reads and writes."""
@@ -63,10 +63,8 @@ def parse_document(body: bytes, *, max_bytes: int, max_entities: int) -> Decoded
     if found != TREE_FORMAT:
         return OtherFormat(f"format {found}")
     document = parse_json_as(body, TreeDocument, max_bytes=max_bytes)
+    require_limits(document, max_entities=max_entities)
     _check_ids(document)
-    total = sum(len(record.tree) for record in document.records)
-    if total > max_entities:
-        raise InvalidJsonError(f"{total} entities found, at most {max_entities} allowed (max_peer_entities)")
     dropped = 0
     records = []
     for record in document.records:
@@ -78,9 +76,21 @@ def parse_document(body: bytes, *, max_bytes: int, max_entities: int) -> Decoded
     return DecodedTree(document, dropped)
 
 
-def _check_ids(document: TreeDocument) -> None:
+def require_limits(document: TreeDocument, *, max_entities: int) -> None:
+    """Raises InvalidJsonError for a document that is too large, or full and without its own gateway's record.
+
+    To be called again when a diff was applied: single diffs within the limits can add up to any size.
+    """
     if len(document.records) > MAX_RECORDS:
         raise InvalidJsonError(f"{len(document.records)} records found, at most {MAX_RECORDS} allowed")
+    total = sum(len(record.tree) for record in document.records)
+    if total > max_entities:
+        raise InvalidJsonError(f"{total} entities found, at most {max_entities} allowed (max_peer_entities)")
+    if document.since is None and all(record.id != document.instance_id for record in document.records):
+        raise InvalidJsonError("a full document without the record of its own gateway")
+
+
+def _check_ids(document: TreeDocument) -> None:
     for instance in (document.instance_id, document.boot_id, *document.forgotten, *document.names):
         _require_instance(instance)
     seen: set[str] = set()
@@ -91,20 +101,26 @@ def _check_ids(document: TreeDocument) -> None:
         seen.add(record.id)
         if not all(0 <= part < MAX_VERSION for part in record.version):
             raise InvalidJsonError(f"version of {record.id} out of range")
+        if len(record.name) > MAX_NAME:
+            raise InvalidJsonError(
+                f"the name of {record.id} has {len(record.name)} characters, at most {MAX_NAME} allowed"
+            )
         if record.reader is not None:
             _require_instance(record.reader)
         _check_links(record)
-    if document.since is None and document.instance_id not in seen:
-        raise InvalidJsonError("a full document without the record of its own gateway")
     _check_names(document.names)
 
 
 def _check_links(record: Record) -> None:
     if len(record.links) > MAX_LINKS:
         raise InvalidJsonError(f"{len(record.links)} links in {record.id}, at most {MAX_LINKS} allowed")
+    if len({link.peer for link in record.links}) < len(record.links):
+        raise InvalidJsonError(f"two links of {record.id} have one peer name")
     for link in record.links:
-        if not is_valid_id(link.peer):
+        if not is_peer_name(link.peer):
             raise InvalidJsonError(f"a link of {record.id} has an unusable peer name")
+        if AT_PATTERN.fullmatch(link.at) is None:
+            raise InvalidJsonError(f"a link of {record.id} has an unusable `at`")
         if link.instance is not None:
             _require_instance(link.instance)
 

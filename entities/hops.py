@@ -26,7 +26,12 @@ REASON: Final = "X-Medkit-Reason"
 MAX_LISTED: Final = 100
 """Ids in one `X-Medkit-Origins` or `X-Medkit-Scope`; more are sent as more requests."""
 
-MAX_TRIED: Final = 1024
+_BLANKS: Final = " \t"
+"""What HTTP allows around the commas of a list; a line break is not among it."""
+
+MAX_TRIED: Final = 256
+"""Ids in one `X-Medkit-Tried`; of more, the newest are told. A header line has room for 356."""
+
 MAX_DEADLINE_MS: Final = 3_600_000
 
 
@@ -90,7 +95,7 @@ def render_hops(hops: Hops) -> list[tuple[str, str]]:
         (VIA, ",".join(hops.via)),
         (TARGET, hops.target or ""),
         (TO, hops.to or ""),
-        (TRIED, ",".join(hops.tried)),
+        (TRIED, ",".join(hops.tried[-MAX_TRIED:])),
         (SCOPE, ",".join(hops.scope)),
         (DEADLINE, "" if hops.deadline_ms is None else str(hops.deadline_ms)),
         (NO_FAN_OUT, "1" if hops.no_fan_out else ""),
@@ -106,9 +111,9 @@ def _instances(name: str, text: str | None, *, limit: int) -> tuple[str, ...]:
 
 
 def _ids(name: str, text: str | None, valid: Callable[[object], bool], limit: int) -> tuple[str, ...]:
-    if text is None or not text.strip():
+    if text is None or not text.strip(_BLANKS):
         return ()
-    ids = tuple(part.strip() for part in text.split(",", limit + 1))
+    ids = tuple(part.strip(_BLANKS) for part in text.split(",", limit + 1))
     if len(ids) > limit:
         raise MalformedHopsError(f"{name}: more than {limit} ids found, at most {limit} allowed")
     if not all(valid(one) for one in ids):

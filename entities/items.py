@@ -8,6 +8,7 @@ first keeps the bare id and the others are `<way>:<item>`; an id that several me
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Literal
 
 from entities.classify import Structure, members_of
@@ -104,22 +105,29 @@ def item_table(
 
 
 def _table(in_member: Mapping[ItemAddress, str], found: tuple[Member, ...]) -> ItemTable:
-    """Qualifies by member what several members show under one id."""
+    """Qualifies by member what several members show under one id; no two items are shown under one."""
     counts = Counter(in_member.values())
-    shown: dict[ItemAddress, str] = {}
+    addresses: dict[str, ItemAddress] = {item: address for address, item in in_member.items() if counts[item] == 1}
     ambiguous: dict[str, list[str]] = {}
     for address, item in in_member.items():
-        if counts[item] == 1:
-            shown[address] = item
-            continue
-        shown[address] = f"{address.member.here}:{item}"
-        ambiguous.setdefault(item, []).append(shown[address])
+        if counts[item] > 1:
+            qualified = next(free for free in _qualified(address.member, item) if free not in addresses)
+            addresses[qualified] = address
+            ambiguous.setdefault(item, []).append(qualified)
+    shown = {address: item for item, address in addresses.items()}
     return ItemTable(
-        shown=shown,
-        addresses={item: address for address, item in reversed(shown.items())},
+        shown={address: shown[address] for address in in_member},
+        addresses=addresses,
         ambiguous={item: tuple(ids) for item, ids in ambiguous.items()},
         members=found,
     )
+
+
+def _qualified(member: Member, item: str) -> Iterator[str]:
+    """Ids to try in turn; a Component and an App of one id, or an item called like another's, need more than one."""
+    yield f"{member.here}:{item}"
+    for number in count(1):
+        yield f"{member.kind.singular}__{member.here}{f'_{number}' if number > 1 else ''}:{item}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,15 +4,26 @@ Source: docs/architecture.md, "Records", and ADR-0002.
 """
 
 import hashlib
+import re
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
-from entities.model import App, Area, Component, Function, GatewayTree
+from entities.model import App, Area, Component, Function, GatewayTree, is_valid_id
 
 Version = tuple[int, int]
 """(epoch, seq): epoch rises at every start, seq with every change. Compared as a tuple."""
+
+
+AT_PATTERN: Final = re.compile(r"[0-9a-f]{8}")
+"""A link's `at`, whole string."""
+
+
+def is_peer_name(text: str) -> bool:
+    """Whether it can name a peer: an id without `__`, which joins the names of a way to one word."""
+    return is_valid_id(text) and "__" not in text
 
 
 class LinkState(StrEnum):
