@@ -98,7 +98,8 @@ def compose(
             combined_body_bytes=transport.combined_body_bytes,
         ),
         Publication(identity.boot_id),
-        DispatchSettings(settings.aggregation.timeout_ms, settings.aggregation.write_timeout_ms),
+        federation.broadcast,
+        settings=DispatchSettings(settings.aggregation.timeout_ms, settings.aggregation.write_timeout_ms),
     )
     services = Services(
         identity=ServedIdentity(
@@ -116,6 +117,7 @@ def compose(
         clock_ns=time.time_ns,
         aggregation_enabled=settings.aggregation.enabled,
         discovery_mode=_mode(settings),
+        capabilities=("tree", "events"),
         cors=settings.cors,
         max_header_bytes=settings.server.max_header_bytes,
         max_body_bytes=settings.server.max_body_bytes,

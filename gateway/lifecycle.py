@@ -135,6 +135,7 @@ class _Run:
             log.info("gateway ready", name=self.settings.name, api=api_url(self.settings, listener.port))
             await stop.wait()
             self.gateway.drain.is_set = True
+            self.gateway.federation.broadcast.say_farewell()
             log.info("gateway stopping")
         finally:
             await listener.aclose()

@@ -10,7 +10,9 @@ from discovery.endpoint import PeerEndpoint
 from entities.identity import GatewayIdentity
 from entities.model import GatewayTree
 from entities.names import NameTable
+from peers.broadcast import Broadcast, PeerChanged, TreeChanged
 from peers.client import PeerClient
+from peers.eventlink import EventLink, EventLinkSettings
 from peers.health import Health
 from peers.memory import Note, PeerMemory
 from peers.peer import Peer
@@ -26,6 +28,7 @@ class FederationSettings:
 
     watch: WatchSettings = field(default_factory=WatchSettings)
     refresh: RefreshSettings = field(default_factory=RefreshSettings)
+    events: EventLinkSettings = field(default_factory=EventLinkSettings)
     first_look_ms: int = 700
     """How long the start waits for peers to be looked at, so that the first answers are whole."""
     save_pause_ms: int = 1_000
@@ -62,11 +65,15 @@ class Federation:
             names=NameTable() if memory is None else memory.load_names(),
             standing=standing,
         )
+        self.broadcast = Broadcast()
+        self.holder.listeners.append(self._tell_generation)
+        self.registry.on_transition = self._tell_peer
         self.refresh.on_periodic = self._read_all
         self.registry.on_evidence = self._look_at
         # Mutable: the watcher of each peer; what asks for a save.
         self._watchers: dict[str, Watcher] = {}
         self._unsaved = asyncio.Event()
+        self._told_generation = self.holder.current.generation
 
     @property
     def view(self) -> FederatedView:
@@ -88,7 +95,16 @@ class Federation:
                         peer, self.registry, self._settings.watch, changed=self._changed, jitter=self._jitter
                     )
                     self._watchers[peer.name] = watcher
+                    watcher.line = EventLink(
+                        peer.name,
+                        peer.client,
+                        self._settings.events,
+                        told=watcher.news,
+                        lost=watcher.line_ended,
+                        jitter=self._jitter,
+                    )
                     group.create_task(watcher.run(), name=f"watch {peer.name}")
+                    group.create_task(watcher.line.run(), name=f"listen to {peer.name}")
                 group.create_task(self.refresh.run(), name="refresh")
                 if self._memory is not None:
                     group.create_task(self._save_loop(self._memory), name="save state")
@@ -111,6 +127,14 @@ class Federation:
         watcher = self._watchers.get(peer)
         if watcher is not None:
             watcher.kick()
+
+    def _tell_generation(self, view: FederatedView) -> None:
+        if view.generation != self._told_generation:
+            self._told_generation = view.generation
+            self.broadcast.tell(TreeChanged(view.generation))
+
+    def _tell_peer(self, peer: Peer) -> None:
+        self.broadcast.tell(PeerChanged(peer.name, peer.health.state.value))
 
     def _look_at(self, peer: Peer) -> None:
         self.look_again(peer.name)

@@ -32,7 +32,7 @@ class Probed:
     instance_id: str | None = None
     boot_id: str | None = None
     generation: int | None = None
-    version: str | None = None
+    has_events: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +67,7 @@ async def probe(client: PeerClient, *, deadline: float) -> Probed | PeerError:
 
 
 def _probed(medkit: dict[str, Any], asked: float, elapsed_ms: float) -> Probed:
-    instance, boot, generation, version = (
-        medkit.get(key) for key in ("instance_id", "boot_id", "generation", "version")
-    )
+    instance, boot, generation = (medkit.get(key) for key in ("instance_id", "boot_id", "generation"))
     capabilities = medkit.get("capabilities")
     if not (
         is_instance_id(instance) and is_instance_id(boot) and isinstance(capabilities, list) and "tree" in capabilities
@@ -81,7 +79,7 @@ def _probed(medkit: dict[str, Any], asked: float, elapsed_ms: float) -> Probed:
         instance,
         boot,
         generation if isinstance(generation, int) else None,
-        version[:64] if isinstance(version, str) else None,
+        "events" in capabilities,
     )
 
 

@@ -25,6 +25,8 @@ class Peer:
     boot: str | None = None
     generation: int | None = None
     """The generation its `/health` told last; another than the document's means: read it."""
+    has_events: bool = False
+    """It offers `x-medkit-events`."""
     unreadable: str | None = None
     """Why its tree document cannot be read now, for people; None when it can."""
     refusal: str | None = None

@@ -34,6 +34,8 @@ class Registry:
         self._make_health = make_health
         self.on_evidence: Callable[[Peer], None] = lambda _peer: None
         """Called when a request to a peer failed, so that it is probed now."""
+        self.on_transition: Callable[[Peer], None] = lambda _peer: None
+        """Called when a peer's state changed."""
         # Mutable: the peers, and what was seen of their boots.
         self._peers: dict[str, Peer] = {}
         self._ledger = BootLedger()
@@ -114,6 +116,7 @@ class Registry:
         if peer.instance != instance:
             peer.held = None
         peer.instance, peer.boot, peer.generation, peer.refusal = instance, boot, probed.generation, None
+        peer.has_events = probed.has_events
         return True
 
     def _refuse(self, peer: Peer, reason: str, why: str) -> bool:
@@ -124,7 +127,8 @@ class Registry:
         return False
 
     def log_transition(self, peer: Peer, detail: str = "") -> None:
-        """One line for a change of state."""
+        """One line for a change of state, here and to everybody who listens."""
+        self.on_transition(peer)
         log.info(
             "peer state changed",
             peer=peer.name,

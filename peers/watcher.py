@@ -9,12 +9,16 @@ import structlog
 
 from entities.codec import OtherFormat
 from peers.errors import PeerError
+from peers.eventlink import EventLink
 from peers.health import PeerState
 from peers.native import HeldTree, Probed, Unchanged, probe, read_tree
 from peers.peer import Peer
 from peers.registry import Registry
 
 log = structlog.get_logger("peers")
+
+HURRIED_LOOKS = 4
+"""Looks in quick succession after an open line ended: enough to call a dead peer down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,8 @@ class WatchSettings:
     """Of one tree document."""
     strike_ms: int = 200
     """Between a failure and the next probe, so that a death is known soon."""
+    hurry_ms: int = 20
+    """Between two looks when the peer told us of news, or its line ended."""
     tree_body_bytes: int = 64 * 1024 * 1024
     """Most bytes of a tree document."""
     max_entities: int = 100_000
@@ -56,6 +62,10 @@ class Watcher:
         # Mutable: what asks for attention before the interval is over.
         self._kick = asyncio.Event()
         self._read_due = True
+        self._has_news = False
+        self._hurry = 0
+        self.line: EventLink | None = None
+        """The event link to this peer, opened while the peer is up and offers one."""
         self.first_look = asyncio.Event()
         """Set once the peer was looked at for the first time."""
 
@@ -64,27 +74,51 @@ class Watcher:
         self._read_due = self._read_due or read
         self._kick.set()
 
+    def news(self, generation: int) -> None:
+        """The peer said that it has this generation."""
+        held = self._peer.held
+        if held is None or held.document.generation != generation:
+            self._has_news = True
+            self._kick.set()
+
+    def line_ended(self) -> None:
+        """The open line ended: look at once, and again in quick succession if nobody answers."""
+        self._hurry = HURRIED_LOOKS
+        self._kick.set()
+
     async def run(self) -> None:
         """Looks at the peer for ever."""
         loop = asyncio.get_running_loop()
         while True:
             self._kick.clear()
             started = loop.time()
-            await self.look()
-            self.first_look.set()
+            if self._has_news and self._peer.is_up:
+                self._has_news = False
+                await self._read_news()
+            else:
+                await self.look()
+                self.first_look.set()
             await self._rest()
             # Evidence of failures comes in bursts; they are answered with one probe per strike interval.
-            await asyncio.sleep(max(0.0, started + self._settings.strike_ms / 1000 - loop.time()))
+            floor = self._settings.hurry_ms if self._has_news or self._hurry else self._settings.strike_ms
+            await asyncio.sleep(max(0.0, started + floor / 1000 - loop.time()))
 
     async def _rest(self) -> None:
         strike = self._peer.health.state in (PeerState.UNKNOWN, PeerState.SUSPECT)
         pause_ms = min(self._settings.strike_ms, self._settings.interval_ms) if strike else self._settings.interval_ms
+        if self._hurry:
+            self._hurry -= 1
+            pause_ms = self._settings.hurry_ms
         pause = pause_ms / 1000 * self._jitter.uniform(0.9, 1.1)
         try:
             async with asyncio.timeout(pause):
                 await self._kick.wait()
         except TimeoutError:
             return
+
+    async def _read_news(self) -> None:
+        if await self._read():
+            self._changed()
 
     async def look(self) -> None:
         """One probe, and a read of the tree if it changed or is due."""
@@ -99,6 +133,8 @@ class Watcher:
                     self._peer.client.drop_idle()
             case Probed():
                 read = self._take(probed, loop.time()) and await self._read()
+        if self.line is not None:
+            self.line.want(self._peer.is_up and self._peer.has_events)
         if self._peer.health.state is not before[1]:
             self._registry.log_transition(self._peer, probed.detail if isinstance(probed, PeerError) else "")
         if read or before != (self._peer.link(), self._peer.health.state, self._peer.unreadable):

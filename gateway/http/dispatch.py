@@ -19,6 +19,7 @@ from gateway.http.combine import Subject
 from gateway.http.exchange import Exchange
 from gateway.http.handlers.collections import answer_collection, answer_part
 from gateway.http.handlers.entities import answer_entities
+from gateway.http.handlers.events import answer_events
 from gateway.http.handlers.faults import answer_fault
 from gateway.http.handlers.gateways import answer_global, answer_route, answer_tree, clear_own_faults
 from gateway.http.handlers.items import answer_item
@@ -27,6 +28,7 @@ from gateway.http.lookup import find_entity, gone
 from gateway.http.owner_path import owner_path
 from gateway.http.path import EntityCollection, EntityPath, Route, ServerPath, relation_names
 from gateway.http.services import Services
+from peers.broadcast import Broadcast
 from peers.forward import SAFE_METHODS
 from peers.publication import Publication
 from peers.view import FederatedView
@@ -50,12 +52,15 @@ class Dispatcher:
         view: Callable[[], FederatedView],
         exchange: Exchange,
         publication: Publication,
+        broadcast: Broadcast,
+        *,
         settings: DispatchSettings,
     ) -> None:
         """`bind` gives it the services, which in turn know it."""
         self._view = view
         self._exchange = exchange
         self._publication = publication
+        self._broadcast = broadcast
         self._settings = settings
         # Mutable until `bind`: the services.
         self._services: Services | None = None
@@ -104,6 +109,10 @@ class Dispatcher:
                 raise errors.not_implemented("faults/stream")
             case ("x-medkit-tree", (), True):
                 return answer_tree(call, self._publication)
+            case ("x-medkit-events", (), True) if call.request.method == "GET":
+                identity = self.services.identity
+                hello = {"instance_id": identity.instance_id, "boot_id": identity.boot_id, "name": identity.name}
+                return await answer_events(call, self._broadcast, hello)
             case ("x-medkit-route", (entity_id,), True):
                 return answer_route(call, entity_id)
             case ("updates", _, _):
