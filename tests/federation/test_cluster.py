@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.federation.gateways import Cluster, GatewayProcess
+from tests.federation.gateways import Cluster, GatewayProcess, eventually
 from tests.federation.process import EndedError
 
 
@@ -39,7 +39,7 @@ async def test_a_gateway_answers_its_manifest_and_ends_cleanly(cluster: Cluster)
     assert (await gateway.get("/components")).ids == ["pump"]
     assert gateway.rss_bytes() > 1_000_000
     assert gateway.open_fds() > 3
-    assert gateway.log()
+    assert await eventually(gateway.log)
     assert await gateway.stop(signal.SIGTERM) == 0
 
 
