@@ -56,7 +56,7 @@ def unwrap(root: Group, node_name: str | None) -> Unwrapped:
             continue  # a block with everything in it commented out
         block = _wrapped(member.value)
         if block is None:
-            entries.extend(_flatten(member.value, (member.key,), (member.place,)))
+            entries.extend(_flatten(Group((member,), member.place), (), ()))
         elif _is_for_us(member.key, node_name):
             entries.extend(_flatten(block, (), ()))
         else:

@@ -124,3 +124,10 @@ def test_the_tutorial_s_leaf_has_no_peers(tmp_path: Path) -> None:
 @pytest.mark.parametrize("key", ["use_sim_time", "qos_overrides./fault.reliability", "plugins.x.path"])
 def test_parameters_that_every_ros_node_has_are_ignored_on_the_command_line_too(key: str) -> None:
     assert loaded(flags=[f"{key}:=true"]).inside_ros == (key.partition(".")[0],)
+
+
+def test_a_dotted_key_at_the_top_of_a_plain_file_is_the_same_as_a_nested_one(tmp_path: Path) -> None:
+    plain = tmp_path / "plain.yaml"
+    plain.write_text("entity_cache.max_apps: 4\nlocking.enabled: true\nserver.tls.enabled: false\n")
+    outcome = loaded(plain)
+    assert (outcome.inside_ros, outcome.not_built) == (("entity_cache",), ("locking",))
