@@ -11,7 +11,7 @@ from typing import Final
 
 from entities.records import Names
 from entities.routes import Topology
-from entities.seats import Seat, take_seats
+from entities.seats import Seat, keep_seats, take_seats
 
 RESERVED_REFRESHES: Final = 6
 """Periodic refreshes for which a retracted name stays reserved for its origin."""
@@ -89,7 +89,7 @@ def give_names(topology: Topology, shown: Shown, previous: NameTable, *, periodi
         here=given | {origin: previous.here[origin] for origin in reserved},
         origins=taken,
         reserved=reserved,
-        seats=seating.seats,
+        seats=keep_seats(topology, previous.seats, {instance for instance, _ in reserved}) | seating.seats,
     )
     return Naming(table, tuple(sorted(displaced)), tuple(sorted(seating.heirs.items())))
 

@@ -6,7 +6,7 @@ Several gateways may link to one URL; the nearest of them, live ones first, says
 farther away can unseat a gateway. Source: docs/architecture.md, "Names".
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from entities.records import Link, LinkState
@@ -20,7 +20,7 @@ Seat = tuple[str, str]
 class Seating:
     """The instance last seen at each link of a known gateway, and old instance -> heir."""
 
-    seats: Mapping[Seat, str]
+    seats: dict[Seat, str]
     heirs: Mapping[str, str]
 
 
@@ -54,6 +54,11 @@ def take_seats(topology: Topology, previous: Mapping[Seat, str]) -> Seating:
             heirs.setdefault(last, sitter)
             before[sitter] = last
     return Seating(seats, heirs)
+
+
+def keep_seats(topology: Topology, previous: Mapping[Seat, str], waiting: Collection[str]) -> dict[Seat, str]:
+    """Seats of those `waiting`, whose names are reserved: unknown for a moment, while those before them come back."""
+    return {seat: sitter for seat, sitter in previous.items() if sitter in waiting and not topology.is_known(sitter)}
 
 
 def _urls_by_instance(sightings: Iterator[tuple[str, str]]) -> dict[str, set[str]]:
