@@ -23,6 +23,7 @@ from gateway.composition import Gateway, compose
 from gateway.config.problems import SettingsWarning
 from gateway.http.listener import Listener
 from gateway.local.manifest.load import LoadedManifest, load_manifest
+from gateway.local.manifest.problem import problem_lines
 from gateway.settings import Settings
 from gateway.state_dir import StateDir, StateDirInUseError, take_identity
 from gateway.version import grove_version
@@ -62,10 +63,7 @@ def _manifest(settings: Settings) -> LoadedManifest | int | None:
     loaded = load_manifest(settings.local.manifest, strict=settings.discovery.manifest_strict_validation)
     if isinstance(loaded, LoadedManifest):
         return loaded
-    for problem in loaded:
-        where = f"{settings.local.manifest}:{problem.line}"
-        sys.stderr.write(f"{where}: {problem.severity} {problem.code}: {problem.path}: {problem.message}\n")
-    sys.stderr.write(f"grove: {len(loaded)} problems in the manifest; nothing was started\n")
+    sys.stderr.write("".join(f"{line}\n" for line in problem_lines(settings.local.manifest, loaded)))
     return BAD_CONFIGURATION
 
 

@@ -1,5 +1,6 @@
 """`grove check`: whether `grove run` would start with these settings."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +9,10 @@ import typer
 from gateway.commands.options import Assignments, ConfigFiles, GatewayName, GatewayNamespace, load
 from gateway.config.reader import LoadedSettings, SettingsRefused
 from gateway.config.summary import differences
+from gateway.local.manifest.load import load_manifest
+from gateway.local.manifest.problem import problem_lines
+from gateway.log import LogOptions, set_up_logging
+from gateway.settings import Settings
 
 BAD_CONFIGURATION = 2
 
@@ -19,14 +24,26 @@ def check(
     name: GatewayName = None,
     namespace: GatewayNamespace = None,
 ) -> None:
-    """Tell all mistakes of a configuration at once, or "ok" and what differs from the defaults."""
+    """Tell all mistakes of a configuration and its manifest, or "ok" and what differs from the defaults."""
+    set_up_logging(LogOptions("console", "info"), sys.stderr)  # what loading a manifest has to say
     loaded = load([*(config or ()), *(more or ())], assignments, name, namespace)
     match loaded:
         case SettingsRefused():
             typer.echo("\n".join(mistake_lines(loaded)))
             raise typer.Exit(BAD_CONFIGURATION)
         case LoadedSettings():
-            typer.echo("\n".join(summary_lines(loaded)))
+            problems = _manifest_problems(loaded.settings)
+            typer.echo("\n".join(problems or summary_lines(loaded)))
+            if problems:
+                raise typer.Exit(BAD_CONFIGURATION)
+
+
+def _manifest_problems(settings: Settings) -> list[str]:
+    """What is wrong with the manifest, if there is one and it is refused."""
+    if settings.local.manifest is None:
+        return []
+    loaded = load_manifest(settings.local.manifest, strict=settings.discovery.manifest_strict_validation)
+    return problem_lines(settings.local.manifest, loaded) if isinstance(loaded, list) else []
 
 
 def mistake_lines(refused: SettingsRefused) -> list[str]:

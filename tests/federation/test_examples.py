@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
-from tests.federation.examples import EXAMPLES, Moved, commands_of_compose, commands_of_page
+from tests.federation.examples import EXAMPLES, MOUNTED, Moved, commands_of_compose, commands_of_page, flat
 from tests.federation.gateways import Cluster, GatewayProcess, eventually
 from tests.federation.process import ROOT
 
@@ -170,9 +171,11 @@ SETTINGS = sorted(path for path in EXAMPLES.glob("*/*.yaml") if "manifest" not i
 
 
 @pytest.mark.parametrize("path", [*SETTINGS, ROOT / "deploy/image.yaml"], ids=lambda path: path.name)
-def test_the_settings_files_have_no_mistakes(path: Path) -> None:
+def test_the_settings_files_and_their_manifests_have_no_mistakes(path: Path) -> None:
+    manifest = flat(yaml.safe_load(path.read_text())).get("local.manifest", "")
+    moved = ["-p", f"local.manifest:={manifest.removeprefix(MOUNTED)}"] if manifest.startswith(MOUNTED) else []
     check = subprocess.run(
-        [sys.executable, "-m", "gateway", "check", "-c", path],
+        [sys.executable, "-m", "gateway", "check", "-c", path, *moved],
         cwd=path.parent,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,

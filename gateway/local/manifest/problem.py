@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
+from pathlib import Path
 
 
 class ProblemSeverity(StrEnum):
@@ -68,6 +69,19 @@ class ManifestProblem:
     def __str__(self) -> str:
         where = f"line {self.line}" + (f", {self.path}" if self.path else "")
         return f"{where}: {self.code} {self.severity.value}: {self.message}"
+
+
+def problem_lines(file: Path, problems: Sequence[ManifestProblem]) -> list[str]:
+    """Every problem of a refused manifest on its line, then how many there are."""
+    lines = [
+        ": ".join(
+            part
+            for part in (f"{file}:{each.line}", each.path, f"{each.code} {each.severity.value}", each.message)
+            if part
+        )
+        for each in problems
+    ]
+    return [*lines, f"{len(lines)} problem{'' if len(lines) == 1 else 's'} in the manifest"]
 
 
 class Report:

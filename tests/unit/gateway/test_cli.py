@@ -89,6 +89,16 @@ async def test_check_tells_all_mistakes_of_all_files_and_ends_with_2(tmp_path: P
     assert count == "4 mistakes in the configuration"
 
 
+@pytest.mark.parametrize("command", ["check", "run"])
+async def test_a_manifest_with_mistakes_is_refused_at_its_lines(command: str, tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text('manifest_version: "1.0"\napps: [{id: a, is_located_on: nowhere}]\n')
+    ended = await grove(command, "-p", "local.manifest=m.yaml", folder=tmp_path)
+    assert ended.code == 2
+    mistake, count = (ended.out + ended.err).splitlines()
+    assert mistake.startswith("m.yaml:2: apps[0].is_located_on: R007 error: ")
+    assert count == "1 problem in the manifest"
+
+
 async def test_run_with_upstream_s_secure_file_is_refused_with_every_reason() -> None:
     ended = await grove("--ros-args", "--params-file", "gateway_params.secure.yaml", folder=PARAMS)
     assert (ended.code, ended.out) == (2, "")
