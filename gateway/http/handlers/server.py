@@ -8,6 +8,7 @@ from aiohttp import hdrs, web
 from entities.model import EntityKind
 from gateway.http import errors
 from gateway.http.answer import json_answer
+from gateway.http.entity_json import CAPABILITIES
 from gateway.http.health import health_document
 from gateway.http.path import API_PREFIX, ServerPath, relation_names
 from gateway.http.services import ServedIdentity, Services
@@ -22,7 +23,10 @@ _SERVER_ENDPOINTS: Final = (
     "GET /api/v1/health",
     "GET /api/v1/version-info",
     "GET /api/v1/faults",
+    "DELETE /api/v1/faults",
     "GET /api/v1/x-medkit-tree",
+    "GET /api/v1/x-medkit-events",
+    "GET /api/v1/x-medkit-route/{entity_id}",
 )
 
 _RESOURCE_ENDPOINTS: Final = (
@@ -115,6 +119,8 @@ def _endpoints() -> Iterator[str]:
         yield f"GET {collection}"
         yield f"GET {entity}"
         yield from (f"GET {entity}/{name}" for name in relation_names(kind))
+        if "status" in CAPABILITIES[kind]:
+            yield f"GET {entity}/status"
         yield from (endpoint.format(entity=entity) for endpoint in _RESOURCE_ENDPOINTS)
 
 
