@@ -148,11 +148,13 @@ async def _body_of(
 
 
 def _translated(body: bytes, translation: Translation, max_bytes: int) -> bytes:
-    """JSON in the other words; what is no JSON goes as it is."""
+    """JSON in the other words; what is no JSON, or names nothing that is called differently, goes byte for byte."""
     try:
-        return render_json(translation.body(parse_json(body, max_bytes=max_bytes)))
+        before = parse_json(body, max_bytes=max_bytes)
     except InvalidJsonError:
         return body
+    after = translation.body(before)
+    return body if after == before else render_json(after)
 
 
 async def deliver(
