@@ -43,6 +43,7 @@ TWO_PEERS = WRAPPED.replace(
     'peer_urls: ["http://localhost:8081"]', 'peer_urls: ["http://localhost:8082", "http://localhost:8081"]'
 ).replace('peer_names: ["subsystem_b"]', 'peer_names: ["far", "near"]')
 
+
 async def peers(gateway: GatewayProcess) -> dict[str, str]:
     """URL by name, as `/health` lists them."""
     return {peer["name"]: peer["url"] for peer in (await gateway.get("/health")).json["peers"]}
