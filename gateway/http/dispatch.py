@@ -104,7 +104,7 @@ class Dispatcher:
                 version = version_entry(self.services.identity)
                 return await answer_global(self._exchange, call, route.name, version)
             case ("faults", (), False) if call.request.method == "DELETE":
-                return await clear_own_faults(self._exchange)
+                return await clear_own_faults(self._exchange, call)
             case ("faults", ("stream",), True):
                 raise errors.not_implemented("faults/stream")
             case ("x-medkit-tree", (), True):

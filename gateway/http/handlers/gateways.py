@@ -17,6 +17,7 @@ from gateway.http.own_item import ALL_STATUSES, raised
 from gateway.http.parts import Part, own_parts, render_part
 from gateway.http.path import API_PREFIX
 from gateway.local.answers import EntityRef, ResourceError
+from gateway.local.fault_record import parse_status_filter
 from peers.publication import Publication
 from peers.view import FederatedView, Gap
 
@@ -97,9 +98,13 @@ def _global_item(view: FederatedView, part: Part) -> dict[str, Any]:
     return {**rest, "x-medkit": medkit} if medkit else rest
 
 
-async def clear_own_faults(exchange: Exchange) -> web.Response:
-    """`DELETE /faults`: ours only, and said so, as upstream does."""
-    exchange.own.clear_faults(None, ALL_STATUSES)
+async def clear_own_faults(exchange: Exchange, call: Call) -> web.Response:
+    """`DELETE /faults[?status=]`: ours only, and said so, as upstream does. Raises ApiError: 400 for a bad status."""
+    status = call.query().get("status")
+    statuses = ALL_STATUSES if status is None else parse_status_filter(status)
+    if isinstance(statuses, ResourceError):
+        raise raised(statuses, "")
+    exchange.own.clear_faults(None, statuses)
     return web.Response(status=204, headers={"X-Medkit-Local-Only": "true"})
 
 
