@@ -47,6 +47,11 @@ class Owner:
         requests: list[dict[str, Any]] = await self._control("GET", "/requests")
         return requests
 
+    async def streams(self) -> dict[str, Any]:
+        """`events_open`, `uploads_open`: how many; `uploads`: size and SHA-256 of those that came to their end."""
+        streams: dict[str, Any] = await self._control("GET", "/streams")
+        return streams
+
     async def forget(self) -> None:
         """Counters and requests begin anew."""
         await self._control("DELETE", "/counters")

@@ -6,6 +6,7 @@ prints its port. `spec.json` holds what standin_tree.py describes, and `faults` 
 
     GET, DELETE /counters   {path: requests so far}
     GET, DELETE /requests   [{method, path, query, headers}], the newest 1000, without health and tree
+    GET /streams            {events_open, uploads_open: how many; uploads: [{sha256, size}], those read to their end}
     PUT /faults             a list that replaces the faults
     PUT /tree               keys of the spec to change
 """

@@ -6,13 +6,16 @@ import itertools
 import json
 import random
 import re
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from aiohttp import web
 
-from tests.federation.standin_tree import KINDS, StandinTree
+from tests.federation.standin_tree import StandinTree
 
-COLLECTIONS = ("data", "operations", "configurations", "faults", "logs")
 CHUNK_BYTES = 65_536
 
 _PATTERN = random.Random(2024).randbytes(65_521)
@@ -28,7 +31,7 @@ def blob(start: int, stop: int) -> bytes:
 
 def add_entity_routes(app: web.Application, tree: StandinTree) -> None:
     """Specific routes first; every other request for an entity is echoed."""
-    executions = Executions()
+    executions, streams = Executions(), Streams()
     apps = "/api/v1/apps/{id}"
     run = apps + "/operations/{operation:.+}/executions"
     app.router.add_post(run, executions.start)
@@ -37,9 +40,10 @@ def add_entity_routes(app: web.Application, tree: StandinTree) -> None:
     app.router.add_put(run + "/{execution}", executions.stop)
     app.router.add_delete(run + "/{execution}", executions.delete)
     app.router.add_get(apps + "/download", download)
-    app.router.add_route("POST", apps + "/upload", upload)
-    app.router.add_route("PUT", apps + "/upload", upload)
-    app.router.add_get(apps + "/events", events)
+    app.router.add_route("POST", apps + "/upload", streams.upload)
+    app.router.add_route("PUT", apps + "/upload", streams.upload)
+    app.router.add_get(apps + "/events", streams.events)
+    app.router.add_get("/streams", streams.show)
 
     async def part_or_echo(request: web.Request) -> web.StreamResponse:
         if "X-Medkit-Origins" in request.headers:
@@ -64,19 +68,36 @@ async def echo(request: web.Request) -> web.Response:
 
 
 def fan_out_part(request: web.Request, tree: StandinTree) -> web.Response:
-    """Our part of a routed fan-out: our own items of the entity; we know the way to nobody else."""
+    """Our part of a routed fan-out: our own items of the entity, or of all for `/faults`; we know no way to others."""
     asked = [each.strip() for each in request.headers["X-Medkit-Origins"].split(",")]
-    kind, entity_id, collection = (*request.path.removeprefix("/api/v1/").split("/"), "", "", "")[:3]
-    entity = tree.owns(kind, entity_id) if kind in KINDS and collection in COLLECTIONS else None
+    path = request.path.removeprefix("/api/v1/")
+    member, _, collection = path.rpartition("/")
+    members = [member] if member else tree.members()
     mine = [
-        {"id": each, "name": each, "category": "currentData", "x-medkit": {"origin": tree.instance_id}}
-        for each in (entity or {}).get(collection, [])
+        {**item_body(collection, item), "x-medkit": {"origin": tree.instance_id, "member": each}}
+        for each in members
+        for item in tree.items(each, collection)
     ]
     missing = [{"id": each, "reason": "no_route", "tried": []} for each in asked if each != tree.instance_id]
     answered = [each for each in asked if each == tree.instance_id]
     return web.json_response(
         {"items": mine if answered else [], "x-medkit": {"origins": {"answered": answered, "missing": missing}}}
     )
+
+
+def item_body(collection: str, item: str) -> dict[str, Any]:
+    """A list item with the fields that readers cannot do without."""
+    match collection:
+        case "operations":
+            return {"id": item, "name": item, "proximity_proof_required": False, "asynchronous_execution": True}
+        case "configurations":
+            return {"id": item, "name": item, "type": "parameter"}
+        case "faults":
+            return {"fault_code": item, "severity": 2, "status": "CONFIRMED", "reporting_sources": ["standin"]}
+        case "logs":
+            return {"id": item, "timestamp": "2026-01-01T00:00:00.000000000Z", "severity": "info", "message": item}
+        case _:
+            return {"id": item, "name": item, "category": "currentData"}
 
 
 class Executions:
@@ -161,28 +182,51 @@ def _range(first: str, last: str, size: int) -> tuple[int, int]:
     return int(first), min(size, int(last) + 1 if last else size)
 
 
-async def upload(request: web.Request) -> web.Response:
-    """Reads the body as it comes and tells what it was."""
-    digest, size = hashlib.sha256(), 0
-    async for chunk in request.content.iter_any():
-        digest.update(chunk)
-        size += len(chunk)
-    return web.json_response({"sha256": digest.hexdigest(), "size": size})
+class Streams:
+    """Uploads and event streams, and what became of them."""
 
+    def __init__(self) -> None:
+        self._open = Counter(events=0, uploads=0)
+        self._uploads: list[dict[str, Any]] = []
+        # Mutable state: streams whose other end is there, and uploads that came to their end.
 
-async def events(request: web.Request) -> web.StreamResponse:
-    """Server-sent events 1 to `?count=` (0: for ever), one each `?interval=` seconds, a comment before each.
+    async def show(self, request: web.Request) -> web.Response:
+        open_now = {f"{kind}_open": count for kind, count in self._open.items()}
+        return web.json_response({**open_now, "uploads": self._uploads})
 
-    `Last-Event-ID: n` begins behind event n.
-    """
-    count, interval = int(request.query.get("count", "0")), float(request.query.get("interval", "0.1"))
-    response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
-    await response.prepare(request)
-    for number in itertools.count(int(request.headers.get("Last-Event-ID", "0")) + 1):
-        if count and number > count:
-            break
-        await response.write(b":keepalive\n\n")
-        await asyncio.sleep(interval)
-        await response.write(f'id: {number}\nevent: tick\ndata: {{"number": {number}}}\n\n'.encode())
-    await response.write_eof()
-    return response
+    @contextmanager
+    def _counted(self, kind: str) -> Iterator[None]:
+        self._open[kind] += 1
+        try:
+            yield
+        finally:
+            self._open[kind] -= 1
+
+    async def upload(self, request: web.Request) -> web.Response:
+        """Reads the body as it comes and tells what it was."""
+        digest, size = hashlib.sha256(), 0
+        with self._counted("uploads"):
+            async for chunk in request.content.iter_any():
+                digest.update(chunk)
+                size += len(chunk)
+        self._uploads.append({"sha256": digest.hexdigest(), "size": size})
+        return web.json_response(self._uploads[-1])
+
+    async def events(self, request: web.Request) -> web.StreamResponse:
+        """Server-sent events 1 to `?count=` (0: for ever), one each `?interval=` seconds, a comment before each.
+
+        `Last-Event-ID: n` begins behind event n. `sent` is the Unix time in seconds.
+        """
+        count, interval = int(request.query.get("count", "0")), float(request.query.get("interval", "0.1"))
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
+        await response.prepare(request)
+        with self._counted("events"):
+            for number in itertools.count(int(request.headers.get("Last-Event-ID", "0")) + 1):
+                if count and number > count:
+                    break
+                await response.write(b":keepalive\n\n")
+                await asyncio.sleep(interval)
+                data = json.dumps({"number": number, "sent": time.time()})
+                await response.write(f"id: {number}\nevent: tick\ndata: {data}\n\n".encode())
+        await response.write_eof()
+        return response

@@ -18,7 +18,9 @@ def new_instance_id() -> str:
 
 class StandinTree:
     """The spec's keys, all optional: `name`, `instance_id`, `boot_id`, `links`, the four KINDS, `others` (records
-    passed on), `forgotten`, `names`."""
+    passed on), `forgotten`, `names`; and what the document does not tell: `resources`, the ids of list items as
+    `{"apps/arm": {"logs": ["log_1"]}}`, instead of those that the entity itself lists.
+    """
 
     def __init__(self, spec: Mapping[str, Any]) -> None:
         self.instance_id: str = spec.get("instance_id") or new_instance_id()
@@ -40,6 +42,19 @@ class StandinTree:
     def owns(self, kind: str, entity_id: str) -> Mapping[str, Any] | None:
         """The entity as the spec has it."""
         return next((entity for entity in self._spec.get(kind, []) if entity["id"] == entity_id), None)
+
+    def members(self) -> list[str]:
+        """All entities, as `apps/arm`."""
+        return [f"{kind}/{entity['id']}" for kind in KINDS for entity in self._spec.get(kind, [])]
+
+    def items(self, member: str, collection: str) -> list[str]:
+        """The ids of an entity's items in a resource collection; none for one we do not have."""
+        entity = self.owns(*member.split("/")) if member in self.members() else None
+        if entity is None:
+            return []
+        of_member = self._spec.get("resources", {}).get(member, {})
+        items: list[str] = of_member.get(collection, entity.get(collection, []))
+        return items
 
     def health(self) -> dict[str, Any]:
         """The body of `/health`."""
