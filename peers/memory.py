@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 import msgspec
 import structlog
+from msgspec import UNSET, UnsetType
 
 from entities.codec import OtherFormat, parse_document, render_document
 from entities.identity import is_instance_id
@@ -45,7 +46,7 @@ class _Names(msgspec.Struct, frozen=True):
 class _Seen(msgspec.Struct, frozen=True, omit_defaults=True):
     url: str
     instance: str
-    document: msgspec.Raw | None = None
+    document: msgspec.Raw | UnsetType = UNSET  # not `| None`: msgspec reads that union as null alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ class PeerMemory:
                 continue
             try:
                 seen = parse_json_as(body, _Seen, max_bytes=MAX_FILE_BYTES)
-                held = None if seen.document is None else self._document(bytes(seen.document))
+                held = None if seen.document is UNSET else self._document(bytes(seen.document))
             except InvalidJsonError as error:
                 log.warning("the last tree of a peer is unreadable and forgotten", peer=peer.name, why=str(error))
                 continue
@@ -124,7 +125,7 @@ class PeerMemory:
             name = _file_of(peer)
             if peer.instance is not None and self._held.get(name) != now:
                 self._held[name] = now
-                document = None if peer.held is None else msgspec.Raw(render_document(peer.held.document))
+                document = UNSET if peer.held is None else msgspec.Raw(render_document(peer.held.document))
                 found.append(Note(name, render_json(_Seen(peer.endpoint.url, peer.instance, document))))
         return found
 
