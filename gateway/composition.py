@@ -26,7 +26,6 @@ from gateway.version import grove_version
 from peers.budget import ByteBudget
 from peers.client import PeerClient
 from peers.federation import Federation, FederationSettings
-from peers.health import Health, HealthSettings
 from peers.memory import PeerMemory
 from peers.publication import Publication
 from peers.refresh import RefreshSettings
@@ -158,7 +157,7 @@ def _federation(
         ),
         own_tree=lambda: own.tree,
         make_client=make_client,
-        make_health=lambda: Health(HealthSettings(), wall=time.time, sick=lambda: False),
+        clock=time.monotonic,
         memory=None if state.ephemeral else PeerMemory(state, max_entities=aggregation.max_peer_entities),
         jitter=random.Random(),  # noqa: S311 -- spreads probes in time, keeps no secret
         standing=standing,

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -13,11 +14,12 @@ from entities.names import NameTable
 from peers.broadcast import Broadcast, PeerChanged, TreeChanged
 from peers.client import PeerClient
 from peers.eventlink import EventLink, EventLinkSettings
-from peers.health import Health
+from peers.health import Health, HealthSettings
 from peers.memory import Note, PeerMemory
 from peers.peer import Peer
 from peers.refresh import Refresh, RefreshSettings, first_view
 from peers.registry import Registry
+from peers.sickness import OwnSickness, SicknessSettings
 from peers.view import FederatedView, ViewHolder, Warned
 from peers.watcher import Watcher, WatchSettings
 
@@ -28,6 +30,7 @@ class FederationSettings:
 
     watch: WatchSettings = field(default_factory=WatchSettings)
     refresh: RefreshSettings = field(default_factory=RefreshSettings)
+    health: HealthSettings = field(default_factory=HealthSettings)
     events: EventLinkSettings = field(default_factory=EventLinkSettings)
     first_look_ms: int = 700
     """How long the start waits for peers to be looked at, so that the first answers are whole."""
@@ -45,16 +48,22 @@ class Federation:
         *,
         own_tree: Callable[[], GatewayTree],
         make_client: Callable[[PeerEndpoint], PeerClient],
-        make_health: Callable[[], Health],
+        clock: Callable[[], float],
         memory: PeerMemory | None,
         jitter: random.Random,
         standing: Sequence[Warned] = (),
     ) -> None:
-        """`memory` is None where nothing is kept (a temporary state directory); `standing` warnings hold for good."""
+        """`clock`: monotonic seconds. `memory` is None where nothing is kept (a temporary state directory).
+
+        `standing` warnings hold for good.
+        """
         self._settings = settings
         self._memory = memory
         self._jitter = jitter
-        self.registry = Registry(identity, make_client, make_health)
+        self._sickness = OwnSickness(SicknessSettings(), clock=clock, peers=lambda: len(self._watchers))
+        self.registry = Registry(
+            identity, make_client, lambda: Health(settings.health, wall=time.time, clock=clock, sick=self._sickness)
+        )
         self.holder = ViewHolder(first_view(identity))
         self.refresh = Refresh(
             identity,
@@ -92,7 +101,12 @@ class Federation:
             async with asyncio.TaskGroup() as group:
                 for peer in self.registry:
                     watcher = Watcher(
-                        peer, self.registry, self._settings.watch, changed=self._changed, jitter=self._jitter
+                        peer,
+                        self.registry,
+                        self._settings.watch,
+                        changed=self._changed,
+                        jitter=self._jitter,
+                        sickness=self._sickness,
                     )
                     self._watchers[peer.name] = watcher
                     watcher.line = EventLink(

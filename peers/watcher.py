@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import structlog
 
 from entities.codec import OtherFormat
-from peers.errors import PeerError
+from peers.errors import PeerError, PeerReason
 from peers.eventlink import EventLink
 from peers.health import PeerState
 from peers.native import HeldTree, Probed, Unchanged, probe, read_tree
 from peers.peer import Peer
 from peers.registry import Registry
+from peers.sickness import OwnSickness
 
 log = structlog.get_logger("peers")
 
@@ -52,13 +53,15 @@ class Watcher:
         *,
         changed: Callable[[], None],
         jitter: random.Random,
+        sickness: OwnSickness,
     ) -> None:
-        """`changed` is called on the loop and must not block."""
+        """`changed` is called on the loop and must not block; `sickness` learns of late timers and mass failures."""
         self._peer = peer
         self._registry = registry
         self._settings = settings
         self._changed = changed
         self._jitter = jitter
+        self._sickness = sickness
         # Mutable: what asks for attention before the interval is over.
         self._kick = asyncio.Event()
         self._read_due = True
@@ -124,14 +127,19 @@ class Watcher:
         """One probe, and a read of the tree if it changed or is due."""
         before = (self._peer.link(), self._peer.health.state, self._peer.unreadable)
         loop = asyncio.get_running_loop()
-        probed = await probe(self._peer.client, deadline=loop.time() + self._settings.timeout_ms / 1000)
+        deadline = loop.time() + self._settings.timeout_ms / 1000
+        probed = await probe(self._peer.client, deadline=deadline)
         read = False
         match probed:
             case PeerError():
+                self._sickness.timer_was_late(loop.time() - deadline)
+                if probed.reason is not PeerReason.CONNECTION_REFUSED:
+                    self._sickness.peer_timed_out(self._peer.name)
                 self._peer.health.failed(probed)
                 if not self._peer.health.linked:
                     self._peer.client.drop_idle()
             case Probed():
+                self._sickness.peer_answered(self._peer.name)
                 read = self._take(probed, loop.time()) and await self._read()
         if self.line is not None:
             self.line.want(self._peer.is_up and self._peer.has_events)
