@@ -5,7 +5,7 @@ import contextlib
 import signal
 import tempfile
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -53,13 +53,8 @@ async def _demo(chain: Sequence[DemoGateway]) -> int:
                 stopping.cancel()
                 return 0
             started.result()
-            await _show(chain)
-            died = {asyncio.create_task(process.wait()): process for process in processes}
-            await asyncio.wait({stopping, *died}, return_when=asyncio.FIRST_COMPLETED)
-            for task in (stopping, *died):
-                task.cancel()
-            if not stop.is_set():
-                raise CommandFailed("a gateway of the demo ended by itself; see its message above")
+            await _show(chain, leaf_pid=processes[0].pid)
+            await _until_stopped(stopping, dict(zip(reversed(chain), processes, strict=True)))
             print_line("stopping three gateways ...")
     print_line("stopped")
     return 0
@@ -144,7 +139,20 @@ async def _wait_whole(top: Api, gateways: int) -> None:
         await asyncio.sleep(POLL_S)
 
 
-async def _show(chain: Sequence[DemoGateway]) -> None:
+async def _until_stopped(stopping: asyncio.Task[bool], processes: Mapping[DemoGateway, Process]) -> None:
+    """Returns when the demo is to stop; a gateway that ends before is named. Raises CommandFailed when all have."""
+    running = {asyncio.create_task(process.wait()): one for one, process in processes.items()}
+    while running and not stopping.done():
+        ended, _ = await asyncio.wait({stopping, *running}, return_when=asyncio.FIRST_COMPLETED)
+        for one in [running.pop(task) for task in ended if task in running]:
+            print_line(f"{one.name} (the {one.role}) ended; the others go on, ask them again")
+    for task in (stopping, *running):
+        task.cancel()
+    if not running:
+        raise CommandFailed("all gateways of the demo have ended")
+
+
+async def _show(chain: Sequence[DemoGateway], *, leaf_pid: int) -> None:
     """The merged tree, the peers, and what to try next."""
     top = chain[0]
     async with open_api(base_url(top.url)) as api:
@@ -161,6 +169,7 @@ async def _show(chain: Sequence[DemoGateway]) -> None:
     print_line("Try, in another terminal:")
     print_line(f"  curl -s {api_url}/components | jq '.items[] | {{id, source}}'")
     print_line(f"  curl -s {api_url}/apps/arm/data/pressure | jq          # two hops away")
-    print_line(f"  curl -s {api_url}/faults | jq                          # of all gateways; stop one and look again")
+    print_line(f"  curl -s {api_url}/faults | jq                          # of all gateways")
+    print_line(f"  kill {leaf_pid:<68} # ends {chain[-1].name} (the {chain[-1].role}); ask for the faults again")
     print_line("")
     print_line("Ctrl-C stops all three.")
