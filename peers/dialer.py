@@ -96,15 +96,20 @@ class Dialer:
     ) -> PeerConnection | PeerError:
         """Put the protocol, and TLS where it is due, on a connected socket."""
         name = self._destination.host if self._ssl_context is not None else None
+        connection = make()
         try:
             async with asyncio.timeout_at(limit):
-                _, connection = await asyncio.get_running_loop().create_connection(
-                    make, sock=sock, ssl=self._ssl_context, server_hostname=name
+                await asyncio.get_running_loop().create_connection(
+                    lambda: connection, sock=sock, ssl=self._ssl_context, server_hostname=name
                 )
-        except TimeoutError:
-            return PeerError(PeerReason.TLS_PROTOCOL_ERROR, f"{address} did not finish the TLS handshake in time")
-        except OSError as error:
-            return _failure(address, error)
+        except BaseException as error:
+            connection.connection_lost(None)  # uvloop ends a start that is cancelled without telling the protocol
+            if isinstance(error, TimeoutError):
+                why = f"{address} did not finish the TLS handshake in time"
+                return PeerError(PeerReason.TLS_PROTOCOL_ERROR, why)
+            if isinstance(error, OSError):
+                return _failure(address, error)
+            raise
         return connection
 
 
