@@ -1,6 +1,7 @@
 """Promises 37 to 39, 52 and trap T1: collections ask live, and say who did not answer. B is a stand-in owner."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import pytest
@@ -173,7 +174,7 @@ async def test_promise_t01_faults_stay_partial_when_no_peer_is_healthy(cluster: 
     for checks in (4, 8, 12):
         faults = await a.get("/faults")
         assert (faults.medkit["partial"], faults.medkit["failed_peers"]) == (True, ["subsystem_b"])
-        await eventually(lambda checks=checks: probed(owner, checks))
+        await eventually(partial(probed, owner, checks))
     assert await owner.requests() == []
 
 

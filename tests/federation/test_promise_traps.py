@@ -1,6 +1,7 @@
 """Traps T2, T3, T5 and T11: where following upstream's code breaks the tutorial's own words."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import pytest
@@ -128,7 +129,7 @@ async def test_promise_t05_mutual_peers_settle_at_each_real_app_once(cluster: Cl
     gateways = add_mutual_chain(cluster)
     await cluster.start_all()
     for gateway in gateways:
-        await eventually(lambda gateway=gateway: shows_each_app_once(gateway))
+        await eventually(partial(shows_each_app_once, gateway))
     before = [await generation(gateway) for gateway in gateways]
     await eventually(lambda: all(map(read_often, gateways)))
     assert [await generation(gateway) for gateway in gateways] == before
@@ -212,7 +213,7 @@ async def test_promise_t11_the_warning_stays_when_a_claimant_dies(cluster: Clust
     assert await collisions(top) == expected
     for dying, name in ((left, "left"), (right, "right")):
         await dying.kill()
-        await eventually(lambda name=name: named_silent(top, name))
+        await eventually(partial(named_silent, top, name))
         assert await collisions(top) == expected
 
 
