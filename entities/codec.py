@@ -32,6 +32,19 @@ class _Format(msgspec.Struct):
     format: int
 
 
+class _Envelope(msgspec.Struct, frozen=True):
+    """A tree document whose records are not decoded yet."""
+
+    format: int
+    instance_id: str
+    boot_id: str
+    generation: int
+    records: tuple[msgspec.Raw, ...]
+    forgotten: tuple[str, ...] = ()
+    names: Names = {}
+    since: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class DecodedTree:
     """A document that was taken, and how many of its entities were left out for their ids."""
@@ -62,7 +75,7 @@ def parse_document(body: bytes, *, max_bytes: int, max_entities: int) -> Decoded
         raise
     if found != TREE_FORMAT:
         return OtherFormat(f"format {found}")
-    document = parse_json_as(body, TreeDocument, max_bytes=max_bytes)
+    document = _parse_records(parse_json_as(body, _Envelope, max_bytes=max_bytes))
     require_limits(document, max_entities=max_entities)
     _check_ids(document)
     dropped = 0
@@ -74,6 +87,22 @@ def parse_document(body: bytes, *, max_bytes: int, max_entities: int) -> Decoded
     if dropped:
         document = msgspec.structs.replace(document, records=tuple(records))
     return DecodedTree(document, dropped)
+
+
+def _parse_records(envelope: _Envelope) -> TreeDocument:
+    """Record by record, so that in a thread the decoder lets others have their turn between two of them."""
+    if len(envelope.records) > MAX_RECORDS:
+        raise InvalidJsonError(f"{len(envelope.records)} records found, at most {MAX_RECORDS} allowed")
+    return TreeDocument(
+        format=envelope.format,
+        instance_id=envelope.instance_id,
+        boot_id=envelope.boot_id,
+        generation=envelope.generation,
+        records=tuple(parse_json_as(bytes(raw), Record, max_bytes=len(raw)) for raw in envelope.records),
+        forgotten=envelope.forgotten,
+        names=envelope.names,
+        since=envelope.since,
+    )
 
 
 def require_limits(document: TreeDocument, *, max_entities: int) -> None:

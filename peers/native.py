@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from entities.codec import OtherFormat, parse_document
+from entities.codec import DecodedTree, OtherFormat, parse_document
 from entities.history import apply_diff
 from entities.identity import is_instance_id
 from entities.jsontext import InvalidJsonError, parse_json
@@ -17,6 +17,9 @@ from peers.request import PeerRequest
 
 HEALTH_BYTES: Final = 1024 * 1024
 """Most of a `/health` answer that is read."""
+
+THREAD_BYTES: Final = 256 * 1024
+"""From this size on a tree document is parsed in a thread."""
 
 _HEALTH: Final = "/api/v1/health"
 _TREE: Final = "/api/v1/x-medkit-tree"
@@ -83,6 +86,13 @@ def _probed(medkit: dict[str, Any], asked: float, elapsed_ms: float) -> Probed:
     )
 
 
+async def _parse(body: bytes, *, max_bytes: int, max_entities: int) -> DecodedTree | OtherFormat:
+    """As `parse_document`; a large document is parsed in a thread, so that the loop stays free."""
+    if len(body) < THREAD_BYTES:
+        return parse_document(body, max_bytes=max_bytes, max_entities=max_entities)
+    return await asyncio.to_thread(parse_document, body, max_bytes=max_bytes, max_entities=max_entities)
+
+
 async def read_tree(
     client: PeerClient, held: HeldTree | None, *, deadline: float, max_bytes: int, max_entities: int
 ) -> HeldTree | Unchanged | OtherFormat | PeerError:
@@ -104,7 +114,7 @@ async def read_tree(
         reason = PeerReason.AUTH if fetched.status in (401, 403) else PeerReason.HTTP_REQUEST_ERROR
         return PeerError(reason, f"{_TREE} answered {fetched.status}", fetched.elapsed_ms, fetched.status)
     try:
-        decoded = parse_document(fetched.body, max_bytes=max_bytes, max_entities=max_entities)
+        decoded = await _parse(fetched.body, max_bytes=max_bytes, max_entities=max_entities)
     except InvalidJsonError as error:
         return PeerError(PeerReason.INVALID_JSON, f"{_TREE}: {error}", fetched.elapsed_ms, 200)
     if isinstance(decoded, OtherFormat):

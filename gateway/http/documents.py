@@ -16,6 +16,9 @@ from peers.view import FederatedView, Gap
 MAX_KEPT_BYTES: Final = 64 * 1024 * 1024
 """Bytes of rendered documents kept per generation; beyond it they are made anew for every request."""
 
+LONG_LIST: Final = 5_000
+"""Entities from which on a list is rendered in a thread; 1000 take about 3 ms."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
@@ -52,6 +55,10 @@ class Documents:
         """The list of a kind: Areas and Components that have no parent, all Apps, all Functions."""
         key = (own, kind, "", "")
         return self._kept.get(key) or self._keep(key, self._collection(kind, own=own))
+
+    def is_long(self, kind: EntityKind, *, own: bool = False) -> bool:
+        """Whether the list is not rendered yet and long enough to keep the loop busy; such a one is for a thread."""
+        return (own, kind, "", "") not in self._kept and len(self._json(own=own).shown.tree.of(kind)) > LONG_LIST
 
     def detail(self, kind: EntityKind, entity_id: str, *, own: bool = False) -> Rendered | None:
         """The detail of a known entity, whoever owns it, or None."""

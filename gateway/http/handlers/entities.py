@@ -1,5 +1,6 @@
 """Entity collections, merged details and relations: ready bytes of one generation, never the network."""
 
+import asyncio
 from collections.abc import Sequence
 
 from aiohttp import ETag, hdrs, web
@@ -23,7 +24,11 @@ async def answer_entities(
     """
     if request.method not in READABLE:
         raise errors.no_route()
-    return answer_document(request, _document(services.documents(), parsed, own=own))
+    documents = services.documents()
+    if isinstance(parsed, EntityCollection) and documents.is_long(parsed.kind, own=own):
+        # Rendered once per generation; meanwhile the loop is free for everybody else.
+        return answer_document(request, await asyncio.to_thread(documents.collection, parsed.kind, own=own))
+    return answer_document(request, _document(documents, parsed, own=own))
 
 
 def answer_document(request: web.Request, rendered: Rendered) -> web.Response:
