@@ -1,14 +1,20 @@
 """What the merged tree's edges mean: parents and children, owners of members, warnings. Pure, linear.
 
-An edge to nobody, to oneself or on a cycle is left out: the entity is a root then. Source: docs/architecture.md,
-"Classification".
+An edge to nobody, to oneself, on a cycle or too deep is left out: the entity is a root then. Source:
+docs/architecture.md, "Classification".
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal
 
 from entities.merge import MergedEntity, MergedTree
 from entities.model import App, Area, Component, EntityKind, Function
+
+MAX_DEPTH: Final = 32
+"""Most edges from an entity up to its root. Every entity counts for all above it, so depth is what bounds the work."""
+
+Dropped = Literal["cycle", "too_deep"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +31,8 @@ class Structure:
     subcomponents: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     component_apps: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     owners: Mapping[EntityKind, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
-    dropped_edges: tuple[tuple[EntityKind, str], ...] = ()
-    """Entities whose parent edge was left out: itself, or on a cycle."""
+    dropped_edges: Mapping[tuple[EntityKind, str], Dropped] = field(default_factory=dict)
+    """Entities whose parent edge was left out, and why."""
 
 
 def classify(tree: MergedTree) -> Structure:
@@ -53,34 +59,37 @@ def classify(tree: MergedTree) -> Structure:
         area_components=_frozen(area_components),
         subcomponents=_children(component_parent),
         component_apps=_frozen(component_apps),
-        dropped_edges=(
-            *((EntityKind.AREA, one) for one in bad_areas),
-            *((EntityKind.COMPONENT, one) for one in bad_components),
-        ),
+        dropped_edges={(EntityKind.AREA, one): why for one, why in bad_areas.items()}
+        | {(EntityKind.COMPONENT, one): why for one, why in bad_components.items()},
     )
-    return _with_owners(tree, structure)
+    return replace(structure, owners=_owners(tree, structure))
 
 
-def _forest(edges: Mapping[str, str | None]) -> tuple[dict[str, str], list[str]]:
-    """Parent by child without self-edges, unknown parents and members of cycles; and who lost an edge so."""
-    on_cycle: set[str] = set()
-    settled: set[str] = set()
+def _forest(edges: Mapping[str, str | None]) -> tuple[dict[str, str], dict[str, Dropped]]:
+    """Parent by child without edges to nobody, on a cycle or too deep; and who lost an edge for the latter two."""
+    depth: dict[str, int] = {}
+    dropped: dict[str, Dropped] = {}
     for start in edges:
         trail: dict[str, None] = {}
         at: str | None = start
-        while at is not None and at in edges and at not in settled and at not in trail:
+        while at is not None and at in edges and at not in depth and at not in trail:
             trail[at] = None
             at = edges[at]
-        if at is not None and at in trail:
-            members = list(trail)
-            on_cycle.update(members[members.index(at) :])
-        settled.update(trail)
-    parents = {
-        child: parent
-        for child, parent in edges.items()
-        if parent is not None and parent in edges and child not in on_cycle
-    }
-    return parents, sorted(on_cycle)
+        upwards = list(trail)
+        if at in trail:
+            for one in upwards[upwards.index(at) :]:
+                dropped[one] = "cycle"
+        for one in reversed(upwards):
+            parent = edges[one]
+            if parent is None or parent not in edges or one in dropped:
+                depth[one] = 0
+            elif depth[parent] == MAX_DEPTH:
+                depth[one] = 0
+                dropped[one] = "too_deep"
+            else:
+                depth[one] = depth[parent] + 1
+    parents = {child: parent for child, parent in edges.items() if parent is not None and depth[child]}
+    return parents, dict(sorted(dropped.items()))
 
 
 def _children(parents: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
@@ -94,7 +103,7 @@ def _frozen(grouped: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:
     return {key: tuple(ids) for key, ids in grouped.items()}
 
 
-def _with_owners(tree: MergedTree, structure: Structure) -> Structure:
+def _owners(tree: MergedTree, structure: Structure) -> dict[EntityKind, Mapping[str, tuple[str, ...]]]:
     components = {
         one.id: dict.fromkeys((*one.instances, *_app_owners(tree, structure.component_apps.get(one.id, ()))))
         for one in tree.components.values()
@@ -105,30 +114,37 @@ def _with_owners(tree: MergedTree, structure: Structure) -> Structure:
         for component in ids:
             areas[area].update(components[component])
     _push_up(areas, structure.area_parent)
-    functions = {}
-    for one in tree.functions.values():
+    of_components = {one: tuple(owners) for one, owners in components.items()}
+    return {
+        EntityKind.AREA: {one: tuple(owners) for one, owners in areas.items()},
+        EntityKind.COMPONENT: of_components,
+        EntityKind.APP: {one.id: one.instances for one in tree.apps.values()},
+        EntityKind.FUNCTION: FunctionOwners(tree, of_components),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionOwners(Mapping[str, tuple[str, ...]]):
+    """The owners of Functions, found when asked for: any number of Functions may have one host of many owners."""
+
+    tree: MergedTree
+    components: Mapping[str, tuple[str, ...]]
+
+    def __getitem__(self, function_id: str) -> tuple[str, ...]:
+        one = self.tree.functions[function_id]
         owners = dict.fromkeys(one.instances)
         for host in one.entity.hosts if isinstance(one.entity, Function) else ():
-            if host in tree.apps:
-                owners.update(dict.fromkeys(tree.apps[host].instances))
-            elif host in components:
-                owners.update(components[host])
-        functions[one.id] = owners
-    return Structure(
-        structure.area_parent,
-        structure.component_parent,
-        structure.subareas,
-        structure.area_components,
-        structure.subcomponents,
-        structure.component_apps,
-        {
-            EntityKind.AREA: {one: tuple(owners) for one, owners in areas.items()},
-            EntityKind.COMPONENT: {one: tuple(owners) for one, owners in components.items()},
-            EntityKind.APP: {one.id: one.instances for one in tree.apps.values()},
-            EntityKind.FUNCTION: {one: tuple(owners) for one, owners in functions.items()},
-        },
-        structure.dropped_edges,
-    )
+            if host in self.tree.apps:
+                owners.update(dict.fromkeys(self.tree.apps[host].instances))
+            else:
+                owners.update(dict.fromkeys(self.components.get(host, ())))
+        return tuple(owners)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.tree.functions)
+
+    def __len__(self) -> int:
+        return len(self.tree.functions)
 
 
 def _app_owners(tree: MergedTree, apps: Iterable[str]) -> Iterable[str]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from entities.classify import classify, descendants, leaf_collisions, members_of, own_members
+from entities.classify import MAX_DEPTH, classify, descendants, leaf_collisions, members_of, own_members
 from entities.model import App, Area, Component, EntityKind, Function
 from tests.unit.entities.sketch import instance, letters, merged, record
 
@@ -30,7 +30,7 @@ def test_members_of_a_cycle_are_roots_and_told(
     tree = merged(record("a", "", *(part(child, parent) for child, parent in edges.items())))
     structure = classify(tree)
     assert structure.component_parent == parents
-    assert structure.dropped_edges == tuple((EntityKind.COMPONENT, one) for one in dropped)
+    assert list(structure.dropped_edges.items()) == [((EntityKind.COMPONENT, one), "cycle") for one in dropped]
     areas = merged(record("a", "", *(Area(child, parent_area_id=parent) for child, parent in edges.items())))
     assert classify(areas).area_parent == parents
 
@@ -129,7 +129,10 @@ def test_descendants_end_though_the_children_go_in_a_circle() -> None:
     assert descendants({"a": ("b",), "b": ("c", "a"), "c": ()}, ("a",)) == ("a", "b", "c")
 
 
-def test_a_deep_hierarchy_needs_no_deep_stack() -> None:
+def test_a_hierarchy_that_is_too_deep_is_cut_into_several() -> None:
     deep = [part(f"c{number}", f"c{number + 1}") for number in range(5000)]
-    structure = classify(merged(record("a", "", *deep)))
-    assert len(structure.component_parent) == 4999
+    structure = classify(merged(record("a", "b", *deep[::-1]), record("b", "", *deep)))
+    cut = set(structure.dropped_edges)
+    assert set(structure.dropped_edges.values()) == {"too_deep"}
+    assert cut == {(EntityKind.COMPONENT, f"c{number}") for number in range(4999 - MAX_DEPTH - 1, -1, -MAX_DEPTH - 1)}
+    assert len(structure.component_parent) == 4999 - len(cut)
