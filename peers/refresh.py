@@ -3,14 +3,15 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import assert_never
 
 import structlog
 
-from entities.classify import classify, leaf_collisions
+from entities.classify import MAX_DEPTH, Dropped, classify, leaf_collisions
 from entities.gather import Picture, gather_records
 from entities.identity import GatewayIdentity
 from entities.merge import Retain, merge
-from entities.model import GatewayTree
+from entities.model import EntityKind, GatewayTree
 from entities.names import NameTable, Naming, give_names
 from entities.records import Record
 from entities.routes import FirstHop, Topology, survey
@@ -101,6 +102,19 @@ def first_view(identity: GatewayIdentity) -> FederatedView:
     topology = survey(record.id, (), {record.id: record})
     view = own_view(record)
     return FederatedView(0, record, topology, NameTable(), view, view)
+
+
+def _dropped_edge(kind: EntityKind, entity_id: str, why: Dropped) -> Warned:
+    """The warning for an entity whose parent is ignored."""
+    match why:
+        case "cycle":
+            message = f"{kind.title} {entity_id} is its own ancestor; its parent is ignored"
+            return Warned("hierarchy_cycle", message, (entity_id,))
+        case "too_deep":
+            message = f"{kind.title} {entity_id} has more than {MAX_DEPTH} ancestors; its parent is ignored"
+            return Warned("hierarchy_too_deep", message, (entity_id,))
+        case _:
+            assert_never(why)
 
 
 class Refresh:
@@ -220,15 +234,10 @@ class Refresh:
             )
             for component, instances in leaf_collisions(merged.tree, merged.structure, topology.self_id).items()
         ]
-        cycles = [
-            Warned(
-                "hierarchy_cycle",
-                f"{kind.title} {entity_id} is its own ancestor; its parent is ignored",
-                (entity_id,),
-            )
-            for kind, entity_id in merged.structure.dropped_edges
+        dropped = [
+            _dropped_edge(kind, entity_id, why) for (kind, entity_id), why in merged.structure.dropped_edges.items()
         ]
-        return (*self._standing, *collisions, *cycles, *self._notices, *self._registry.warnings())
+        return (*self._standing, *collisions, *dropped, *self._notices, *self._registry.warnings())
 
     def _log_changes(self, before: Sequence[Gap], now: Sequence[Gap]) -> None:
         lost = {gap.label: gap.reason for gap in now}
