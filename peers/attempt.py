@@ -109,10 +109,10 @@ class Attempt:
         self._last = self._gap_told(status, reason)
         self._tried.update(dict.fromkeys(parse_tried(tried)))
         self._leave_out()
-        if not self._replayable:
-            return self._give_up(self._last)
         if self._is_write and status not in (421, 508) and reason not in NEVER_SENT:
             return self._give_up(replace(self._last, is_timeout=True), may_have_executed=True)
+        if not self._replayable:
+            return self._give_up(self._last)
         return False
 
     def out_of_time(self) -> GiveUp:

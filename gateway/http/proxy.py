@@ -173,7 +173,7 @@ async def deliver(
     if not translation.is_empty and _is_json(answer) and (answer.content_length or 0) <= limits.translated_bytes:
         body = await answer.read(limits.translated_bytes)
         if isinstance(body, PeerError):
-            raise errors.peer_unavailable(_broken(call, to, body))
+            raise errors.peer_unavailable(_broken(call, to, body), may_have_executed=None if call.is_read else True)
         return web.Response(
             status=answer.status, headers=headers, body=_translated(body, translation, limits.translated_bytes)
         )
