@@ -30,29 +30,23 @@ async def without_b(a: GatewayProcess) -> None:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def started(shared_cluster: Cluster) -> Pair:
+async def widowed(shared_cluster: Cluster) -> GatewayProcess:
+    """A, some time after B was stopped with Ctrl-C; B stays down."""
     a, b = Tutorial(shared_cluster).add_all(STEP_2, robots.PAIR)
     await shared_cluster.start_all()
-    return a, b
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def pair(started: Pair) -> Pair:
-    """A and its peer B, both up and merged."""
-    a, b = started
-    if not b.process.is_running:
-        await b.start()
     await whole(a)
-    return a, b
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def widowed(pair: Pair) -> GatewayProcess:
-    """A, some time after B was stopped with Ctrl-C."""
-    a, b = pair
     await b.stop()
     await without_b(a)
     return a
+
+
+@pytest.fixture
+async def pair(cluster: Cluster) -> Pair:
+    """A and its peer B, both up and merged."""
+    a, b = Tutorial(cluster).add_all(STEP_2, robots.PAIR)
+    await cluster.start_all()
+    await whole(a)
+    return a, b
 
 
 def assert_unavailable(answer: Answer) -> None:
@@ -151,7 +145,6 @@ async def test_promise_40_what_the_rest_of_a_shared_entity_has_is_answered_still
     assert (load.status, load.json["data"]) == (200, 30)
 
 
-@in_shared_loop
 @pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM])
 async def test_promise_41_ctrl_c_ends_cleanly(pair: Pair, sig: signal.Signals) -> None:
     """While A probes it and a client has a connection open."""
@@ -190,7 +183,6 @@ async def test_promise_43_nor_is_it_404_at_a_gateway_that_never_reached_its_peer
     assert (await a.get("/faults")).medkit["failed_peers"] == ["subsystem_b"]
 
 
-@in_shared_loop
 async def test_promise_44_a_peer_that_is_back_is_included_again_without_any_restart(pair: Pair) -> None:
     a, b = pair
     boot = (await a.get("/health")).json["x-medkit"]["boot_id"]
