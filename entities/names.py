@@ -27,7 +27,7 @@ Origin = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class NameTable:
-    """Names given so far. `here` and `origins` are inverse; `reserved` counts refreshes left per origin."""
+    """Names given so far, the oldest first. `here` and `origins` are inverse; `reserved` counts refreshes left."""
 
     here: Mapping[Origin, str] = field(default_factory=dict)
     origins: Mapping[str, Origin] = field(default_factory=dict)
@@ -85,8 +85,9 @@ def give_names(topology: Topology, shown: Shown, previous: NameTable, *, periodi
     reserved = _reserve(previous, given, taken, periodic=periodic)
     taken.update((previous.here[origin], origin) for origin in reserved)
     _give_new(wishes, given, taken)
+    kept = {origin: name for origin, name in previous.here.items() if origin in given or origin in reserved}
     table = NameTable(
-        here=given | {origin: previous.here[origin] for origin in reserved},
+        here=kept | given,
         origins=taken,
         reserved=reserved,
         seats=keep_seats(topology, previous.seats, {instance for instance, _ in reserved}) | seating.seats,
@@ -150,15 +151,13 @@ def _reserve(
 
 
 def _inherit(previous: NameTable, heirs: Mapping[str, str]) -> NameTable:
-    """The table with every replaced instance's names passed to its heir, in place of those it got in the meantime."""
+    """The table with every replaced instance's names passed to its heir; of two for one App the older stays."""
     if not heirs:
         return previous
-    heir_of = {origin: (heirs[origin[0]], origin[1]) for origin in previous.here if origin[0] in heirs}
-    inherited = {heir: previous.here[origin] for origin, heir in reversed(heir_of.items())}
-    here = inherited | {
-        origin: name for origin, name in previous.here.items() if origin not in heir_of and origin not in inherited
-    }
-    reserved = {heir_of.get(origin, origin): left for origin, left in previous.reserved.items()}
+    here: dict[Origin, str] = {}
+    for (instance, own_id), name in previous.here.items():
+        here.setdefault((heirs.get(instance, instance), own_id), name)
+    reserved = {(heirs.get(instance, instance), own_id): left for (instance, own_id), left in previous.reserved.items()}
     return NameTable(here, {name: origin for origin, name in here.items()}, reserved, previous.seats)
 
 

@@ -57,6 +57,17 @@ def test_it_inherits_though_another_gateway_noticed_first_and_it_got_other_names
     assert "b__cam" not in table.origins
 
 
+def test_it_keeps_what_it_inherited_when_another_gateway_notices_later() -> None:
+    old, new = gateway("c", apps=(CAM,)), gateway("d", apps=(CAM,))
+    before = (gateway("a", link("b"), link("e")), gateway("b", at("u", "c")), gateway("e", at("u", "c")), old)
+    first = (gateway("a", link("b"), link("e")), gateway("b", at("u", "d")), gateway("e", at("u", "c")), old, new)
+    second = (gateway("a", link("e")), gateway("e", at("u", "d")), new)
+    table = names_after(before, first)
+    assert table.of(instance("d"), "cam") == "cam"
+    assert table.of(instance("c"), "cam") == "e__cam"
+    assert names_after(before, first, second).of(instance("d"), "cam") == "cam"
+
+
 def test_nobody_farther_away_can_unseat_a_gateway() -> None:
     old = gateway("c", apps=(CAM,))
     before = (gateway("a", at("u", "c"), link("h")), gateway("h", at("u", "c")), old)
