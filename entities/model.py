@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 ID_PATTERN: Final = re.compile(r"[A-Za-z0-9_-]{1,256}")
-"""Entity ids, whole string (interop.md 0.2). Use `is_valid_id`, never `match` with `$`."""
+"""Entity ids, whole string. Use `is_valid_id`, never `match` with `$`."""
 
 
 def is_valid_id(text: object) -> bool:
@@ -37,7 +37,7 @@ class EntityKind(Enum):
 
 
 class Identity(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A Component's nameplate; wire names are camelCase (interop.md 2)."""
+    """A Component's nameplate; wire names are camelCase."""
 
     manufacturer: str | None = None
     model: str | None = None

@@ -1,4 +1,4 @@
-"""The limits this package keeps to, each with its unit. Figures: design, section 9."""
+"""The limits this package keeps to, each with its unit. Figures: docs/configuration.md, "Limits"."""
 
 from dataclasses import dataclass
 from typing import Annotated, Final

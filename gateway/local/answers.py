@@ -1,4 +1,4 @@
-"""What the own entities answer: a body with its status, or an error in the shape of interop.md 1.2."""
+"""What the own entities answer: a body with its status, or an error (docs/api.md, "Errors")."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -40,7 +40,7 @@ NO_CONTENT = ItemAnswer(204, None)
 
 @dataclass(frozen=True, slots=True)
 class ConfigurationList:
-    """The two lists of interop.md 3.3: `items` {id, name, type: "parameter"} and
+    """The two lists of a collection: `items` {id, name, type: "parameter"} and
     `parameters` {name, value, type, read_only, description}, in the same order.
     """
 

@@ -11,10 +11,10 @@ DATA_ID_LIMIT: Final = 256
 """Characters of a data item's id."""
 
 CONFIGURATION_ID_LIMIT: Final = 512
-"""Characters of a configuration's id (interop.md 3.3)."""
+"""Characters of a configuration's id."""
 
 FAULT_CODE_LIMIT: Final = 256
-"""Characters of a fault's code (interop.md 3.4)."""
+"""Characters of a fault's code."""
 
 DEFAULT_CATEGORY: Final = "currentData"
 CATEGORIES: Final = ("identData", "currentData", "storedData", "sysInfo")
@@ -73,7 +73,7 @@ class Severity(IntEnum):
 
 
 class FaultStatus(StrEnum):
-    """Where a fault is in its life (interop.md 3.4)."""
+    """Where a fault is in its life."""
 
     PREFAILED = "PREFAILED"
     PREPASSED = "PREPASSED"

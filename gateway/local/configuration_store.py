@@ -1,4 +1,4 @@
-"""The configurations of all own entities: listed, read, written, reset to their defaults (interop.md 3.3)."""
+"""The configurations of all own entities: listed, read, written, reset (docs/api.md, "Configurations")."""
 
 from collections.abc import Mapping
 from typing import Any

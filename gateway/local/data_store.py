@@ -1,4 +1,4 @@
-"""The data items of all own entities: listed, read and written (interop.md 3.1)."""
+"""The data items of all own entities: listed, read and written (docs/api.md, "Data")."""
 
 from collections.abc import Mapping
 from typing import Any, assert_never
@@ -15,7 +15,7 @@ Items = Mapping[str, DataItem]
 class DataStore:
     """Data items by entity and id. The values are the items' own; an unknown entity has none.
 
-    One item is also found by its name, and without a leading slash: the web UI asks so (interop.md 7).
+    One item is also found by its name, and without a leading slash: the web UI asks so.
     """
 
     def __init__(self, items: Mapping[EntityRef, Items], clock: Clock) -> None:

@@ -1,4 +1,4 @@
-"""One fault, and its two shapes on the wire (interop.md 3.4). Pure."""
+"""One fault, and its two shapes on the wire (docs/api.md, "Faults"). Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

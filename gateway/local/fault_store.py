@@ -1,4 +1,4 @@
-"""The faults of all own entities: raised, listed, cleared (interop.md 3.4)."""
+"""The faults of all own entities: raised, listed, cleared (docs/api.md, "Faults")."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace

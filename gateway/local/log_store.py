@@ -1,4 +1,4 @@
-"""Log settings of the own entities, and what a log query must look like (interop.md 3.5)."""
+"""Log settings of the own entities, and what a log query must look like (docs/api.md, "Logs")."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -1,11 +1,12 @@
 """Every page leads somewhere and can be found; what the code cites exists."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from tests.docs.pages import DOCS, ROOT, all_pages, anchor, headings, links
-from tests.docs.source import citations
+from tests.docs.source import citations, sources
 
 
 def broken(page: Path) -> list[str]:
@@ -46,3 +47,8 @@ def test_every_section_the_code_cites_is_there() -> None:
         if not (ROOT / cited.page).exists() or (cited.section and cited.section not in headings(ROOT / cited.page))
     ]
     assert missing == []
+
+
+def test_the_code_cites_no_page_that_is_not_in_the_repository() -> None:
+    named = {(str(path), page) for path in sources() for page in re.findall(r"[\w./-]+\.md\b", path.read_text())}
+    assert [cited for cited in sorted(named) if not (ROOT / cited[1]).exists()] == []

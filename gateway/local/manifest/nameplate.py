@@ -1,4 +1,4 @@
-"""Reads a Component's identity: the `identity` block, and the columns of an asset (interop.md 6)."""
+"""Reads a Component's identity: the `identity` block, and the columns of an asset (docs/manifest.md, "Entities")."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final

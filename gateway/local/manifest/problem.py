@@ -15,7 +15,7 @@ class ProblemSeverity(StrEnum):
 
 
 class Rule(Enum):
-    """The member's name is the code: R001 to R013 are upstream's (interop.md 6), G001 to G009 Grove's own."""
+    """The member's name is the code: R001 to R013 are upstream's, G001 to G009 Grove's own."""
 
     R001 = "the version of the manifest is missing or not 1.0"
     R002 = "two areas have the same id"

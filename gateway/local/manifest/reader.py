@@ -1,4 +1,4 @@
-"""Reads the entities of a manifest: areas, components, assets, apps, functions (interop.md 6)."""
+"""Reads the entities of a manifest: areas, components, assets, apps, functions (docs/manifest.md)."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -95,7 +95,7 @@ class EntityReader:
         }
 
     def _admit_faults(self, fields: Fields, component_id: str, *, external: bool) -> None:
-        """Only an external Component reports faults of its own; of others the Apps on it do (interop.md 3.4)."""
+        """Only an external Component reports its own faults; of others their Apps do (docs/manifest.md, "Faults")."""
         self._found.fault_places[component_id] = fields.place_of("faults")
         if not external:
             message = f"found faults on {component_id!r}, allowed on apps and on components with 'external: true'"
