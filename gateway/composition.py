@@ -16,6 +16,7 @@ from gateway.http.app import build_app
 from gateway.http.dispatch import Dispatcher, DispatchSettings
 from gateway.http.documents import Documents
 from gateway.http.exchange import Exchange
+from gateway.http.finishing import FinishingWrites
 from gateway.http.proxy import ProxyLimits
 from gateway.http.services import ServedIdentity, Services
 from gateway.local.manifest.load import LoadedManifest
@@ -100,6 +101,7 @@ def compose(
         federation.broadcast,
         settings=DispatchSettings(settings.aggregation.timeout_ms, settings.aggregation.write_timeout_ms),
     )
+    writes = FinishingWrites(dispatcher, patience_s=settings.server.drain_ms / 1000)
     services = Services(
         identity=ServedIdentity(
             instance_id=identity.instance_id,
@@ -108,7 +110,7 @@ def compose(
             namespace=settings.namespace,
             version=grove_version(),
         ),
-        dispatch=dispatcher,
+        dispatch=writes,
         view=lambda: federation.view,
         documents=CurrentDocuments(federation),
         peer_statuses=federation.registry.statuses,
@@ -122,7 +124,9 @@ def compose(
         max_body_bytes=settings.server.max_body_bytes,
     )
     dispatcher.bind(services)
-    return Gateway(build_app(services), own, federation, resolver, drain)
+    app = build_app(services)
+    app.on_cleanup.append(lambda _: writes.aclose())
+    return Gateway(app, own, federation, resolver, drain)
 
 
 def _federation(

@@ -1,0 +1,56 @@
+"""Writes are finished though their client leaves: one cut off halfway leaves its owner in a state nobody knows."""
+
+import asyncio
+
+import structlog
+from aiohttp import web
+
+from gateway.http.errors import ApiError
+from gateway.http.path import Route
+from gateway.http.services import Dispatch
+from peers.forward import SAFE_METHODS
+
+_log = structlog.stdlib.get_logger(__name__)
+
+
+class FinishingWrites:
+    """Passes every request on; a write goes on by itself when the handler that waits for it is cancelled."""
+
+    def __init__(self, dispatch: Dispatch, *, patience_s: float) -> None:
+        """`patience_s`: seconds that `aclose` leaves to writes nobody waits for any more."""
+        self._dispatch = dispatch
+        self._patience_s = patience_s
+        # Mutable: the writes under way.
+        self._writes: set[asyncio.Future[web.StreamResponse]] = set()
+
+    async def __call__(self, request: web.Request, route: Route) -> web.StreamResponse:
+        """The answer. Raises ApiError."""
+        if request.method in SAFE_METHODS:
+            return await self._dispatch(request, route)
+        write = asyncio.ensure_future(self._dispatch(request, route))
+        self._writes.add(write)
+        write.add_done_callback(self._writes.discard)
+        try:
+            return await asyncio.shield(write)
+        except asyncio.CancelledError:
+            _log.info("client left during a write, which goes on", method=request.method, target=request.raw_path)
+            write.add_done_callback(_note_end)
+            raise
+
+    async def aclose(self) -> None:
+        """Waits for the writes under way; those that take too long are cut off."""
+        if not self._writes:
+            return
+        _, late = await asyncio.wait(self._writes, timeout=self._patience_s)
+        for write in late:
+            write.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+
+
+def _note_end(write: asyncio.Future[web.StreamResponse]) -> None:
+    """The last look at a write whose client has left: what went wrong must be seen by somebody."""
+    error = None if write.cancelled() else write.exception()
+    if isinstance(error, ApiError):
+        _log.info("write without its client failed", status=error.status, why=error.message)
+    elif error is not None and not isinstance(error, ConnectionError):  # a ConnectionError is the client's absence
+        _log.error("write without its client failed", exc_info=error)
