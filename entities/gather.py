@@ -41,12 +41,22 @@ def gather_records(own: Record, pictures: Sequence[Picture]) -> dict[str, Record
         for record in picture.document.records:
             if record.id not in vouched:
                 _keep_newest(records, record)
-    for picture in reversed(discovered):
+    return records | _themselves(pictures, vouched) | {own.id: own}
+
+
+def _themselves(pictures: Sequence[Picture], vouched: set[str]) -> dict[str, Record]:
+    """What those we reach say of themselves: it goes before anything that others pass on of them.
+
+    So a trusted peer that believes whom it discovered cannot mislead us about our own peers.
+    """
+    found: dict[str, Record] = {}
+    for picture in pictures:
         itself = picture.document.instance_id
-        if picture.up and itself not in vouched:
-            records.update((record.id, record) for record in picture.document.records if record.id == itself)
-    records[own.id] = own
-    return records
+        if picture.up and (picture.trusted or itself not in vouched):
+            for record in picture.document.records:
+                if record.id == itself:
+                    _keep_newest(found, record)
+    return found
 
 
 def _vouched_by(document: TreeDocument, own_id: str) -> list[str]:

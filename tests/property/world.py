@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from entities.codec import DecodedTree, parse_document
+from entities.codec import DecodedTree, parse_document, render_document
 from entities.gather import Picture
 from entities.history import apply_diff
 from entities.identity import GatewayIdentity
@@ -143,6 +143,8 @@ class World:
         """(URL of the reader, URL it reads): nothing passes."""
         self.aliases: dict[str, str] = {}
         """Second URL -> first URL of the same place."""
+        self.forged: dict[str, TreeDocument] = {}
+        """What somebody who is no gateway of ours tells at a URL."""
 
     def __repr__(self) -> str:
         """All gateways and what is cut."""
@@ -190,9 +192,12 @@ class World:
         """Reads every peer (each answer lost with this probability) and publishes."""
         for peer in gateway.peers:
             source = self.reached(gateway, peer.url)
-            peer.up = source is not None and self.rng.random() >= lost
+            forged = self.forged.get(peer.url)
+            peer.up = (source is not None or forged is not None) and self.rng.random() >= lost
             if source is not None and peer.up:
                 read(peer, source)
+            elif forged is not None:
+                peer.held, peer.instance = parsed(render_document(forged)), forged.instance_id
         gateway.publish(periodic=periodic)
 
     def settle(self, rounds: int, *, periodic: bool = True) -> None:

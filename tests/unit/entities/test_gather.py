@@ -44,9 +44,19 @@ STATIC_C = (link("c"),)
             id="a silent peer's last document still counts",
         ),
         pytest.param(
-            [picture("b", told("b", 1, "b", STATIC_C), told("c", 1, "via b")), picture("c", told("c", 9, "c"))],
+            [picture("b", told("b", 1, "b"), told("c", 9, "forged")), picture("c", told("c", 1, "c"))],
             {"b": "b", "c": "c"},
-            id="what a trusted peer says of itself is compared by version like anything else",
+            id="but what a peer says of itself wins over any version that others pass on",
+        ),
+        pytest.param(
+            [picture("b", told("b", 1, "b"), told("c", 9, "newer")), picture("c", told("c", 1, "c"), up=False)],
+            {"b": "b", "c": "newer"},
+            id="unless that peer is silent",
+        ),
+        pytest.param(
+            [picture("c", told("c", 1, "older")), picture("c", told("c", 2, "newer"))],
+            {"c": "newer"},
+            id="of one peer's two URLs the newest reading counts",
         ),
         pytest.param(
             [picture("h", told("h", 1, "h"), told("x", 1, "via h"), trusted=False)],
@@ -129,8 +139,8 @@ STATIC_C = (link("c"),)
                 picture("c", told("c", 1, "first"), trusted=False),
                 picture("c", told("c", 2, "second"), trusted=False),
             ],
-            {"c": "first"},
-            id="of two that claim to be one the first in peer order wins",
+            {"c": "second"},
+            id="of two that claim to be one the newest wins",
         ),
     ],
 )
