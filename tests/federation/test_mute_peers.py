@@ -1,0 +1,164 @@
+"""Peers that are down or mute cost their own entities, and nobody else's answers."""
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
+
+import pytest
+import pytest_asyncio
+
+from tests.federation.gateways import Cluster, Gateway, Link, eventually
+from tests.federation.plant import assert_gaps, manifest
+from tests.federation.ports import free_port
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+ROUNDS = 60
+SLOWER = 3.0
+"""Times as long as without a mute peer: generous, both are asked in turn on the same busy machine."""
+
+TIMEOUT_MS = 1000
+UNTOUCHED = (
+    "/components",
+    "/apps/own_app/data",
+    "/apps/own_app/data/whose",
+    "/apps/good_app/data",
+    "/apps/good_app/data/whose",
+    "/components/good_unit/faults",
+)
+
+
+class Pair:
+    """Two gateways with the same entities and the same good peer; one of them has a second one that can fall mute."""
+
+    def __init__(self, free: Gateway, burdened: Gateway, link: Link) -> None:
+        self.free, self.burdened, self.link = free, burdened, link
+
+    async def times(self) -> tuple[float, float]:
+        """Seconds that each took for the same questions, asked in turn."""
+        spent = {self.free: 0.0, self.burdened: 0.0}
+        for number in range(ROUNDS):
+            for gateway in (self.free, self.burdened) if number % 2 else (self.burdened, self.free):
+                for path in UNTOUCHED:
+                    started = time.perf_counter()
+                    answer = await gateway.get(path)
+                    spent[gateway] += time.perf_counter() - started
+                    assert answer.status == 200, (gateway, path, answer.body)
+        return spent[self.free], spent[self.burdened]
+
+    async def is_whole(self) -> bool:
+        """Everybody is there."""
+        assert_gaps(await self.burdened.get("/functions/production/data"))
+        assert len((await self.burdened.get("/components")).ids) == 3
+        return len((await self.free.get("/components")).ids) == 2
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def pair(shared_cluster: Cluster) -> Pair:
+    good = shared_cluster.add("good", manifest=manifest("good"))
+    bad = shared_cluster.add("bad", manifest=manifest("bad"))
+    link = await shared_cluster.link(bad)
+    settings = {"aggregation.timeout_ms": TIMEOUT_MS}
+    free = shared_cluster.add("free", manifest=manifest("own"), peers=[("good", good)], settings=settings)
+    burdened = shared_cluster.add(
+        "burdened", manifest=manifest("own"), peers=[("bad", link), ("good", good)], settings=settings
+    )
+    await shared_cluster.start_all()
+    pair = Pair(free, burdened, link)
+    await eventually(pair.is_whole, 60)
+    return pair
+
+
+async def test_a_peer_that_falls_mute_slows_no_entity_of_others(pair: Pair) -> None:
+    await eventually(pair.is_whole)
+    pair.link.freeze()
+    free, burdened = await pair.times()
+    await pair.link.heal()
+    assert burdened < SLOWER * free, (burdened, free)
+
+
+async def test_requests_that_wait_for_a_mute_peer_slow_no_entity_of_others(pair: Pair) -> None:
+    await eventually(pair.is_whole)
+    pair.link.freeze()
+    async with asyncio.TaskGroup() as tasks:
+        waiting = [tasks.create_task(pair.burdened.get("/apps/bad_app/data")) for _ in range(100)]
+        waiting += [tasks.create_task(pair.burdened.get("/functions/production/data")) for _ in range(100)]
+        await asyncio.wait(waiting, timeout=0)
+        free, burdened = await pair.times()
+    await pair.link.heal()
+    assert {task.result().status for task in waiting[:100]} <= {502, 503, 504}
+    for task in waiting[100:]:
+        assert_gaps(task.result(), {"bad"})
+    assert burdened < SLOWER * free, (burdened, free)
+
+
+async def test_a_peer_known_to_be_mute_is_named_without_being_asked(pair: Pair) -> None:
+    await eventually(pair.is_whole)
+    pair.link.freeze()
+
+    async def is_known() -> bool:
+        (bad, _) = (await pair.burdened.get("/health")).json["peers"]
+        return bool(bad["status"] == "offline")
+
+    await eventually(is_known)
+    answers = [await pair.burdened.get("/functions/production/data") for _ in range(20)]
+    gone = await pair.burdened.get("/apps/bad_app/data")
+    await pair.link.heal()
+    for answer in answers:
+        assert_gaps(answer, {"bad"})
+        assert answer.medkit["peer_errors"][0]["elapsed_ms"] == 0
+    assert (gone.status, gone.json["vendor_code"]) == (502, "x-medkit-peer-unavailable")
+
+
+@asynccontextmanager
+async def mute_server() -> AsyncIterator[str]:
+    """Accepts, and never says a word."""
+    ended = asyncio.Event()
+
+    async def stay_silent(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with closing(writer):
+            await ended.wait()
+
+    async with await asyncio.start_server(stay_silent, "127.0.0.1", 0) as server:
+        try:
+            yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        finally:
+            ended.set()
+
+
+@contextmanager
+def unaccepting_server() -> Iterator[str]:
+    """A port whose queue of connections is full: a further one is never completed."""
+    with ExitStack() as sockets:
+        listener = sockets.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(3):
+            filler = sockets.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(listener.getsockname())
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+async def test_a_gateway_all_of_whose_peers_are_dead_at_its_start_serves_its_own_and_names_them(
+    shared_cluster: Cluster,
+) -> None:
+    async with mute_server() as mute:
+        with unaccepting_server() as unaccepting:
+            dead = {
+                "refuses": f"http://127.0.0.1:{free_port()}",
+                "mute": mute,
+                "unaccepting": unaccepting,
+                "nameless": "http://no-such-gateway.invalid:8080",
+            }
+            lonely = shared_cluster.add("lonely", manifest=manifest("own"), peers=dead.items())
+            await lonely.start()
+            for path in ("/components", "/faults"):
+                assert_gaps(await lonely.get(path), dead)
+            assert (await lonely.get("/components")).ids == ["own_unit"]
+            own = await lonely.get("/functions/production/data")
+            assert_gaps(own)
+            assert own.ids == ["whose"]
+            assert await lonely.stop() == 0
