@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 from discovery.static import static_endpoints
 from gateway.config.problems import SettingsWarning
@@ -47,7 +48,11 @@ def _about_peers(settings: Settings) -> Iterator[SettingsWarning]:
             "no_peers",
             "aggregation.enabled is true without any peer: add aggregation.peers, or set aggregation.discover to true",
         )
-    cleartext = [endpoint.name for endpoint in endpoints if endpoint.url.startswith("http://")]
+    cleartext = [
+        endpoint.name
+        for endpoint in endpoints
+        if endpoint.url.startswith("http://") and not is_loopback(urlsplit(endpoint.url).hostname or "")
+    ]
     if cleartext:
         yield SettingsWarning(
             "cleartext_peers",

@@ -57,10 +57,16 @@ class Call:
         except ValueError:
             raise errors.invalid_request(f"More than {MAX_QUERY_FIELDS} query fields") from None
 
-    def require_whole(self, gaps: tuple[Gap, ...]) -> None:
-        """Raises the error that stands for a partial answer where the client asked for all or nothing."""
-        if gaps and wants_strict(self.request.headers.getall("Prefer", ())):
+    def require_whole(self, gaps: tuple[Gap, ...]) -> tuple[tuple[str, str], ...]:
+        """The headers of an answer that is whole where the client asked for all or nothing, else none.
+
+        Raises the ApiError that stands for a partial answer there.
+        """
+        if not wants_strict(self.request.headers.getall("Prefer", ())):
+            return ()
+        if gaps:
             raise errors.partial_refused(gaps)
+        return (("Preference-Applied", "handling=strict"),)
 
 
 def read_hops(request: web.Request, self_id: str) -> Hops:

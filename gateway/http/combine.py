@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from entities.classify import members_of
+from entities.classify import members_of, own_members
 from entities.items import ItemTable, Listed, Member, item_table, way_prefix
 from entities.merge import MergedEntity
 from entities.model import App, EntityKind
@@ -29,6 +29,8 @@ class Subject:
     view: FederatedView
     shown: TreeView
     entity: MergedEntity
+    scope: tuple[str, ...] | None = None
+    """The Components below it as another gateway's tree has them, which then count instead of ours."""
 
     @property
     def is_own(self) -> bool:
@@ -38,6 +40,9 @@ class Subject:
     @cached_property
     def members(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """(Components, Apps) that belong to it, by their ids here."""
+        if self.scope is not None:
+            found = own_members(self.shown.tree, self.shown.structure, self.entity.kind, self.entity.id, self.scope)
+            return self.scope, tuple(one for kind, one in found if kind is EntityKind.APP)
         return members_of(self.shown.tree, self.shown.structure, self.entity)
 
     def table(self, collection: Listed) -> ItemTable:

@@ -6,7 +6,7 @@ The table of docs/architecture.md, "Who answers". The view is taken once; everyt
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import assert_never
+from typing import Final, assert_never
 
 from aiohttp import web
 
@@ -24,7 +24,7 @@ from gateway.http.handlers.faults import answer_fault
 from gateway.http.handlers.gateways import answer_global, answer_route, answer_tree, clear_own_faults
 from gateway.http.handlers.items import answer_item
 from gateway.http.handlers.server import answer_server, version_entry
-from gateway.http.lookup import find_entity, gone
+from gateway.http.lookup import find_entity, gone, unknown_here
 from gateway.http.owner_path import owner_path
 from gateway.http.path import EntityCollection, EntityPath, Route, ServerPath, relation_names
 from gateway.http.services import Services
@@ -42,6 +42,10 @@ class DispatchSettings:
     """For reads, and for a fan-out as a whole (`aggregation.timeout_ms`)."""
     write_timeout_ms: int = 30_000
     """For everything that may change something (`aggregation.write_timeout_ms`)."""
+
+
+SCOPED_CHANGES: Final = frozenset({"faults", "configurations"})
+"""Collections in which a Target acts on members of an entity it may not know itself (`X-Medkit-Scope`)."""
 
 
 class Dispatcher:
@@ -127,6 +131,9 @@ class Dispatcher:
             return await answer_part(self._exchange, call, route.rest[0])
         if route.collection in relation_names(route.kind) and len(route.rest) == 1:
             return await answer_entities(call.request, self.services, route, own=call.own)
+        if call.own and call.hops.scope and route.collection in SCOPED_CHANGES and is_valid_id(route.entity_id):
+            known = call.view.own.find(route.kind, route.entity_id) or unknown_here(route.kind, route.entity_id)
+            return await self._here(call, route, known, scope=call.hops.scope)
         entity = find_entity(call.view, route.kind, route.entity_id, own=call.own)
         owner = Own() if call.own else call.view.owner(route.kind, entity.id)
         match owner:
@@ -140,12 +147,14 @@ class Dispatcher:
             case _:
                 assert_never(owner)
 
-    async def _here(self, call: Call, route: EntityPath, entity: MergedEntity) -> web.StreamResponse:
+    async def _here(
+        self, call: Call, route: EntityPath, entity: MergedEntity, *, scope: tuple[str, ...] | None = None
+    ) -> web.StreamResponse:
         """Answered by us, with the parts of others where the entity is shared."""
         collection = route.collection
         if collection is None or route.rest[-1] == "docs":
             return await answer_entities(call.request, self.services, route, own=call.own)
-        subject = Subject(call.view, call.shown, entity)
+        subject = Subject(call.view, call.shown, entity, scope)
         if route.item is None:
             return await answer_collection(self._exchange, call, subject, collection)
         if collection == "faults":

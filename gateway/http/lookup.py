@@ -4,7 +4,7 @@ Source: docs/api.md, "Entities". Pure; raises ApiError.
 """
 
 from entities.merge import MergedEntity
-from entities.model import EntityKind, is_valid_id
+from entities.model import App, Area, Component, EntityKind, Function, is_valid_id
 from entities.names import SEPARATOR
 from entities.records import LinkState
 from gateway.http import errors
@@ -62,3 +62,9 @@ def _refuse_silent_prefix(view: FederatedView, app_id: str) -> None:
     for hop in view.topology.first_hops:
         if hop.link.peer == peer and hop.link.state is not LinkState.UP:
             raise errors.peer_unavailable(gap_of_peer(view, peer))
+
+
+def unknown_here(kind: EntityKind, entity_id: str) -> MergedEntity:
+    """An entity that only others contribute to, while members of it may be ours."""
+    empty = {EntityKind.AREA: Area, EntityKind.COMPONENT: Component, EntityKind.APP: App, EntityKind.FUNCTION: Function}
+    return MergedEntity(kind, empty[kind](id=entity_id, name=entity_id), (), available=True, listed=False)

@@ -14,7 +14,7 @@ from entities.jsontext import InvalidJsonError, parse_json, render_json
 from gateway.http import errors
 from gateway.http.call import Call
 from gateway.http.keys import REQUEST_ID
-from gateway.http.translate import Translation, reverse
+from gateway.http.translate import VERBATIM, Translation, reverse
 from peers.answer import PeerAnswer
 from peers.attempt import GiveUp
 from peers.client import PeerStreamError
@@ -105,7 +105,7 @@ async def reach_owner(
     request = Forwarding(
         method=call.request.method,
         target=f"{path}?{call.route.query}" if call.route.query else path,
-        headers=forwarded_headers(call),
+        headers=forwarded_headers(call, translation),
         body=body,
         content_length=length,
         stream="text/event-stream" in call.request.headers.get("Accept", ""),
@@ -116,13 +116,26 @@ async def reach_owner(
     return outcome.answer
 
 
-def forwarded_headers(call: Call) -> tuple[tuple[str, str], ...]:
+def forwarded_headers(call: Call, translation: Translation = VERBATIM) -> tuple[tuple[str, str], ...]:
     """The client's headers that go on, and the id of this request. Raises ApiError: 400 for bytes that are no text."""
     chosen = [(name, value) for name, value in call.request.headers.items() if name.lower() in SENT_ON]
+    if not translation.is_empty:
+        chosen = [(name, _condition(name, value, translation)) for name, value in chosen]
     for name, value in chosen:
         if not value.isascii():
             raise errors.invalid_request(f"The header {name} has bytes that are not ASCII; only ASCII can be forwarded")
-    return (*chosen, ("X-Request-Id", call.request[REQUEST_ID]))
+    return (*((name, value) for name, value in chosen if value), ("X-Request-Id", call.request[REQUEST_ID]))
+
+
+def _condition(name: str, value: str, translation: Translation) -> str:
+    """A condition on an ETag in the owner's words; empty for an `If-None-Match` about other translations."""
+    match name.lower():
+        case "if-none-match":
+            return translation.unmark(value, keep_others=False)
+        case "if-match" | "if-range":
+            return translation.unmark(value, keep_others=True)
+        case _:
+            return value
 
 
 def _unreached(end: GiveUp, *, is_read: bool) -> errors.ApiError:
@@ -161,11 +174,7 @@ async def deliver(
     call: Call, answer: PeerAnswer, limits: ProxyLimits, *, to: str, translation: Translation
 ) -> web.StreamResponse:
     """The answer of gateway `to` as the client gets it. The caller closes it. Raises ApiError where it breaks."""
-    headers = [
-        (name, translation.link(value) if name == "location" else value)
-        for name, value in answer.headers
-        if name in BROUGHT_BACK or name.startswith("x-medkit-")
-    ]
+    headers = _brought_back(answer, translation)
     if call.request.method == "HEAD" or answer.status in _BODILESS:
         if answer.content_length is not None and answer.status not in _BODILESS:
             headers.append(("Content-Length", str(answer.content_length)))
@@ -180,6 +189,18 @@ async def deliver(
     if answer.body_ready is not None:
         return web.Response(status=answer.status, headers=headers, body=answer.body_ready)
     return await _stream(call, answer, headers)
+
+
+def _brought_back(answer: PeerAnswer, translation: Translation) -> list[tuple[str, str]]:
+    headers = []
+    for name, value in answer.headers:
+        if name == "location":
+            headers.append((name, translation.link(value)))
+        elif name == "etag" and not translation.is_empty:
+            headers.append((name, translation.mark(value)))
+        elif name in BROUGHT_BACK or name.startswith("x-medkit-"):
+            headers.append((name, value))
+    return headers
 
 
 def _is_json(answer: PeerAnswer) -> bool:

@@ -4,6 +4,7 @@ Only the gateway that faces the client does this, and only where the owner's App
 `value` or `parameters`, which are the owner's own business. Source: docs/api.md, "Names".
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -36,6 +37,24 @@ class Translation:
     def is_empty(self) -> bool:
         """Nothing is called differently: the answer can pass verbatim."""
         return not self.apps and self.sent_path == self.received_path and self.item_id is None
+
+    def mark(self, etag: str) -> str:
+        """The owner's ETag for the translated body: another translation makes another one."""
+        return f'{etag[:-1]}~{self._digest()}"' if etag.endswith('"') else etag
+
+    def unmark(self, condition: str, *, keep_others: bool) -> str:
+        """The owner's own ETags out of a condition; those of other translations stay (and match nothing) or go."""
+        ending = f'~{self._digest()}"'
+        tags = (tag.strip() for tag in condition.split(","))
+        return ", ".join(
+            tag.removesuffix(ending) + '"' if tag.endswith(ending) else tag
+            for tag in tags
+            if keep_others or tag.endswith(ending) or tag == "*"
+        )
+
+    def _digest(self) -> str:
+        told = repr((sorted(self.apps.items()), self.sent_path, self.received_path, self.item_id))
+        return hashlib.sha256(told.encode()).hexdigest()[:8]
 
     def link(self, text: str) -> str:
         """A `Location` or href as clients may follow it here."""
@@ -91,6 +110,10 @@ class Translation:
 
     def _id(self, value: Any) -> Any:
         return self.apps.get(value, value) if isinstance(value, str) else value
+
+
+VERBATIM: Final = Translation()
+"""Nothing is called differently."""
 
 
 def reverse(apps: Mapping[str, str]) -> Translation:

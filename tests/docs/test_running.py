@@ -165,7 +165,6 @@ async def test_relations_and_warnings_are_those_of_the_page(pair: Pair) -> None:
             answer = await pair.a.get(f"/{kind}/{entity}/{name}")
             assert answer.medkit["total_count"] == len(answer.items)
     assert {warning["code"] for warning in (await pair.a.get("/health")).json["warnings"]} == {
-        "cleartext_peers",
         "hierarchy_cycle",
     }
     assert set((await pair.a.get("/areas")).ids) == {"plant", "x", "y"}

@@ -1,10 +1,12 @@
 """Resource collections of an entity: our own items and those of every other contributor, as one list."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from dataclasses import replace
 
 from aiohttp import web
 
 from entities.classify import own_members
+from entities.hops import MAX_LISTED
 from entities.model import EntityKind
 from gateway.http import errors
 from gateway.http.answer import json_answer
@@ -62,9 +64,9 @@ async def _read(exchange: Exchange, call: Call, subject: Subject, collection: st
         )
         parts = [*parts, *found]
         gaps = (*silent(call, others), *missing)
-    call.require_whole(gaps)
+    applied = call.require_whole(gaps)
     body = render_collection(subject, collection, parts, gaps)
-    return json_answer(body, headers=[_NO_STORE])
+    return json_answer(body, headers=[_NO_STORE, *applied])
 
 
 def local_members(call: Call, subject: Subject) -> list[EntityRef]:
@@ -133,19 +135,19 @@ async def _change_all(exchange: Exchange, call: Call, subject: Subject, collecti
         answer = await own_collection_change(exchange.own, ref, collection, method=call.request.method)
         failed = isinstance(answer, ResourceError)
         results.append({"app_id": ref.id, "node": "", "success": not failed})
-    results.extend(await change_others(exchange, call, other_owners(call, subject), subject_path(subject, collection)))
+    results.extend(await change_others(exchange, call, subject, subject_path(subject, collection)))
     if all(result["success"] for result in results):
         return web.Response(status=204)
     return json_answer({"entity_id": subject.entity.id, "results": results}, status=207)
 
 
-async def change_others(exchange: Exchange, call: Call, instances: Sequence[str], path: str) -> list[dict[str, object]]:
-    """Sends the same change to each gateway; a result per gateway, with the error and status where it failed."""
+async def change_others(exchange: Exchange, call: Call, subject: Subject, path: str) -> list[dict[str, object]]:
+    """Sends the same change to every other owner; a result each, with the error and status where it failed."""
     results: list[dict[str, object]] = []
-    for instance in instances:
+    for instance, scoped in scoped_calls(call, subject):
         label = call.view.topology.label(instance)
         try:
-            status = await exchange.tell(call, instance, path)
+            status = await exchange.tell(scoped, instance, path)
         except errors.ApiError as error:
             results.append(
                 {"app_id": label, "node": "", "success": False, "error": error.message, "status": error.status}
@@ -155,3 +157,11 @@ async def change_others(exchange: Exchange, call: Call, instances: Sequence[str]
         failure = {} if done else {"error": f"{label} answered {status}"}
         results.append({"app_id": label, "node": "", "success": done, "status": status, **failure})
     return results
+
+
+def scoped_calls(call: Call, subject: Subject) -> Iterator[tuple[str, Call]]:
+    """The call as each other owner gets it: with the Components below the entity that concern it, some at a time."""
+    for instance, scope in scopes(subject, other_owners(call, subject)).items():
+        for at in range(0, max(1, len(scope)), MAX_LISTED):
+            hops = replace(call.hops, scope=scope[at : at + MAX_LISTED])
+            yield instance, replace(call, hops=hops)

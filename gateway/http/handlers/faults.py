@@ -13,7 +13,7 @@ from gateway.http.call import Call
 from gateway.http.combine import Subject
 from gateway.http.exchange import Exchange, entity_path, subject_path
 from gateway.http.gaps import gap_of
-from gateway.http.handlers.collections import change_others, local_members, other_owners
+from gateway.http.handlers.collections import change_others, local_members, other_owners, scoped_calls
 from gateway.http.handlers.items import own_answer
 from gateway.http.own_item import NOT_FOUND, own_item, raised
 from gateway.http.places import Place
@@ -32,9 +32,9 @@ async def answer_fault(exchange: Exchange, call: Call, subject: Subject) -> web.
     if ours is not None:
         return ours
     unreachable: errors.ApiError | None = None
-    for instance in other_owners(call, subject):
+    for instance, scoped in scoped_calls(call, subject):
         try:
-            answer = await exchange.relay_unless(call, instance, _path(subject, code), status=NOT_FOUND)
+            answer = await exchange.relay_unless(scoped, instance, _path(subject, code), status=NOT_FOUND)
         except errors.ApiError as error:
             unreachable = unreachable or error
             continue
@@ -61,7 +61,7 @@ async def _at_ours(exchange: Exchange, call: Call, subject: Subject, code: str) 
 async def _clear(exchange: Exchange, call: Call, subject: Subject, code: str, *, is_ours: bool) -> web.StreamResponse:
     """204 when all that know the code cleared it, 207 when some could not be asked, 404 when nobody knows it."""
     others = other_owners(call, subject)
-    results = await change_others(exchange, call, others, _path(subject, code))
+    results = await change_others(exchange, call, subject, _path(subject, code))
     cleared = is_ours or any(result["success"] for result in results)
     failed = [result for result in results if not result["success"] and result.get("status") != NOT_FOUND]
     if failed and cleared:

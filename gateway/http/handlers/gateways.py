@@ -47,8 +47,8 @@ async def answer_global(
         found, _, missing = await _others(exchange, call, live, collection)
         unidentified = tuple(gap for gap in call.view.gaps if gap.instance is None)
         gaps = (*silent(call, known), *unidentified, *missing)
-    call.require_whole(gaps)
-    return json_answer(_document(call, collection, [*own, *found], gaps), headers=[_NO_STORE])
+    applied = call.require_whole(gaps)
+    return json_answer(_document(call, collection, [*own, *found], gaps), headers=[_NO_STORE, *applied])
 
 
 async def _own(exchange: Exchange, call: Call, collection: str, version: Mapping[str, Any]) -> list[Part]:

@@ -130,6 +130,11 @@ def test_peers_in_clear_text_are_warned_about_by_name() -> None:
     assert "(b)" in warning.message
 
 
+def test_clear_text_that_stays_on_this_machine_is_nothing_to_warn_about() -> None:
+    peer = ("aggregation.peer_urls:=http://localhost:8081", "aggregation.peer_names:=b")
+    assert loaded(flags=["aggregation.enabled:=true", *peer]).warnings == ()
+
+
 def test_peers_over_tls_are_nothing_to_warn_about() -> None:
     peer = ("aggregation.peer_urls:=https://b:1", "aggregation.peer_names:=b")
     assert codes("aggregation.enabled:=true", "aggregation.require_tls:=true", *peer) == []

@@ -1,0 +1,65 @@
+"""Ids of Apps in an owner's words and in ours."""
+
+from gateway.http.translate import VERBATIM, Translation, reverse
+
+CAM = Translation(apps={"cam": "b__cam"}, sent_path="/api/v1/apps/cam", received_path="/api/v1/apps/b__cam")
+
+
+def test_an_app_is_named_as_it_is_called_here() -> None:
+    detail = {
+        "id": "cam",
+        "name": "Camera",
+        "type": "app",
+        "data": "/api/v1/apps/cam/data",
+        "capabilities": [{"name": "data", "href": "/api/v1/apps/cam/data"}],
+        "_links": {"self": "/api/v1/apps/cam", "depends-on": ["/api/v1/apps/cam", "/api/v1/apps/other"]},
+    }
+    assert CAM.body(detail) == {
+        "id": "b__cam",
+        "name": "b__Camera",
+        "type": "app",
+        "data": "/api/v1/apps/b__cam/data",
+        "capabilities": [{"name": "data", "href": "/api/v1/apps/b__cam/data"}],
+        "_links": {"self": "/api/v1/apps/b__cam", "depends-on": ["/api/v1/apps/b__cam", "/api/v1/apps/other"]},
+    }
+
+
+def test_members_and_qualified_items_are_translated_and_values_never() -> None:
+    body = {
+        "items": [{"id": "cam:rate", "x-medkit": {"member_ids": ["cam"], "source": "cam"}}],
+        "x-medkit": {"entity_id": "cam", "hosts": ["cam", "arm"]},
+        "data": {"id": "cam", "member_ids": ["cam"], "href": "/api/v1/apps/cam"},
+    }
+    assert CAM.body(body) == {
+        "items": [{"id": "b__cam:rate", "x-medkit": {"member_ids": ["b__cam"], "source": "b__cam"}}],
+        "x-medkit": {"entity_id": "b__cam", "hosts": ["b__cam", "arm"]},
+        "data": {"id": "cam", "member_ids": ["cam"], "href": "/api/v1/apps/cam"},
+    }
+
+
+def test_a_request_is_translated_back() -> None:
+    assert reverse(CAM.apps).body({"member_ids": ["b__cam"], "value": "b__cam"}) == {
+        "member_ids": ["cam"],
+        "value": "b__cam",
+    }
+
+
+def test_a_location_below_the_path_sent_is_below_the_path_received() -> None:
+    moved = Translation(sent_path="/api/v1/apps/cam/data/x", received_path="/api/v1/areas/root/data/b__cam:x")
+    assert moved.link("/api/v1/apps/cam/data/x/1") == "/api/v1/areas/root/data/b__cam:x/1"
+    assert moved.link("/api/v1/apps/cam/data/xy") == "/api/v1/apps/cam/data/xy"
+
+
+def test_etags_of_another_translation_match_nothing() -> None:
+    marked = CAM.mark('"abc"')
+    assert marked != '"abc"'
+    assert CAM.unmark(f'{marked}, "old"', keep_others=False) == '"abc"'
+    renamed = Translation(apps={"cam": "c__cam"})
+    assert renamed.unmark(marked, keep_others=False) == ""
+    assert renamed.unmark(marked, keep_others=True) == marked
+    assert CAM.unmark("*", keep_others=False) == "*"
+
+
+def test_nothing_called_differently_changes_nothing() -> None:
+    assert VERBATIM.is_empty
+    assert not CAM.is_empty
