@@ -13,7 +13,6 @@ in_shared_loop = pytest.mark.asyncio(loop_scope="module")
 WRAPPED = FILES["gateway_a_params.yaml"]
 
 SPELLINGS = {
-    "wrapped": WRAPPED,
     "plain": """\
 server:
   port: 8080
@@ -89,6 +88,12 @@ async def test_promise_06_the_file_may_have_the_two_levels_around_it_or_not(clus
 
 
 @in_shared_loop
+async def test_promise_06_the_file_has_the_two_levels_in_the_tutorial(a: GatewayProcess, tutorial: Tutorial) -> None:
+    assert WRAPPED.startswith("ros2_medkit_gateway:\n  ros__parameters:\n    server:\n")
+    assert await peers(a) == {"subsystem_b": tutorial.url("gateway_b")}
+
+
+@in_shared_loop
 async def test_promise_07_the_port_comes_from_the_file(a: GatewayProcess, tutorial: Tutorial) -> None:
     assert "server.port" not in " ".join(a.process.arguments)
     assert a.url.endswith(f":{tutorial.ports[8080]}")
@@ -132,11 +137,17 @@ async def test_promise_10_lists_of_unequal_length_refuse_the_start(cluster: Clus
         await gateway.start()
 
 
-@pytest.mark.parametrize("flag", ["--params-file", "--params-file=", "-c", "--config"])
-async def test_promise_11_the_file_is_named_by_a_flag_of_three_spellings(cluster: Cluster, flag: str) -> None:
+@in_shared_loop
+async def test_promise_11_the_file_is_named_by_the_flag_that_ros_users_know(a: GatewayProcess) -> None:
+    assert "--ros-args --params-file gateway_a_params.yaml -r __node:=gateway_a" in " ".join(a.process.arguments)
+    assert (await a.get("/health")).json["x-medkit"]["name"] == "gateway_a"
+    assert await peers(a)
+
+
+@pytest.mark.parametrize("flag", ["-c ", "--config="])
+async def test_promise_11_or_by_one_of_its_other_names(cluster: Cluster, flag: str) -> None:
     tutorial = Tutorial(cluster)
-    command = f"run {flag} gateway_a_params.yaml -r __node:=gateway_a".replace("= ", "=")
-    gateway = add(tutorial, command=command)
+    gateway = add(tutorial, command=f"run {flag}gateway_a_params.yaml -r __node:=gateway_a")
     await gateway.start()
     assert (await gateway.get("/health")).json["x-medkit"]["name"] == "gateway_a"
     assert await peers(gateway) == {"subsystem_b": tutorial.url("gateway_b")}

@@ -47,15 +47,7 @@ async def test_promise_01_two_gateways_run_on_one_host(pair: Pair) -> None:
         assert gateway.process.is_running
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        "--ros-args -p server.port:={}",
-        "run -p server.port:={}",
-        "run --ros-args -p server.port:={} --",
-        "run --set server.port={}",
-    ],
-)
+@pytest.mark.parametrize("command", ["--ros-args -p server.port:={}", "run -p server.port:={}"])
 async def test_promise_02_the_port_is_set_on_the_command_line_without_a_file(cluster: Cluster, command: str) -> None:
     port = free_port()
     state = ["-p", f"server.state_dir:={cluster.folder / 'state'}"]

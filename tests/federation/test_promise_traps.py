@@ -4,38 +4,25 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-import pytest
-
 from tests.federation import robots
 from tests.federation.eventually import eventually
-from tests.federation.gateways import Cluster, Gateway, GatewayProcess
+from tests.federation.gateways import Cluster, Gateway
 from tests.federation.tutorial import STEP_2, Tutorial, write_manifest
 
 B_WITHOUT_GRIPPER = {**robots.B, "apps": [app for app in robots.B["apps"] if app["id"] != "gripper"]}
 
 
-async def widowed(cluster: Cluster) -> tuple[GatewayProcess, GatewayProcess]:
-    """A and its peer B; B is down."""
+async def test_promise_t02_what_a_down_peer_had_is_502_until_the_peer_says_that_it_is_gone(cluster: Cluster) -> None:
+    """A restart of A does not make it forget."""
     a, b = Tutorial(cluster).add_all(STEP_2, robots.PAIR)
     await cluster.start_all()
     await a.lists("components", "robot", "arm_controller")
     await b.kill()
-    await a.lists("components", "robot")
-    return a, b
-
-
-async def test_promise_t02_a_restart_does_not_forget_what_the_down_peer_had(cluster: Cluster) -> None:
-    a, _ = await widowed(cluster)
     await a.restart()
     for path in ("/apps/gripper/data", "/apps/subsystem_b__cam", "/components/arm_controller/data"):
         answer = await a.get(path)
         assert (path, answer.status) == (path, 502)
         assert answer.json["vendor_code"] == "x-medkit-peer-unavailable"
-
-
-async def test_promise_t02_once_the_peer_says_an_entity_is_gone_it_is_404(cluster: Cluster) -> None:
-    a, b = await widowed(cluster)
-    assert (await a.get("/apps/gripper/data")).status == 502
     write_manifest(b.process.folder, B_WITHOUT_GRIPPER)
     await b.start()
     await a.lists("components", "robot", "arm_controller")
@@ -57,55 +44,47 @@ async def test_promise_t02_a_peer_that_is_no_longer_configured_leaves_nothing_be
     assert "partial" not in (await a.get("/faults")).medkit
 
 
+OWN_APPS = {"cam", "some_node", "planner"}
+APPS_OF_BOTH = OWN_APPS | {"gripper", "subsystem_b__cam", "subsystem_b__some_node"}
+
 LISTED = {
-    "none": ({"robot"}, {"cam", "some_node", "planner"}),
-    "declared": (
-        {"robot", "arm_controller"},
-        {"cam", "some_node", "planner", "gripper", "subsystem_b__cam", "subsystem_b__some_node"},
-    ),
+    "default": ({"robot"}, OWN_APPS),
+    "none": ({"robot"}, OWN_APPS),
+    "declared": ({"robot", "arm_controller"}, APPS_OF_BOTH),
+    "all": ({"robot", "arm_controller", "the machine of B"}, APPS_OF_BOTH),
 }
 """What A lists while B is down, by `aggregation.retain_offline`; all B's entities but its machine are declared."""
 
 
-@pytest.mark.parametrize("retain", ["default", "none", "declared", "all"])
-async def test_promise_t03_what_a_down_peer_had_is_dropped_unless_asked_otherwise(
-    cluster: Cluster, retain: str
-) -> None:
+async def test_promise_t03_what_a_down_peer_had_is_dropped_unless_asked_otherwise(cluster: Cluster) -> None:
     b = cluster.add("b", manifest=robots.B, settings={"local.host": True})
-    a = cluster.add("a", manifest=robots.A, peers=[("subsystem_b", b)])
-    if retain != "default":
-        a.configure({"aggregation.retain_offline": retain})
+    readers = {retain: cluster.add(retain, manifest=robots.A, peers=[("subsystem_b", b)]) for retain in LISTED}
+    for retain in ("none", "declared", "all"):
+        readers[retain].configure({"aggregation.retain_offline": retain})
     await cluster.start_all()
-    await a.sees("subsystem_b")
-    (machine,) = {*(await a.get("/components")).ids} - {"robot", "arm_controller"}
+    (machine,) = {*(await b.get("/components")).ids} - {"robot", "arm_controller"}
+    for reader in readers.values():
+        await reader.lists("components", "robot", "arm_controller", machine)
     await b.kill()
-
-    async def dropped() -> bool:
-        apps, components = [await a.get(f"/{kind}") for kind in ("apps", "components")]
-        expected_components, expected_apps = LISTED["declared" if retain in {"declared", "all"} else "none"]
-        assert {*components.ids} == expected_components | ({machine} if retain == "all" else set())
-        assert {*apps.ids} == expected_apps
-        return components.medkit.get("failed_peers") == ["subsystem_b"]
-
-    await eventually(dropped)
+    for retain, (components, apps) in LISTED.items():
+        names = {machine if each == "the machine of B" else each for each in components}
+        await eventually(partial(names_b_as_missing, readers[retain]))
+        assert {*(await readers[retain].get("/components")).ids} == names
+        assert {*(await readers[retain].get("/apps")).ids} == apps
+    await retained_is_marked(readers["declared"])
 
 
-async def test_promise_t03_what_stays_by_setting_is_marked_and_answers_504(cluster: Cluster) -> None:
-    b = cluster.add("b", manifest=robots.B)
-    a = cluster.add("a", manifest=robots.A, peers=[("subsystem_b", b)])
-    a.configure({"aggregation.retain_offline": "declared"})
-    await cluster.start_all()
-    await a.sees("subsystem_b")
-    assert "available" not in (await a.get("/apps")).item("gripper")["x-medkit"]
-    await b.kill()
+async def names_b_as_missing(gateway: Gateway) -> bool:
+    return (await gateway.get("/apps")).medkit.get("failed_peers") == ["subsystem_b"]
 
-    async def marked() -> bool:
-        return (await a.get("/apps")).item("gripper")["x-medkit"].get("available") is False
 
-    await eventually(marked)
-    assert "available" not in (await a.get("/apps")).item("planner")["x-medkit"]
+async def retained_is_marked(gateway: Gateway) -> None:
+    """What stays listed by setting says that it is not there, and answers so."""
+    apps = await gateway.get("/apps")
+    assert apps.item("gripper")["x-medkit"]["available"] is False
+    assert "available" not in apps.item("planner")["x-medkit"]
     for path in ("/apps/gripper", "/apps/gripper/data", "/components/arm_controller/data/joint_1"):
-        answer = await a.get(path)
+        answer = await gateway.get(path)
         assert (path, answer.status, answer.json["error_code"]) == (path, 504, "not-responding")
 
 
