@@ -38,7 +38,7 @@ CHANGES = (
 
 AGGREGATED = (
     # Apps of a peer count as much as own ones: they are told apart, counted, and named as they are called here.
-    (r"GET /areas/(chassis|powertrain)/.*", rf"\.x-medkit\.total_count|{MEMBERS}"),
+    (r"GET /(areas/(chassis|powertrain)|functions/navigation)/.*", rf"\.x-medkit\.total_count|{MEMBERS}"),
     (r"GET /(areas|functions)/\w+/(data|configurations)", r"\.items\.(\+.*|rate)|\.x-medkit\.parameters\..*"),
 )
 
@@ -58,7 +58,6 @@ ON_PURPOSE = {
         (r"GET /apps/subsystem_b__cam/.*", r"\.x-medkit\.(entity_id|source_ids\.(cam|\+subsystem_b__cam))"),
         # A fault that is listed has a detail, whoever reported it.
         (r"GET /areas/chassis/faults/P_LOW", r"status|\.(error_code|message|parameters)"),
-        (r"GET /functions/navigation/.*", MEMBERS),
     ),
     "aggregator-peer-dead": (
         *EVERYWHERE,
