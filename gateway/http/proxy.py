@@ -14,6 +14,7 @@ from entities.jsontext import InvalidJsonError, parse_json, render_json
 from gateway.http import errors
 from gateway.http.call import Call
 from gateway.http.keys import REQUEST_ID
+from gateway.http.path import API_PREFIX
 from gateway.http.translate import VERBATIM, Translation, reverse
 from peers.answer import PeerAnswer
 from peers.attempt import GiveUp
@@ -62,6 +63,9 @@ BROUGHT_BACK: Final = frozenset(
 """Answer headers that come back, beside x-medkit-*; content-length comes as framing."""
 
 _BODILESS: Final = frozenset({204, 304})
+_MADE: Final = frozenset({201, 202})
+_REDIRECTS: Final = frozenset({300, 301, 302, 303, 305, 306, 307, 308})
+"""No gateway answers so; a client that followed could be led anywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +178,9 @@ async def deliver(
     call: Call, answer: PeerAnswer, limits: ProxyLimits, *, to: str, translation: Translation
 ) -> web.StreamResponse:
     """The answer of gateway `to` as the client gets it. The caller closes it. Raises ApiError where it breaks."""
+    if answer.status in _REDIRECTS:
+        gap = _broken(call, to, PeerError(PeerReason.HTTP_REQUEST_ERROR, "a redirect", status=answer.status))
+        raise errors.peer_unavailable(gap, may_have_executed=None if call.is_read else True)
     headers = _brought_back(answer, translation)
     if call.request.method == "HEAD" or answer.status in _BODILESS:
         if answer.content_length is not None and answer.status not in _BODILESS:
@@ -192,10 +199,13 @@ async def deliver(
 
 
 def _brought_back(answer: PeerAnswer, translation: Translation) -> list[tuple[str, str]]:
+    """The owner's headers that the client gets; a `Location` only of something made, and only on paths of the API."""
     headers = []
     for name, value in answer.headers:
         if name == "location":
-            headers.append((name, translation.link(value)))
+            link = translation.link(value)
+            if answer.status in _MADE and link.startswith(f"{API_PREFIX}/"):
+                headers.append((name, link))
         elif name == "etag" and not translation.is_empty:
             headers.append((name, translation.mark(value)))
         elif name in BROUGHT_BACK or name.startswith("x-medkit-"):
