@@ -32,7 +32,7 @@ def manifest(name: str) -> Mapping[str, Any]:
                 "id": app,
                 "name": app,
                 "is_located_on": f"{name}_unit",
-                "data": [{"id": "whose", "name": "Whose", "value": name}],
+                "data": [{"id": "whose", "name": "Whose", "value": name, "writable": True}],
                 "faults": [{"code": f"{name}_{app}", "severity": "WARN", "description": "always there"}],
             }
             for app in (f"{name}_app", "cam")
