@@ -11,7 +11,7 @@ from typing import Final
 
 from entities.records import Names
 from entities.routes import Topology
-from entities.seats import Seat, keep_seats, take_seats
+from entities.seats import Seat, take_seats
 
 RESERVED_REFRESHES: Final = 6
 """Periodic refreshes for which a retracted name stays reserved for its origin."""
@@ -90,7 +90,7 @@ def give_names(topology: Topology, shown: Shown, previous: NameTable, *, periodi
         here=kept | given,
         origins=taken,
         reserved=reserved,
-        seats=keep_seats(topology, previous.seats, {instance for instance, _ in reserved}) | seating.seats,
+        seats=seating.kept({instance for instance, _ in reserved if not topology.is_known(instance)}),
     )
     return Naming(table, tuple(sorted(displaced)), tuple(sorted(seating.heirs.items())))
 

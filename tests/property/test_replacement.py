@@ -43,7 +43,7 @@ def test_everybody_else_lists_its_apps_under_the_ids_they_had(world: World, data
     for gateway in lost:
         world.replace(gateway)
     for gateway in data.draw(st.lists(st.sampled_from(world.alive()), max_size=12)):
-        world.refresh(gateway, periodic=False)
+        world.refresh(gateway, lost=0.3, periodic=False)
     world.settle(len(world.alive()) + 1, periodic=False)
     for gateway in world.alive():
         if gateway.url not in {one.url for one in lost}:

@@ -29,6 +29,10 @@ START_S: Final = 1_700_000_000
 """Unix seconds when a world begins."""
 
 
+HALF_READ: Final = 0.5
+"""How often a lost answer was only the second one: who is there is known, its tree is not."""
+
+
 @dataclass(slots=True)
 class Peer:
     """One peer of one gateway: what it was told of it and what it last read there."""
@@ -196,6 +200,8 @@ class World:
             peer.up = (source is not None or forged is not None) and self.rng.random() >= lost
             if source is not None and peer.up:
                 read(peer, source)
+            elif source is not None and self.rng.random() < HALF_READ:
+                meet(peer, source)
             elif forged is not None:
                 peer.held, peer.instance = parsed(render_document(forged)), forged.instance_id
         gateway.publish(periodic=periodic)
@@ -248,6 +254,12 @@ def parsed(body: bytes) -> TreeDocument:
     assert isinstance(decoded, DecodedTree)
     assert decoded.dropped == 0
     return decoded.document
+
+
+def meet(peer: Peer, source: Gateway) -> None:
+    """Somebody healthy answered, but the tree could not be read: what another instance told counts no more."""
+    if peer.instance != source.instance:
+        peer.instance, peer.held = source.instance, None
 
 
 def same_content(one: TreeDocument, other: TreeDocument) -> bool:
