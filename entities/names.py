@@ -4,7 +4,7 @@ Source: docs/architecture.md, "Names". Own Apps always keep their ids; only remo
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Final
@@ -168,12 +168,3 @@ def display_name(name: str, own_id: str, here: str) -> str:
     if here.endswith(own_id):
         return here[: len(here) - len(own_id)] + name
     return f"{name} ({here})"
-
-
-def names_of(table: NameTable, instances: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
-    """{instance: {own id: id here}} for these instances, every App of theirs."""
-    found: dict[str, dict[str, str]] = {instance: {} for instance in instances}
-    for (instance, own_id), here in table.here.items():
-        if instance in found:
-            found[instance][own_id] = here
-    return found

@@ -10,7 +10,7 @@ from typing import Final
 
 from entities.hops import Hops, parse_tried
 from entities.routes import MAX_HOPS, Topology
-from peers.errors import PeerError, PeerReason
+from peers.errors import PeerError, PeerReason, told_reason
 from peers.view import Gap
 
 NEVER_SENT: Final = frozenset(
@@ -106,6 +106,7 @@ class Attempt:
         """
         if status not in (421, 508) and (reason is None or status < 500):
             return True
+        reason = None if reason is None else told_reason(reason)
         self._last = self._gap_told(status, reason)
         self._tried.update(dict.fromkeys(parse_tried(tried)))
         self._leave_out()
@@ -117,7 +118,7 @@ class Attempt:
 
     def out_of_time(self) -> GiveUp:
         """The deadline passed before the next step could be taken."""
-        return self._give_up(self._last or self._gap(PeerReason.HTTP_RESPONSE_TIMEOUT, is_timeout=True))
+        return self._give_up(self._last or self._gap(PeerReason.NOT_ASKED, is_timeout=True))
 
     def _leave_out(self) -> None:
         if self._step is None:

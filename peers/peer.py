@@ -12,6 +12,14 @@ from peers.native import HeldTree
 from peers.view import PeerStatus
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What answers there must not be a peer: the reason word, and why, for people."""
+
+    reason: str
+    why: str
+
+
 @dataclass(slots=True)
 class Peer:
     """The live object behind one endpoint; everything but endpoint, client and health is what was learned."""
@@ -29,8 +37,8 @@ class Peer:
     """It offers `x-medkit-events`."""
     unreadable: str | None = None
     """Why its tree document cannot be read now, for people; None when it can."""
-    refusal: str | None = None
-    """Why it must not be a peer, for people."""
+    refusal: Refusal | None = None
+    """Why it must not be a peer; stays until somebody else answers there."""
 
     @property
     def name(self) -> str:
@@ -56,7 +64,7 @@ class Peer:
 
     def link(self) -> Link:
         """The link to it as our own record tells it."""
-        usable = self.health.state is not PeerState.REFUSED
+        usable = self.refusal is None
         return Link(
             peer=self.name,
             at=url_digest(self.endpoint.url),
@@ -72,7 +80,7 @@ class Peer:
 
     def picture(self) -> Picture | None:
         """Its last document for gathering; a refused peer's counts no more."""
-        if self.held is None or self.health.state in (PeerState.REFUSED, PeerState.SELF):
+        if self.held is None or self.refusal is not None or self.health.state is PeerState.SELF:
             return None
         if self.held.document.instance_id != self.instance:
             return None

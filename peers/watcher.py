@@ -133,7 +133,7 @@ class Watcher:
         match probed:
             case PeerError():
                 self._sickness.timer_was_late(loop.time() - deadline)
-                if probed.reason is not PeerReason.CONNECTION_REFUSED:
+                if probed.is_timeout or probed.reason is PeerReason.DESTINATION_IP_UNROUTABLE:
                     self._sickness.peer_timed_out(self._peer.name)
                 self._peer.health.failed(probed)
                 if not self._peer.health.linked:

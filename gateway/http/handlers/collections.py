@@ -1,5 +1,6 @@
 """Resource collections of an entity: our own items and those of every other contributor, as one list."""
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -143,20 +144,23 @@ async def _change_all(exchange: Exchange, call: Call, subject: Subject, collecti
 
 async def change_others(exchange: Exchange, call: Call, subject: Subject, path: str) -> list[dict[str, object]]:
     """Sends the same change to every other owner; a result each, with the error and status where it failed."""
-    results: list[dict[str, object]] = []
-    for instance, scoped in scoped_calls(call, subject):
-        label = call.view.topology.label(instance)
-        try:
-            status = await exchange.tell(scoped, instance, path)
-        except errors.ApiError as error:
-            results.append(
-                {"app_id": label, "node": "", "success": False, "error": error.message, "status": error.status}
-            )
-            continue
-        done = status < 300
-        failure = {} if done else {"error": f"{label} answered {status}"}
-        results.append({"app_id": label, "node": "", "success": done, "status": status, **failure})
-    return results
+    async with asyncio.TaskGroup() as group:
+        asked = [
+            group.create_task(_change_at(exchange, scoped, instance, path))
+            for instance, scoped in scoped_calls(call, subject)
+        ]
+    return [task.result() for task in asked]
+
+
+async def _change_at(exchange: Exchange, call: Call, instance: str, path: str) -> dict[str, object]:
+    label = call.view.topology.label(instance)
+    try:
+        status = await exchange.tell(call, instance, path)
+    except errors.ApiError as error:
+        return {"app_id": label, "node": "", "success": False, "error": error.message, "status": error.status}
+    done = status < 300
+    failure = {} if done else {"error": f"{label} answered {status}"}
+    return {"app_id": label, "node": "", "success": done, "status": status, **failure}
 
 
 def scoped_calls(call: Call, subject: Subject) -> Iterator[tuple[str, Call]]:
