@@ -33,6 +33,7 @@ def take_seats(topology: Topology, previous: Mapping[Seat, str]) -> Seating:
         for owner, link in links
         if link.instance is not None and link.state is LinkState.UP and topology.is_live(owner)
     )
+    own_peers = {hop.link.instance for hop in topology.first_hops}
     seats: dict[Seat, str] = {}
     heirs: dict[str, str] = {}
     before: dict[str, str] = {}
@@ -49,6 +50,8 @@ def take_seats(topology: Topology, previous: Mapping[Seat, str]) -> Seating:
         decided.add(link.at)
         if last is None or last == sitter or topology.self_id in (last, sitter):
             continue
+        if owner != topology.self_id and last in own_peers:
+            continue  # our own link alone says who sits at its end
         elsewhere = (was_at.get(sitter, set()) | is_at.get(last, set())) - {link.at}
         if not elsewhere:
             heirs.setdefault(last, sitter)

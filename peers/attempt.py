@@ -93,9 +93,12 @@ class Attempt:
         self._last = self._gap(
             error.reason, status=error.status, elapsed_ms=error.elapsed_ms, is_timeout=error.is_timeout
         )
-        self._leave_out()
+        if self._step is not None:
+            # Only our own link is known to be broken: others may still reach the gateway at its end.
+            self._failed_peers.add(self._step.peer)
         if error.sent and (self._is_write or not self._replayable):
-            return self._give_up(replace(self._last, is_timeout=self._is_write), may_have_executed=self._is_write)
+            unknown = replace(self._last, is_timeout=self._is_write or error.is_timeout)
+            return self._give_up(unknown, may_have_executed=self._is_write)
         return None
 
     def answered(self, status: int, reason: str | None, tried: str | None) -> GiveUp | bool:
@@ -153,4 +156,7 @@ class Attempt:
 
     def _give_up(self, gap: Gap, *, may_have_executed: bool = False) -> GiveUp:
         tried = tuple(dict.fromkeys((*self._tried, self._topology.self_id)))
+        if may_have_executed and gap.reason in NEVER_SENT:
+            # The word would tell the gateway that asked us that it may send the write another way.
+            gap = replace(gap, reason=PeerReason.CONNECTION_TERMINATED.value)
         return GiveUp(replace(gap, tried=tried), tried, may_have_executed)

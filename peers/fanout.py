@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from entities.hops import MAX_TRIED, Hops, render_hops
 from entities.identity import is_instance_id
@@ -14,6 +14,9 @@ from peers.errors import PeerError, PeerReason, told_reason
 from peers.forward import HOP_COST_MS, MISDIRECTED, NO_SUCH_PEER, Reach
 from peers.request import PeerRequest
 from peers.view import Gap
+
+THREAD_BYTES: Final = 256 * 1024
+"""From this size on a part is parsed in a thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,10 @@ async def _ask(reach: Reach, question: Question, ask: Ask, deadline: float) -> P
         }.get(fetched.status, PeerReason.HTTP_REQUEST_ERROR)
         return PeerError(reason, f"answered {fetched.status}", fetched.elapsed_ms, fetched.status)
     try:
-        return parse_part(fetched.body, frozenset(ask.origins), max_bytes=question.body_cap)
+        asked = frozenset(ask.origins)
+        if len(fetched.body) >= THREAD_BYTES:
+            return await asyncio.to_thread(parse_part, fetched.body, asked, max_bytes=question.body_cap)
+        return parse_part(fetched.body, asked, max_bytes=question.body_cap)
     except InvalidJsonError as error:
         return PeerError(PeerReason.INVALID_JSON, str(error), fetched.elapsed_ms, 200)
 

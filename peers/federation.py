@@ -112,7 +112,7 @@ class Federation:
                     self._watchers[peer.name] = watcher
                     watcher.line = EventLink(
                         peer.name,
-                        peer.client,
+                        peer.watch_client,
                         self._settings.events,
                         told=watcher.news,
                         lost=watcher.line_ended,
@@ -128,7 +128,8 @@ class Federation:
                 if self._memory is not None:
                     await self._save(self._memory)
             finally:
-                await asyncio.gather(*(peer.client.aclose() for peer in self.registry))
+                clients = [client for peer in self.registry for client in (peer.client, peer.control)]
+                await asyncio.gather(*(client.aclose() for client in clients if client is not None))
 
     async def wait_for_first_look(self) -> None:
         """Returns once every peer was looked at and merged, or the time for it is over."""

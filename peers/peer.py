@@ -22,11 +22,13 @@ class Refusal:
 
 @dataclass(slots=True)
 class Peer:
-    """The live object behind one endpoint; everything but endpoint, client and health is what was learned."""
+    """The live object behind one endpoint; everything but endpoint, clients and health is what was learned."""
 
     endpoint: PeerEndpoint
     client: PeerClient
     health: Health
+    control: PeerClient | None = None
+    """For probes, trees and events: requests of clients cannot take its slots. None: the same client."""
     held: HeldTree | None = None
     instance: str | None = None
     """The instance last seen at this URL, kept over restarts."""
@@ -44,6 +46,11 @@ class Peer:
     def name(self) -> str:
         """The peer's name here."""
         return self.endpoint.name
+
+    @property
+    def watch_client(self) -> PeerClient:
+        """What the peer is watched with."""
+        return self.control or self.client
 
     @property
     def trusted(self) -> bool:

@@ -59,7 +59,7 @@ class Registry:
             if old is not None and old.endpoint == endpoint:
                 kept[endpoint.name] = old
                 continue
-            peer = Peer(endpoint, self._make_client(endpoint), self._make_health())
+            peer = Peer(endpoint, self._make_client(endpoint), self._make_health(), self._make_client(endpoint))
             kept[endpoint.name] = peer
             added.append(peer)
         removed = [peer for peer in self._peers.values() if kept.get(peer.name) is not peer]
@@ -96,6 +96,8 @@ class Registry:
         if instance is None or boot is None:
             return self._refuse(peer, "not_grove", "it speaks no x-medkit-tree; reading such gateways is not built yet")
         if instance == self._identity.instance_id:
+            if boot == self._identity.boot_id and peer.instance not in (None, instance):
+                return self._refuse(peer, "identity_changed", "it was another gateway and now says that it is this one")
             if boot == self._identity.boot_id:
                 if peer.health.is_self() or peer.instance != instance:
                     log.warning("peer is ourselves", peer=peer.name, url=peer.endpoint.url)

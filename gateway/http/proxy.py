@@ -4,6 +4,7 @@ Only allow-listed headers travel (docs/api.md, "Forwarded headers"). The answer 
 ids that are called differently here.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Final
@@ -15,7 +16,7 @@ from entities.jsontext import InvalidJsonError, parse_json, render_json
 from gateway.http import errors
 from gateway.http.call import Call
 from gateway.http.keys import REQUEST_ID
-from gateway.http.path import API_PREFIX, EntityPath
+from gateway.http.path import API_PREFIX, EntityPath, ServerPath
 from gateway.http.translate import VERBATIM, Translation, reverse
 from peers.answer import PeerAnswer
 from peers.attempt import GiveUp
@@ -62,6 +63,9 @@ BROUGHT_BACK: Final = frozenset(
     }
 )
 """Answer headers that come back, beside x-medkit-*; content-length comes as framing."""
+
+THREAD_BYTES: Final = 256 * 1024
+"""From this size on a body is translated in a thread."""
 
 _BODILESS: Final = frozenset({204, 304})
 _MADE: Final = frozenset({201, 202})
@@ -119,7 +123,7 @@ async def reach_owner(
         headers=forwarded_headers(call, translation),
         body=body,
         content_length=length,
-        stream="text/event-stream" in call.request.headers.get("Accept", ""),
+        stream=_is_stream(call),
     )
     outcome = await forward(reach, call.view.topology, request, to=to, hops=call.hops, deadline=call.deadline)
     if isinstance(outcome, GiveUp):
@@ -149,6 +153,19 @@ def _condition(name: str, value: str, translation: Translation) -> str:
             return value
 
 
+def _is_stream(call: Call) -> bool:
+    """Whether the answer will flow without an end: it then takes a stream's slot and no request's."""
+    if "text/event-stream" in call.request.headers.get("Accept", ""):
+        return True
+    match call.route:
+        case ServerPath(name=name, rest=rest):
+            return name == "x-medkit-events" or rest == ("stream",)
+        case EntityPath(rest=(*_, "events")):
+            return True
+        case _:
+            return False
+
+
 def _unreached(end: GiveUp, *, is_read: bool) -> errors.ApiError:
     if end.gap.reason == PeerReason.LOOP_DETECTED:
         return errors.loop_detected()
@@ -171,6 +188,13 @@ async def _body_of(
             body = _translated(body, reverse(translation.apps), len(body))
         return body, len(body)
     return request.content.iter_any(), length
+
+
+async def _in_our_words(body: bytes, translation: Translation, max_bytes: int) -> bytes:
+    """As `_translated`; a large body in a thread, so that the loop stays free."""
+    if len(body) < THREAD_BYTES:
+        return _translated(body, translation, max_bytes)
+    return await asyncio.to_thread(_translated, body, translation, max_bytes)
 
 
 def _translated(body: bytes, translation: Translation, max_bytes: int) -> bytes:
@@ -203,8 +227,11 @@ async def deliver(
         if isinstance(body, PeerError):
             raise _broken(call, to, body)
         return web.Response(
-            status=answer.status, headers=headers, body=_translated(body, translation, limits.translated_bytes)
+            status=answer.status, headers=headers, body=await _in_our_words(body, translation, limits.translated_bytes)
         )
+    if not _is_json(answer):
+        # A page of the owner's, shown in a browser, must not act in the name of this gateway.
+        headers.append(("Content-Security-Policy", "sandbox"))
     if answer.body_ready is not None:
         return web.Response(status=answer.status, headers=headers, body=answer.body_ready)
     return await _stream(call, answer, headers)

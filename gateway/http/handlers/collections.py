@@ -12,7 +12,7 @@ from entities.model import EntityKind
 from gateway.http import errors
 from gateway.http.answer import json_answer
 from gateway.http.call import Call
-from gateway.http.combine import Subject, render_collection
+from gateway.http.combine import LARGE_ENTITY, Subject, render_collection
 from gateway.http.exchange import Exchange, entity_path, not_asked, scopes, silent, subject_path
 from gateway.http.own_item import own_collection_change, raised, status_document
 from gateway.http.parts import own_parts, render_part
@@ -66,7 +66,11 @@ async def _read(exchange: Exchange, call: Call, subject: Subject, collection: st
         parts = [*parts, *found]
         gaps = (*silent(call, others), *missing)
     applied = call.require_whole(gaps)
-    body = render_collection(subject, collection, parts, gaps)
+    await subject.prepare(collection)
+    if len(parts) > LARGE_ENTITY:
+        body = await asyncio.to_thread(render_collection, subject, collection, parts, gaps)
+    else:
+        body = render_collection(subject, collection, parts, gaps)
     return json_answer(body, headers=[_NO_STORE, *applied])
 
 
