@@ -133,7 +133,7 @@ class FunctionOwners(Mapping[str, tuple[str, ...]]):
     def __getitem__(self, function_id: str) -> tuple[str, ...]:
         one = self.tree.functions[function_id]
         owners = dict.fromkeys(one.instances)
-        for host in one.entity.hosts if isinstance(one.entity, Function) else ():
+        for host in known_hosts(one):
             if host in self.tree.apps:
                 owners.update(dict.fromkeys(self.tree.apps[host].instances))
             else:
@@ -191,6 +191,12 @@ def leaf_collisions(tree: MergedTree, structure: Structure, self_id: str) -> dic
     return found
 
 
+def known_hosts(one: MergedEntity) -> tuple[str, ...]:
+    """The hosts that all known contributors of a Function name, live or not; what is shown names the live ones'."""
+    parts = (contribution.entity for contribution in one.contributions)
+    return tuple(dict.fromkeys(host for part in parts if isinstance(part, Function) for host in part.hosts))
+
+
 def members_of(tree: MergedTree, structure: Structure, one: MergedEntity) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """(Components, Apps) that belong to an entity here: the subtree below it, itself included if a Component."""
     components: tuple[str, ...]
@@ -203,7 +209,8 @@ def members_of(tree: MergedTree, structure: Structure, one: MergedEntity) -> tup
             areas = descendants(structure.subareas, (one.id,))
             direct = [component for area in areas for component in structure.area_components.get(area, ())]
             components = descendants(structure.subcomponents, direct)
-        case Function(hosts=hosts):
+        case Function():
+            hosts = known_hosts(one)
             hosted = [host for host in hosts if host not in tree.apps and host in tree.components]
             components = descendants(structure.subcomponents, hosted)
             apps = [host for host in hosts if host in tree.apps]

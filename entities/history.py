@@ -13,6 +13,9 @@ from entities.records import Names, Record, TreeDocument
 HELD_GENERATIONS: Final = 64
 """Generations a diff can start from; an older reader gets the full document."""
 
+HELD_ENTITIES: Final = 200_000
+"""Entities of records that have changed since, over all generations held; beyond, the oldest generation goes."""
+
 _NO_NAMES: Final[Mapping[str, str]] = {}
 
 
@@ -21,12 +24,19 @@ class History:
     """The last generations of one boot; `add` is called once per published generation."""
 
     documents: OrderedDict[int, TreeDocument] = field(default_factory=OrderedDict)
+    _old: dict[int, int] = field(default_factory=dict)
+    """Per generation, the entities of its records that the next one no longer has."""
 
     def add(self, document: TreeDocument) -> None:
         """Remembers a full document; the oldest is forgotten."""
+        before = next(reversed(self.documents.values()), None)
         self.documents[document.generation] = document
-        while len(self.documents) > HELD_GENERATIONS:
-            self.documents.popitem(last=False)
+        if before is not None:
+            kept = {id(record) for record in document.records}
+            self._old[before.generation] = sum(len(record.tree) for record in before.records if id(record) not in kept)
+        while len(self.documents) > HELD_GENERATIONS or sum(self._old.values()) > HELD_ENTITIES:
+            generation, _ = self.documents.popitem(last=False)
+            self._old.pop(generation, None)
 
     def since(self, boot_id: str, generation: int) -> TreeDocument | None:
         """The diff from that state to the newest, or None if that state is not held any more."""

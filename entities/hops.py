@@ -5,7 +5,7 @@ error, never guessed. Source: docs/api.md, "Between gateways".
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from entities.identity import is_instance_id
@@ -59,10 +59,6 @@ class Hops:
     def too_long(self) -> bool:
         """More gateways were passed than any way may have."""
         return len(self.via) > MAX_HOPS
-
-    def after(self, instance: str) -> "Hops":
-        """The same, with `instance` added to the gateways passed."""
-        return replace(self, via=(*self.via, instance))
 
 
 def parse_hops(header: Callable[[str], str | None]) -> Hops:

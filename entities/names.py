@@ -4,7 +4,8 @@ Source: docs/architecture.md, "Names". Own Apps always keep their ids; only remo
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Final
@@ -15,6 +16,9 @@ from entities.seats import Seat, take_seats
 
 RESERVED_REFRESHES: Final = 6
 """Periodic refreshes for which a retracted name stays reserved for its origin."""
+
+MAX_RESERVED: Final = 10_000
+"""Names reserved for one gateway at a time; one that renames its Apps again and again loses the rest."""
 
 MAX_ID: Final = 256
 
@@ -141,11 +145,13 @@ def _reserve(
 ) -> dict[Origin, int]:
     """Retracted names, own ones too, whose origin may still come back, with the refreshes left to each."""
     reserved: dict[Origin, int] = {}
+    held: Counter[str] = Counter()
     for origin, here in previous.here.items():
         if origin in given or here in taken:
             continue
         left = previous.reserved.get(origin, RESERVED_REFRESHES) - (1 if periodic else 0)
-        if left > 0:
+        if left > 0 and held[origin[0]] < MAX_RESERVED:
+            held[origin[0]] += 1
             reserved[origin] = left
     return reserved
 
@@ -168,12 +174,3 @@ def display_name(name: str, own_id: str, here: str) -> str:
     if here.endswith(own_id):
         return here[: len(here) - len(own_id)] + name
     return f"{name} ({here})"
-
-
-def names_of(table: NameTable, instances: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
-    """{instance: {own id: id here}} for these instances, every App of theirs."""
-    found: dict[str, dict[str, str]] = {instance: {} for instance in instances}
-    for (instance, own_id), here in table.here.items():
-        if instance in found:
-            found[instance][own_id] = here
-    return found

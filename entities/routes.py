@@ -89,6 +89,17 @@ class Topology:
             wanted=target,
         ).get(target)
 
+    def ways(self, *, avoid: frozenset[str], avoid_peers: frozenset[str]) -> Mapping[str, Way]:
+        """The best live ways to all gateways but those of `avoid`, over none of `avoid_peers`."""
+        return find_ways(
+            self.self_id,
+            self.first_hops,
+            self.records,
+            only_up=True,
+            avoid=avoid,
+            avoid_peers=avoid_peers,
+        )
+
     def label(self, instance: str) -> str:
         """The name users see for a gateway: `local`, its shortest configured way, or its id."""
         if instance == self.self_id:

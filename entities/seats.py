@@ -43,6 +43,7 @@ def take_seats(topology: Topology, previous: Mapping[Seat, str]) -> Seating:
     is_at = _grouped((link.instance or "", link.at) for owner, link in links if _is_up(topology, owner, link))
     linked_to = _grouped(previous)
     remembered = dict(previous)
+    own_peers = {hop.link.instance for hop in topology.first_hops}
     seats: dict[Seat, str] = {}
     heirs: dict[str, str] = {}
     decided: set[str] = set()
@@ -59,6 +60,8 @@ def take_seats(topology: Topology, previous: Mapping[Seat, str]) -> Seating:
         seated.add(sitter)
         if last is None or last == sitter or topology.self_id in (last, sitter):
             continue
+        if owner != topology.self_id and last in own_peers:
+            continue  # our own link alone says who sits at its end
         elsewhere = (was_at.get(sitter, set()) | is_at.get(last, set())) - {link.at}
         if not elsewhere and last not in heirs:
             heirs[last] = sitter

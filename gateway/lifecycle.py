@@ -102,9 +102,9 @@ class _Run:
         loop = asyncio.get_running_loop()
         for signal_number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(signal_number, stop.set)
-        await self.gateway.own.start()
         code = FAILED
         try:
+            await self.gateway.own.start()
             async with asyncio.TaskGroup() as group:
                 peers = group.create_task(self.gateway.federation.run(), name="federation")
                 code = await self._listen_until(stop)
@@ -132,10 +132,11 @@ class _Run:
             print(self._banner(listener.port), flush=True)  # noqa: T201 -- the banner is for the terminal, not for the log
             log.info("gateway ready", name=self.settings.name, api=api_url(self.settings, listener.port))
             await stop.wait()
-            self.gateway.drain.is_set = True
-            self.gateway.federation.broadcast.say_farewell()
             log.info("gateway stopping")
         finally:
+            # Also when a loop died: nobody shall take a gateway that is closing for a healthy one.
+            self.gateway.drain.is_set = True
+            self.gateway.federation.broadcast.say_farewell()
             await listener.aclose()
         log.info("gateway stopped")
         return OK

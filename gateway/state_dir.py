@@ -79,6 +79,9 @@ class StateDir:
                 f"the state directory {self.path} is in use by process {holder or 'unknown'}; "
                 "stop that one, or set server.state_dir to another directory"
             ) from None
+        except OSError:
+            os.close(descriptor)
+            raise
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         self._lock = descriptor
@@ -105,7 +108,8 @@ class StateDir:
         except OSError:
             beside.unlink(missing_ok=True)
             raise
-        self._sync_directory()
+        with contextlib.suppress(OSError):  # the file is in place; only its survival of a power cut is not certain
+            self._sync_directory()
 
     def _sync_directory(self) -> None:
         descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)

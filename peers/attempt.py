@@ -10,7 +10,7 @@ from typing import Final
 
 from entities.hops import Hops, parse_tried
 from entities.routes import MAX_HOPS, Topology
-from peers.errors import PeerError, PeerReason
+from peers.errors import PeerError, PeerReason, told_reason
 from peers.view import Gap
 
 NEVER_SENT: Final = frozenset(
@@ -93,9 +93,12 @@ class Attempt:
         self._last = self._gap(
             error.reason, status=error.status, elapsed_ms=error.elapsed_ms, is_timeout=error.is_timeout
         )
-        self._leave_out()
+        if self._step is not None:
+            # Only our own link is known to be broken: others may still reach the gateway at its end.
+            self._failed_peers.add(self._step.peer)
         if error.sent and (self._is_write or not self._replayable):
-            return self._give_up(replace(self._last, is_timeout=self._is_write), may_have_executed=self._is_write)
+            unknown = replace(self._last, is_timeout=self._is_write or error.is_timeout)
+            return self._give_up(unknown, may_have_executed=self._is_write)
         return None
 
     def answered(self, status: int, reason: str | None, tried: str | None) -> GiveUp | bool:
@@ -106,6 +109,7 @@ class Attempt:
         """
         if status not in (421, 508) and (reason is None or status < 500):
             return True
+        reason = None if reason is None else told_reason(reason)
         self._last = self._gap_told(status, reason)
         self._tried.update(dict.fromkeys(parse_tried(tried)))
         self._leave_out()
@@ -117,7 +121,7 @@ class Attempt:
 
     def out_of_time(self) -> GiveUp:
         """The deadline passed before the next step could be taken."""
-        return self._give_up(self._last or self._gap(PeerReason.HTTP_RESPONSE_TIMEOUT, is_timeout=True))
+        return self._give_up(self._last or self._gap(PeerReason.NOT_ASKED, is_timeout=True))
 
     def _leave_out(self) -> None:
         if self._step is None:
@@ -152,4 +156,7 @@ class Attempt:
 
     def _give_up(self, gap: Gap, *, may_have_executed: bool = False) -> GiveUp:
         tried = tuple(dict.fromkeys((*self._tried, self._topology.self_id)))
+        if may_have_executed and gap.reason in NEVER_SENT:
+            # The word would tell the gateway that asked us that it may send the write another way.
+            gap = replace(gap, reason=PeerReason.CONNECTION_TERMINATED.value)
         return GiveUp(replace(gap, tried=tried), tried, may_have_executed)

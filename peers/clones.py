@@ -1,7 +1,8 @@
 """Finds copies of one gateway: two processes that answer under one instance id. Pure but for what it remembers.
 
 A restart shows a new boot and never the old one again; a boot that answers after a newer one was seen means two
-processes. The endpoint that came later is refused until what runs there is started anew.
+processes. The endpoint that came later is refused until what runs there is started anew; an endpoint that went from
+the older boot to the newer one was restarted, and then the one that still shows the older boot is refused.
 """
 
 from dataclasses import dataclass
@@ -14,10 +15,13 @@ MAX_INSTANCES: Final = 1024
 """Instances remembered; beyond, the one seen first is forgotten."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Sighting:
+    """A boot: who showed it first and when, and who else did since. Mutable: the latter."""
+
     peer: str
     at: float
+    shown_by: set[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +47,18 @@ class BootLedger:
             return Verdict(is_copy=True)
         boots = self._seen.setdefault(instance, {})
         if boot not in boots:
-            boots[boot] = _Sighting(peer, now)
+            boots[boot] = _Sighting(peer, now, {peer})
             self._forget_oldest(boots)
             return Verdict(is_copy=False)
+        boots[boot].shown_by.add(peer)
         newest = next(reversed(boots))
         latest = boots[newest]
         if boot == newest or asked <= latest.at:
             return Verdict(is_copy=False)
+        if latest.peer != peer and latest.peer in boots[boot].shown_by:
+            # The gateway moved on to a new boot at its own URL: a restart. Who still shows the old one is the copy.
+            self._copies.add((instance, boot))
+            return Verdict(is_copy=True)
         self._copies.add((instance, newest))
         if latest.peer == peer:
             self._copies.add((instance, boot))

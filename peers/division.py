@@ -6,12 +6,20 @@ again over other ways. What stays unanswered is a gap with a name. Source: docs/
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 from entities.hops import MAX_LISTED, Hops
-from entities.routes import MAX_HOPS, Topology
+from entities.routes import MAX_HOPS, Topology, Way
 from peers.errors import PeerError, PeerReason
 from peers.view import Gap
+
+MAX_SURVEYS: Final = 16
+"""Times per round that ways are searched anew because other gateways are to be left out; beyond, origins are gaps.
+
+Honest answers name few gateways that were tried; what a hostile one names must not keep the loop busy.
+"""
+
+_LeftOut = tuple[frozenset[str], frozenset[str]]
 
 Item = dict[str, Any]
 
@@ -75,16 +83,9 @@ class Division:
     def next_asks(self) -> list[Ask]:
         """The requests to send now; those without any way left become gaps."""
         groups: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
+        surveyed: dict[_LeftOut, Mapping[str, Way]] = {}
         for origin, wanted in list(self._pending.items()):
-            way = (
-                self._topology.way_to(
-                    origin,
-                    avoid=frozenset((*self._via, *wanted.tried)),
-                    avoid_peers=frozenset(wanted.failed_peers),
-                )
-                if len(self._via) <= MAX_HOPS
-                else None
-            )
+            way = self._way_to(origin, wanted, surveyed)
             if way is None:
                 self._close(origin, wanted.gap or self._no_way(origin))
                 continue
@@ -98,6 +99,23 @@ class Division:
             for (peer, instance, tried), members in groups.items()
             for origins, scope in self._requests(members)
         ]
+
+    def _way_to(self, origin: str, wanted: _Wanted, surveyed: dict[_LeftOut, Mapping[str, Way]]) -> Way | None:
+        """The best way left to an origin. All ways that leave out the same are found at once."""
+        if len(self._via) > MAX_HOPS:
+            return None
+        avoid, avoid_peers = frozenset((*self._via, *wanted.tried)), frozenset(wanted.failed_peers)
+        best = self._topology.live.get(origin)
+        if best is None or best.avoids(avoid, avoid_peers):
+            return best
+        if origin in avoid:
+            return self._topology.way_to(origin, avoid=avoid, avoid_peers=avoid_peers)
+        ways = surveyed.get((avoid, avoid_peers))
+        if ways is None:
+            if len(surveyed) >= MAX_SURVEYS:
+                return None
+            ways = surveyed[avoid, avoid_peers] = self._topology.ways(avoid=avoid, avoid_peers=avoid_peers)
+        return ways.get(origin)
 
     def _no_way(self, origin: str) -> Gap:
         """Known silent is told as such; a live gateway without a way left is `no_route`."""
@@ -174,7 +192,7 @@ class Division:
         wanted.gap = gap
         wanted.failed_peers.add(ask.peer)
         wanted.tried.update(dict.fromkeys(gap.tried))
-        if ask.instance != origin:
+        if ask.instance != origin and gap.status is not None:
             wanted.tried[ask.instance] = None
         elif gap.status is not None and gap.status not in (421, 508):
             self._close(origin, gap)  # the gateway itself answered, and badly: another way leads to the same answer

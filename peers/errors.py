@@ -4,9 +4,11 @@ The words are those of RFC 9209 (Proxy-Status, section 2.3) with underscores, an
 """
 
 import errno
+import re
 import ssl
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 _SHOWN_BYTES = 80  # of a peer's own bytes, enough to recognise what spoke there
 
@@ -62,6 +64,16 @@ _TIMEOUTS = frozenset(
         PeerReason.DNS_TIMEOUT,
     }
 )
+
+
+_WORD: Final = re.compile(r"[a-z_]{1,64}")
+
+
+def told_reason(told: object) -> str:
+    """A reason word as another gateway told it; whatever is no word is `destination_unavailable`."""
+    if isinstance(told, str) and _WORD.fullmatch(told):
+        return told
+    return PeerReason.DESTINATION_UNAVAILABLE.value
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,5 +105,5 @@ class EventLink:
         except InvalidJsonError:
             return
         generation = told.get("generation") if isinstance(told, dict) else None
-        if isinstance(generation, int):
+        if type(generation) is int:
             self._told(generation)

@@ -3,16 +3,20 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
-from entities.hops import Hops, render_hops
+from entities.hops import MAX_TRIED, Hops, render_hops
+from entities.identity import is_instance_id
 from entities.jsontext import InvalidJsonError, parse_json
 from entities.routes import Topology
 from peers.division import Ask, Division, FanoutResult, Item, PeerPart
-from peers.errors import PeerError, PeerReason
+from peers.errors import PeerError, PeerReason, told_reason
 from peers.forward import HOP_COST_MS, MISDIRECTED, NO_SUCH_PEER, Reach
 from peers.request import PeerRequest
 from peers.view import Gap
+
+THREAD_BYTES: Final = 256 * 1024
+"""From this size on a part is parsed in a thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,10 @@ async def _ask(reach: Reach, question: Question, ask: Ask, deadline: float) -> P
         }.get(fetched.status, PeerReason.HTTP_REQUEST_ERROR)
         return PeerError(reason, f"answered {fetched.status}", fetched.elapsed_ms, fetched.status)
     try:
-        return parse_part(fetched.body, frozenset(ask.origins), max_bytes=question.body_cap)
+        asked = frozenset(ask.origins)
+        if len(fetched.body) >= THREAD_BYTES:
+            return await asyncio.to_thread(parse_part, fetched.body, asked, max_bytes=question.body_cap)
+        return parse_part(fetched.body, asked, max_bytes=question.body_cap)
     except InvalidJsonError as error:
         return PeerError(PeerReason.INVALID_JSON, str(error), fetched.elapsed_ms, 200)
 
@@ -102,7 +109,7 @@ def parse_part(body: bytes, asked: frozenset[str], *, max_bytes: int) -> PeerPar
     return PeerPart(
         tuple(items),
         frozenset(one for one in answered if isinstance(one, str) and one in asked),
-        tuple(_missing(one) for one in missing if isinstance(one, dict) and one.get("id") in asked),
+        tuple(_missing(one["id"], one) for one in missing if _names_asked(one, asked)),
         strangers,
     )
 
@@ -113,15 +120,20 @@ def _origin_of(item: Any) -> str:
     return origin if isinstance(origin, str) else ""
 
 
-def _missing(told: Mapping[str, Any]) -> Gap:
-    """One entry of `origins.missing`, with nothing in it believed beyond its type."""
+def _names_asked(told: Any, asked: frozenset[str]) -> bool:
+    instance = told.get("id") if isinstance(told, dict) else None
+    return isinstance(instance, str) and instance in asked
+
+
+def _missing(instance: str, told: Mapping[str, Any]) -> Gap:
+    """One entry of `origins.missing`, with nothing in it believed beyond its form."""
     reason, status, elapsed, tried = (told.get(key) for key in ("reason", "status", "elapsed_ms", "tried"))
     return Gap(
         label="",
-        reason=reason[:64] if isinstance(reason, str) else PeerReason.DESTINATION_UNAVAILABLE.value,
-        instance=told["id"],
-        status=status if isinstance(status, int) else None,
-        elapsed_ms=elapsed if isinstance(elapsed, int) else 0,
-        tried=tuple(one for one in tried if isinstance(one, str))[:256] if isinstance(tried, list) else (),
-        is_timeout=isinstance(reason, str) and reason.endswith("timeout"),
+        reason=told_reason(reason),
+        instance=instance,
+        status=status if type(status) is int and 100 <= status <= 599 else None,
+        elapsed_ms=elapsed if type(elapsed) is int else 0,
+        tried=tuple(one for one in tried if is_instance_id(one))[:MAX_TRIED] if isinstance(tried, list) else (),
+        is_timeout=told_reason(reason).endswith("timeout"),
     )

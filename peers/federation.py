@@ -82,6 +82,7 @@ class Federation:
         # Mutable: the watcher of each peer; what asks for a save.
         self._watchers: dict[str, Watcher] = {}
         self._unsaved = asyncio.Event()
+        self._saving: asyncio.Task[None] | None = None
         self._told_generation = self.holder.current.generation
 
     @property
@@ -111,7 +112,7 @@ class Federation:
                     self._watchers[peer.name] = watcher
                     watcher.line = EventLink(
                         peer.name,
-                        peer.client,
+                        peer.watch_client,
                         self._settings.events,
                         told=watcher.news,
                         lost=watcher.line_ended,
@@ -123,10 +124,12 @@ class Federation:
                 if self._memory is not None:
                     group.create_task(self._save_loop(self._memory), name="save state")
         finally:
-            if self._memory is not None:
-                notes = self._memory.notes(self.refresh.names, self.registry)
-                await asyncio.to_thread(self._memory.save, notes)
-            await asyncio.gather(*(peer.client.aclose() for peer in self.registry))
+            try:
+                if self._memory is not None:
+                    await self._save(self._memory)
+            finally:
+                clients = [client for peer in self.registry for client in (peer.client, peer.control)]
+                await asyncio.gather(*(client.aclose() for client in clients if client is not None))
 
     async def wait_for_first_look(self) -> None:
         """Returns once every peer was looked at and merged, or the time for it is over."""
@@ -143,6 +146,7 @@ class Federation:
             watcher.kick()
 
     def _tell_generation(self, view: FederatedView) -> None:
+        self._unsaved.set()
         if view.generation != self._told_generation:
             self._told_generation = view.generation
             self.broadcast.tell(TreeChanged(view.generation))
@@ -168,6 +172,13 @@ class Federation:
             await self._unsaved.wait()
             await asyncio.sleep(self._settings.save_pause_ms / 1000)
             self._unsaved.clear()
-            notes: list[Note] = memory.notes(self.refresh.names, self.registry)
-            if notes:
-                await asyncio.to_thread(memory.save, notes)
+            await self._save(memory)
+
+    async def _save(self, memory: PeerMemory) -> None:
+        """Saves what changed. One save at a time, also when the one that waits for it is cancelled."""
+        if self._saving is not None:
+            await asyncio.wait({self._saving})
+        notes: list[Note] = memory.notes(self.refresh.names, self.registry)
+        if notes:
+            self._saving = asyncio.create_task(asyncio.to_thread(memory.save, notes), name="save files")
+            await asyncio.shield(self._saving)

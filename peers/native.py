@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from entities.codec import DecodedTree, OtherFormat, parse_document
+from entities.codec import DecodedTree, OtherFormat, parse_document, require_limits
 from entities.history import apply_diff
 from entities.identity import is_instance_id
 from entities.jsontext import InvalidJsonError, parse_json
@@ -81,7 +81,7 @@ def _probed(medkit: dict[str, Any], asked: float, elapsed_ms: float) -> Probed:
         elapsed_ms,
         instance,
         boot,
-        generation if isinstance(generation, int) else None,
+        generation if type(generation) is int else None,
         "events" in capabilities,
     )
 
@@ -123,6 +123,11 @@ async def read_tree(
     if decoded.document.since is None:
         return HeldTree(decoded.document, etag, decoded.dropped)
     whole = None if held is None else apply_diff(held.document, decoded.document)
-    if whole is None:
+    if held is None or whole is None:
         return PeerError(PeerReason.INVALID_JSON, f"{_TREE}: a diff of another state", fetched.elapsed_ms, 200)
-    return HeldTree(msgspec.structs.replace(whole, since=None), etag, decoded.dropped)
+    whole = msgspec.structs.replace(whole, since=None)
+    try:
+        require_limits(whole, max_entities=max_entities)
+    except InvalidJsonError as error:
+        return PeerError(PeerReason.INVALID_JSON, f"{_TREE}: {error}", fetched.elapsed_ms, 200)
+    return HeldTree(whole, etag, held.dropped + decoded.dropped)

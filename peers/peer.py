@@ -12,13 +12,23 @@ from peers.native import HeldTree
 from peers.view import PeerStatus
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What answers there must not be a peer: the reason word, and why, for people."""
+
+    reason: str
+    why: str
+
+
 @dataclass(slots=True)
 class Peer:
-    """The live object behind one endpoint; everything but endpoint, client and health is what was learned."""
+    """The live object behind one endpoint; everything but endpoint, clients and health is what was learned."""
 
     endpoint: PeerEndpoint
     client: PeerClient
     health: Health
+    control: PeerClient | None = None
+    """For probes, trees and events: requests of clients cannot take its slots. None: the same client."""
     held: HeldTree | None = None
     instance: str | None = None
     """The instance last seen at this URL, kept over restarts."""
@@ -29,13 +39,18 @@ class Peer:
     """It offers `x-medkit-events`."""
     unreadable: str | None = None
     """Why its tree document cannot be read now, for people; None when it can."""
-    refusal: str | None = None
-    """Why it must not be a peer, for people."""
+    refusal: Refusal | None = None
+    """Why it must not be a peer; stays until somebody else answers there."""
 
     @property
     def name(self) -> str:
         """The peer's name here."""
         return self.endpoint.name
+
+    @property
+    def watch_client(self) -> PeerClient:
+        """What the peer is watched with."""
+        return self.control or self.client
 
     @property
     def trusted(self) -> bool:
@@ -56,7 +71,7 @@ class Peer:
 
     def link(self) -> Link:
         """The link to it as our own record tells it."""
-        usable = self.health.state is not PeerState.REFUSED
+        usable = self.refusal is None
         return Link(
             peer=self.name,
             at=url_digest(self.endpoint.url),
@@ -72,7 +87,7 @@ class Peer:
 
     def picture(self) -> Picture | None:
         """Its last document for gathering; a refused peer's counts no more."""
-        if self.held is None or self.health.state in (PeerState.REFUSED, PeerState.SELF):
+        if self.held is None or self.refusal is not None or self.health.state is PeerState.SELF:
             return None
         if self.held.document.instance_id != self.instance:
             return None

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import assert_never
 
@@ -155,15 +156,14 @@ class Refresh:
         loop = asyncio.get_running_loop()
         due = loop.time() + self._settings.interval_ms / 1000
         while True:
-            periodic = False
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout_at(due):
                     await self._kick.wait()
-            except TimeoutError:
-                periodic = True
+            self._kick.clear()
+            periodic = loop.time() >= due  # also when kicks never cease
+            if periodic:
                 due = loop.time() + self._settings.interval_ms / 1000
                 self.on_periodic()
-            self._kick.clear()
             await self.refresh(periodic=periodic)
 
     async def refresh(self, *, periodic: bool) -> None:

@@ -13,7 +13,7 @@ from peers.clones import BootLedger
 from peers.errors import PeerError, PeerReason
 from peers.health import Health
 from peers.native import Probed
-from peers.peer import Peer
+from peers.peer import Peer, Refusal
 from peers.view import PeerStatus, Warned
 
 log = structlog.get_logger("peers")
@@ -59,7 +59,7 @@ class Registry:
             if old is not None and old.endpoint == endpoint:
                 kept[endpoint.name] = old
                 continue
-            peer = Peer(endpoint, self._make_client(endpoint), self._make_health())
+            peer = Peer(endpoint, self._make_client(endpoint), self._make_health(), self._make_client(endpoint))
             kept[endpoint.name] = peer
             added.append(peer)
         removed = [peer for peer in self._peers.values() if kept.get(peer.name) is not peer]
@@ -80,15 +80,15 @@ class Registry:
         found = self._peers.get(peer)
         if found is None:
             return
+        before = found.health.state
         if outcome is None:
             found.health.answered()
-            return
-        if outcome.reason is PeerReason.CONNECTION_REFUSED:
-            before = found.health.state
+        elif outcome.reason is PeerReason.CONNECTION_REFUSED:
             found.health.failed(outcome)
-            if found.health.state is not before:
-                self.log_transition(found, outcome.detail)
-        self.on_evidence(found)
+        if found.health.state is not before:
+            self.log_transition(found, "" if outcome is None else outcome.detail)
+        if outcome is not None:
+            self.on_evidence(found)
 
     def identify(self, peer: Peer, probed: Probed, *, now: float) -> bool:
         """Who answered at a peer's URL; True if it may be a peer. Decides before anything of it is used."""
@@ -96,6 +96,8 @@ class Registry:
         if instance is None or boot is None:
             return self._refuse(peer, "not_grove", "it speaks no x-medkit-tree; reading such gateways is not built yet")
         if instance == self._identity.instance_id:
+            if boot == self._identity.boot_id and peer.instance not in (None, instance):
+                return self._refuse(peer, "identity_changed", "it was another gateway and now says that it is this one")
             if boot == self._identity.boot_id:
                 if peer.health.is_self() or peer.instance != instance:
                     log.warning("peer is ourselves", peer=peer.name, url=peer.endpoint.url)
@@ -107,6 +109,8 @@ class Registry:
         verdict = self._ledger.judge(peer.name, instance, boot, asked=probed.asked, now=now)
         if verdict.rival is not None and (rival := self._peers.get(verdict.rival)) is not None:
             self._refuse(rival, "duplicate_instance_id", f"another gateway with instance id {instance} was there first")
+            self.log_transition(rival)
+            self.on_evidence(rival)
         if verdict.is_copy:
             return self._refuse(
                 peer, "duplicate_instance_id", f"two gateways with instance id {instance} answer in turn"
@@ -123,7 +127,7 @@ class Registry:
         if peer.health.reason != reason:
             log.warning("peer refused", peer=peer.name, url=peer.endpoint.url, reason=reason, why=why)
         peer.health.refuse(reason)
-        peer.refusal = why
+        peer.refusal = Refusal(reason, why)
         return False
 
     def log_transition(self, peer: Peer, detail: str = "") -> None:
@@ -154,8 +158,8 @@ class Registry:
         found = []
         for peer in self._peers.values():
             if peer.refusal is not None:
-                code = "peer_refused" if peer.health.reason == "not_grove" else "duplicate_instance_id"
-                found.append(Warned(code, f"peer {peer.name} is refused: {peer.refusal}", (), (peer.name,)))
+                code = "peer_refused" if peer.refusal.reason == "not_grove" else peer.refusal.reason
+                found.append(Warned(code, f"peer {peer.name} is refused: {peer.refusal.why}", (), (peer.name,)))
             if peer.unreadable is not None:
                 message = f"the tree of peer {peer.name} cannot be read, its last one is used: {peer.unreadable}"
                 found.append(Warned("peer_tree_unreadable", message, (), (peer.name,)))

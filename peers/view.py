@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from entities.classify import Structure
+from entities.items import ItemTable
 from entities.merge import MergedEntity, MergedTree
 from entities.model import EntityKind
 from entities.names import NameTable
@@ -88,6 +89,8 @@ class FederatedView:
     """Per known instance, its Apps whose id here is not their own."""
     gaps: tuple[Gap, ...] = ()
     warnings: tuple[Warned, ...] = ()
+    tables: dict[tuple[bool, EntityKind, str, str], ItemTable] = field(default_factory=dict, compare=False, repr=False)
+    """Item ids of entities that were asked for, made once per view; it holds nothing that the view does not say."""
 
     @property
     def self_id(self) -> str:

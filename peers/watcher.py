@@ -92,13 +92,17 @@ class Watcher:
     async def run(self) -> None:
         """Looks at the peer for ever."""
         loop = asyncio.get_running_loop()
+        looked_at = 0.0
         while True:
             self._kick.clear()
             started = loop.time()
-            if self._has_news and self._peer.is_up:
+            looked_lately = started - looked_at < self._settings.interval_ms / 1000
+            if self._has_news and self._peer.is_up and looked_lately:
                 self._has_news = False
                 await self._read_news()
             else:
+                looked_at = started
+                self._has_news = False
                 await self.look()
                 self.first_look.set()
             await self._rest()
@@ -128,16 +132,17 @@ class Watcher:
         before = (self._peer.link(), self._peer.health.state, self._peer.unreadable)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._settings.timeout_ms / 1000
-        probed = await probe(self._peer.client, deadline=deadline)
+        probed = await probe(self._peer.watch_client, deadline=deadline)
         read = False
         match probed:
             case PeerError():
                 self._sickness.timer_was_late(loop.time() - deadline)
-                if probed.reason is not PeerReason.CONNECTION_REFUSED:
+                if probed.is_timeout or probed.reason is PeerReason.DESTINATION_IP_UNROUTABLE:
                     self._sickness.peer_timed_out(self._peer.name)
                 self._peer.health.failed(probed)
                 if not self._peer.health.linked:
                     self._peer.client.drop_idle()
+                    self._peer.watch_client.drop_idle()
             case Probed():
                 self._sickness.peer_answered(self._peer.name)
                 read = self._take(probed, loop.time()) and await self._read()
@@ -166,7 +171,7 @@ class Watcher:
         peer = self._peer
         loop = asyncio.get_running_loop()
         read = await read_tree(
-            peer.client,
+            peer.watch_client,
             peer.held,
             deadline=loop.time() + self._settings.read_timeout_ms / 1000,
             max_bytes=self._settings.tree_body_bytes,

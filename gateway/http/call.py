@@ -9,7 +9,6 @@ from aiohttp import web
 
 from entities.hops import Hops, MalformedHopsError, parse_hops
 from entities.jsontext import InvalidJsonError, parse_json
-from entities.routes import MAX_HOPS
 from gateway.http import errors
 from gateway.http.gaps import wants_strict
 from gateway.http.path import Route
@@ -77,7 +76,7 @@ def read_hops(request: web.Request, self_id: str) -> Hops:
         raise errors.invalid_request(str(error)) from None
     if hops.to is not None and hops.to != self_id:
         raise errors.misdirected(hops.to, self_id)
-    if self_id in hops.via or len(hops.via) > MAX_HOPS:
+    if self_id in hops.via or hops.too_long:
         raise errors.loop_detected()
     return hops
 

@@ -4,10 +4,11 @@ Ids of members are translated to what they are called here, ambiguous item ids q
 Source: docs/api.md, "Resources" and "Item ids".
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 from entities.classify import members_of, own_members
 from entities.items import ItemTable, Listed, Member, item_table, way_prefix
@@ -17,6 +18,12 @@ from gateway.http.gaps import gap_marks
 from gateway.http.parts import Part
 from gateway.local.answers import EntityRef
 from peers.view import FederatedView, Gap, TreeView
+
+LARGE_ENTITY: Final = 1_000
+"""Members from which on an entity's items are looked up and listed in a thread."""
+
+KEPT_TABLES: Final = 256
+"""Tables kept per view."""
 
 _WIRE_ONLY = frozenset({"origin", "member", "parameter", "node"})
 """Fields of `x-medkit` that gateways tell each other and clients do not see in items."""
@@ -45,8 +52,22 @@ class Subject:
             return self.scope, tuple(one for kind, one in found if kind is EntityKind.APP)
         return members_of(self.shown.tree, self.shown.structure, self.entity)
 
+    async def prepare(self, collection: str) -> None:
+        """Makes the table of a large entity in a thread, so that the loop stays free."""
+        if collection in ("data", "operations") and sum(map(len, self.members)) > LARGE_ENTITY:
+            await asyncio.to_thread(self.table, "data" if collection == "data" else "operations")
+
     def table(self, collection: Listed) -> ItemTable:
-        """Its item ids."""
+        """Its item ids, made once per view."""
+        key = (self.is_own, self.entity.kind, self.entity.id, collection)
+        found = self.view.tables.get(key)
+        if found is None:
+            found = self._table(collection)
+            if len(self.view.tables) < KEPT_TABLES:
+                self.view.tables[key] = found
+        return found
+
+    def _table(self, collection: Listed) -> ItemTable:
         return item_table(
             self.shown.tree,
             self.shown.structure,

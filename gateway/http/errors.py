@@ -7,15 +7,19 @@ into an answer.
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from entities.hops import REASON, TRIED
+from entities.hops import MAX_TRIED, REASON, TRIED
 from entities.model import EntityKind, is_valid_id
 from gateway.http.gaps import gap_marks
 from gateway.http.path import PathProblem
+from peers.errors import PeerReason
 from peers.view import Gap
 
 VENDOR_PREFIX: Final = "x-medkit-"
 PEER_UNAVAILABLE: Final = "x-medkit-peer-unavailable"
 MAX_ID_LENGTH: Final = 256
+
+FULL_RETRY_S: Final = 1
+"""Seconds after which a client may come again when all slots to a peer were taken."""
 
 Parameters = Mapping[str, Any]
 
@@ -157,9 +161,12 @@ def peer_unavailable(gap: Gap, *, may_have_executed: bool | None = None) -> ApiE
     headers = [(REASON, gap.reason)]
     if gap.tried:
         marks["tried"] = list(gap.tried)
-        headers.append((TRIED, ",".join(gap.tried)))
+        headers.append((TRIED, ",".join(gap.tried[-MAX_TRIED:])))
+    is_full = gap.reason == PeerReason.CONNECTION_LIMIT_REACHED
+    if is_full:
+        headers.append(("Retry-After", str(FULL_RETRY_S)))
     return ApiError(
-        504 if gap.is_timeout else 502,
+        503 if is_full else 504 if gap.is_timeout else 502,
         PEER_UNAVAILABLE,
         f"Peer '{gap.label}' is unavailable ({gap.reason}); /api/v1/health shows the state of every peer",
         None if may_have_executed is None else {"may_have_executed": may_have_executed},

@@ -51,9 +51,16 @@ class Exchange:
             await answer.aclose()
 
     async def tell(self, call: Call, instance: str, path: str) -> int:
-        """The status with which `instance` answers this request; the body is not wanted. Raises ApiError."""
-        translation = self._translation(call, instance, path)
-        answer = await reach_owner(call, self.reach, self.limits, to=instance, path=path, translation=translation)
+        """The status with which `instance` answers this request, sent without its body. Raises ApiError."""
+        answer = await reach_owner(
+            call,
+            self.reach,
+            self.limits,
+            to=instance,
+            path=path,
+            translation=self._translation(call, instance, path),
+            bodiless=True,
+        )
         await answer.aclose()
         return answer.status
 
@@ -86,6 +93,7 @@ class Exchange:
             Gap(call.view.topology.label(origin), PeerReason.INVALID_JSON.value, origin) for origin in sorted(liars)
         )
         answered = tuple(origin for origin in result.answered if origin not in liars)
+        parts = [part for part in parts if part.origin not in liars]
         return parts, answered, (*result.gaps, *invalid)
 
 

@@ -4,9 +4,11 @@ Only allow-listed headers travel (docs/api.md, "Forwarded headers"). The answer 
 ids that are called differently here.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -14,7 +16,7 @@ from entities.jsontext import InvalidJsonError, parse_json, render_json
 from gateway.http import errors
 from gateway.http.call import Call
 from gateway.http.keys import REQUEST_ID
-from gateway.http.path import API_PREFIX
+from gateway.http.path import API_PREFIX, EntityPath, ServerPath
 from gateway.http.translate import VERBATIM, Translation, reverse
 from peers.answer import PeerAnswer
 from peers.attempt import GiveUp
@@ -62,6 +64,9 @@ BROUGHT_BACK: Final = frozenset(
 )
 """Answer headers that come back, beside x-medkit-*; content-length comes as framing."""
 
+THREAD_BYTES: Final = 256 * 1024
+"""From this size on a body is translated in a thread."""
+
 _BODILESS: Final = frozenset({204, 304})
 _MADE: Final = frozenset({201, 202})
 _REDIRECTS: Final = frozenset({300, 301, 302, 303, 305, 306, 307, 308})
@@ -76,6 +81,8 @@ class ProxyLimits:
     """A request body up to this size is held, so that it can go another way if the first one fails."""
     translated_bytes: int = 10 * 1024 * 1024
     """An answer in which ids must be translated."""
+    translated_request_bytes: int = 1024 * 1024
+    """A JSON request in which ids must be translated; a larger one goes on as it is."""
 
 
 async def relay(
@@ -103,16 +110,20 @@ async def reach_owner(
     to: str,
     path: str,
     translation: Translation,
+    bodiless: bool = False,
 ) -> PeerAnswer:
-    """The head of the owner's answer, body still to come; the caller closes it. Raises ApiError: 502, 504, 508."""
-    body, length = await _body_of(call, limits, translation)
+    """The head of the owner's answer, body still to come; the caller closes it. Raises ApiError: 502, 504, 508.
+
+    `bodiless`: the client's body stays here, for it can be sent once only.
+    """
+    body, length = (None, None) if bodiless else await _body_of(call, limits, translation)
     request = Forwarding(
         method=call.request.method,
         target=f"{path}?{call.route.query}" if call.route.query else path,
         headers=forwarded_headers(call, translation),
         body=body,
         content_length=length,
-        stream="text/event-stream" in call.request.headers.get("Accept", ""),
+        stream=_is_stream(call),
     )
     outcome = await forward(reach, call.view.topology, request, to=to, hops=call.hops, deadline=call.deadline)
     if isinstance(outcome, GiveUp):
@@ -142,6 +153,19 @@ def _condition(name: str, value: str, translation: Translation) -> str:
             return value
 
 
+def _is_stream(call: Call) -> bool:
+    """Whether the answer will flow without an end: it then takes a stream's slot and no request's."""
+    if "text/event-stream" in call.request.headers.get("Accept", ""):
+        return True
+    match call.route:
+        case ServerPath(name=name, rest=rest):
+            return name == "x-medkit-events" or rest == ("stream",)
+        case EntityPath(rest=(*_, "events")):
+            return True
+        case _:
+            return False
+
+
 def _unreached(end: GiveUp, *, is_read: bool) -> errors.ApiError:
     if end.gap.reason == PeerReason.LOOP_DETECTED:
         return errors.loop_detected()
@@ -156,12 +180,21 @@ async def _body_of(
     if not request.body_exists:
         return None, None
     length = request.content_length
-    if length is not None and length <= limits.replayable_bytes:
+    is_translated = bool(translation.apps) and request.content_type == "application/json"
+    held = limits.translated_request_bytes if is_translated else limits.replayable_bytes
+    if length is not None and length <= held:
         body = await request.read()
-        if translation.apps and request.content_type == "application/json":
+        if is_translated:
             body = _translated(body, reverse(translation.apps), len(body))
         return body, len(body)
     return request.content.iter_any(), length
+
+
+async def _in_our_words(body: bytes, translation: Translation, max_bytes: int) -> bytes:
+    """As `_translated`; a large body in a thread, so that the loop stays free."""
+    if len(body) < THREAD_BYTES:
+        return _translated(body, translation, max_bytes)
+    return await asyncio.to_thread(_translated, body, translation, max_bytes)
 
 
 def _translated(body: bytes, translation: Translation, max_bytes: int) -> bytes:
@@ -170,8 +203,12 @@ def _translated(body: bytes, translation: Translation, max_bytes: int) -> bytes:
         before = parse_json(body, max_bytes=max_bytes)
     except InvalidJsonError:
         return body
-    after = translation.body(before)
-    return body if after == before else render_json(after)
+    try:
+        after = translation.body(before)
+        return body if after == before else render_json(after)
+    except RecursionError:
+        # Nested deeper than any document of entities is: nothing in it is known to be an id.
+        return body
 
 
 async def deliver(
@@ -179,20 +216,22 @@ async def deliver(
 ) -> web.StreamResponse:
     """The answer of gateway `to` as the client gets it. The caller closes it. Raises ApiError where it breaks."""
     if answer.status in _REDIRECTS:
-        gap = _broken(call, to, PeerError(PeerReason.HTTP_REQUEST_ERROR, "a redirect", status=answer.status))
-        raise errors.peer_unavailable(gap, may_have_executed=None if call.is_read else True)
+        raise _broken(call, to, PeerError(PeerReason.HTTP_REQUEST_ERROR, "a redirect", status=answer.status))
     headers = _brought_back(answer, translation)
     if call.request.method == "HEAD" or answer.status in _BODILESS:
         if answer.content_length is not None and answer.status not in _BODILESS:
             headers.append(("Content-Length", str(answer.content_length)))
         return web.Response(status=answer.status, headers=headers)
-    if not translation.is_empty and _is_json(answer) and (answer.content_length or 0) <= limits.translated_bytes:
+    if not translation.is_empty and _is_json(answer) and not _is_download(call):
         body = await answer.read(limits.translated_bytes)
         if isinstance(body, PeerError):
-            raise errors.peer_unavailable(_broken(call, to, body), may_have_executed=None if call.is_read else True)
+            raise _broken(call, to, body)
         return web.Response(
-            status=answer.status, headers=headers, body=_translated(body, translation, limits.translated_bytes)
+            status=answer.status, headers=headers, body=await _in_our_words(body, translation, limits.translated_bytes)
         )
+    if not _is_json(answer):
+        # A page of the owner's, shown in a browser, must not act in the name of this gateway.
+        headers.append(("Content-Security-Policy", "sandbox"))
     if answer.body_ready is not None:
         return web.Response(status=answer.status, headers=headers, body=answer.body_ready)
     return await _stream(call, answer, headers)
@@ -200,12 +239,10 @@ async def deliver(
 
 def _brought_back(answer: PeerAnswer, translation: Translation) -> list[tuple[str, str]]:
     """The owner's headers that the client gets; a `Location` only of something made, and only on paths of the API."""
-    headers = []
+    headers: list[tuple[str, str]] = []
     for name, value in answer.headers:
         if name == "location":
-            link = translation.link(value)
-            if answer.status in _MADE and link.startswith(f"{API_PREFIX}/"):
-                headers.append((name, link))
+            headers.extend((name, translation.link(path)) for path in _location(answer.status, value))
         elif name == "etag" and not translation.is_empty:
             headers.append((name, translation.mark(value)))
         elif name in BROUGHT_BACK or name.startswith("x-medkit-"):
@@ -213,18 +250,34 @@ def _brought_back(answer: PeerAnswer, translation: Translation) -> list[tuple[st
     return headers
 
 
+def _location(status: int, value: str) -> tuple[str, ...]:
+    """The path of what was created, without the owner's address; of any other `Location` nothing."""
+    parts = urlsplit(value)
+    if status not in _MADE or not parts.path.startswith(f"{API_PREFIX}/"):
+        return ()
+    return (f"{parts.path}?{parts.query}" if parts.query else parts.path,)
+
+
 def _is_json(answer: PeerAnswer) -> bool:
-    return (answer.header("content-type") or "").partition(";")[0].strip().endswith("json")
+    content_type = (answer.header("content-type") or "").partition(";")[0].strip().lower()
+    return content_type == "application/json" or content_type.endswith("+json")
 
 
-def _broken(call: Call, to: str, error: PeerError) -> Gap:
-    return Gap(
+def _is_download(call: Call) -> bool:
+    """Bulk data are the owner's own files, whatever their type."""
+    return isinstance(call.route, EntityPath) and call.route.collection == "bulk-data"
+
+
+def _broken(call: Call, to: str, error: PeerError) -> errors.ApiError:
+    """The owner's answer began and cannot be used; a write may have been executed."""
+    gap = Gap(
         label=call.view.topology.label(to),
         reason=error.reason.value,
         status=error.status,
         elapsed_ms=error.elapsed_ms,
-        is_timeout=error.is_timeout,
+        is_timeout=error.is_timeout or not call.is_read,
     )
+    return errors.peer_unavailable(gap, may_have_executed=None if call.is_read else True)
 
 
 async def _stream(call: Call, answer: PeerAnswer, headers: list[tuple[str, str]]) -> web.StreamResponse:

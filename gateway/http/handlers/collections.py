@@ -1,5 +1,6 @@
 """Resource collections of an entity: our own items and those of every other contributor, as one list."""
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -11,7 +12,7 @@ from entities.model import EntityKind
 from gateway.http import errors
 from gateway.http.answer import json_answer
 from gateway.http.call import Call
-from gateway.http.combine import Subject, render_collection
+from gateway.http.combine import LARGE_ENTITY, Subject, render_collection
 from gateway.http.exchange import Exchange, entity_path, not_asked, scopes, silent, subject_path
 from gateway.http.own_item import own_collection_change, raised, status_document
 from gateway.http.parts import own_parts, render_part
@@ -65,7 +66,11 @@ async def _read(exchange: Exchange, call: Call, subject: Subject, collection: st
         parts = [*parts, *found]
         gaps = (*silent(call, others), *missing)
     applied = call.require_whole(gaps)
-    body = render_collection(subject, collection, parts, gaps)
+    await subject.prepare(collection)
+    if len(parts) > LARGE_ENTITY:
+        body = await asyncio.to_thread(render_collection, subject, collection, parts, gaps)
+    else:
+        body = render_collection(subject, collection, parts, gaps)
     return json_answer(body, headers=[_NO_STORE, *applied])
 
 
@@ -143,20 +148,23 @@ async def _change_all(exchange: Exchange, call: Call, subject: Subject, collecti
 
 async def change_others(exchange: Exchange, call: Call, subject: Subject, path: str) -> list[dict[str, object]]:
     """Sends the same change to every other owner; a result each, with the error and status where it failed."""
-    results: list[dict[str, object]] = []
-    for instance, scoped in scoped_calls(call, subject):
-        label = call.view.topology.label(instance)
-        try:
-            status = await exchange.tell(scoped, instance, path)
-        except errors.ApiError as error:
-            results.append(
-                {"app_id": label, "node": "", "success": False, "error": error.message, "status": error.status}
-            )
-            continue
-        done = status < 300
-        failure = {} if done else {"error": f"{label} answered {status}"}
-        results.append({"app_id": label, "node": "", "success": done, "status": status, **failure})
-    return results
+    async with asyncio.TaskGroup() as group:
+        asked = [
+            group.create_task(_change_at(exchange, scoped, instance, path))
+            for instance, scoped in scoped_calls(call, subject)
+        ]
+    return [task.result() for task in asked]
+
+
+async def _change_at(exchange: Exchange, call: Call, instance: str, path: str) -> dict[str, object]:
+    label = call.view.topology.label(instance)
+    try:
+        status = await exchange.tell(call, instance, path)
+    except errors.ApiError as error:
+        return {"app_id": label, "node": "", "success": False, "error": error.message, "status": error.status}
+    done = status < 300
+    failure = {} if done else {"error": f"{label} answered {status}"}
+    return {"app_id": label, "node": "", "success": done, "status": status, **failure}
 
 
 def scoped_calls(call: Call, subject: Subject) -> Iterator[tuple[str, Call]]:

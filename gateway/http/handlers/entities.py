@@ -1,11 +1,11 @@
 """Entity collections, merged details and relations: ready bytes of one generation, never the network."""
 
 import asyncio
-from collections.abc import Sequence
 
-from aiohttp import ETag, hdrs, web
+from aiohttp import hdrs, web
 
 from gateway.http import errors
+from gateway.http.answer import has_current
 from gateway.http.documents import Documents, Rendered
 from gateway.http.gaps import wants_strict
 from gateway.http.handlers.server import READABLE
@@ -42,7 +42,7 @@ def answer_document(request: web.Request, rendered: Rendered) -> web.Response:
         headers.append((hdrs.CACHE_CONTROL, "no-store"))
         return web.Response(body=rendered.body, headers=headers)
     headers += [(hdrs.ETAG, rendered.etag), (hdrs.CACHE_CONTROL, "no-cache")]
-    if _matches(request.if_none_match, rendered.etag):
+    if has_current(request, rendered.etag):
         return web.Response(status=304, headers=headers)
     return web.Response(body=rendered.body, headers=headers)
 
@@ -76,8 +76,3 @@ def _relation(documents: Documents, parsed: EntityPath, name: str, *, own: bool)
     if rendered is None or not entity.listed:
         raise gone(documents.view, entity)
     return rendered
-
-
-def _matches(asked: Sequence[ETag] | None, etag: str) -> bool:
-    """Whether `If-None-Match` names the document (weak comparison, RFC 9110 section 13.1.2)."""
-    return any(tag.value in {"*", etag.strip('"')} for tag in asked or ())

@@ -9,7 +9,7 @@ from entities.merge import MergedEntity
 from entities.model import EntityKind, is_valid_id
 from entities.routes import Gone, Own, Owner, Remote, Shared
 from gateway.http import errors
-from gateway.http.answer import json_answer
+from gateway.http.answer import has_current, json_answer
 from gateway.http.call import Call
 from gateway.http.exchange import Exchange, not_asked, silent
 from gateway.http.gaps import gap_marks
@@ -112,7 +112,7 @@ def answer_tree(call: Call, publication: Publication) -> web.Response:
     """`GET /x-medkit-tree[?since=BOOT:GENERATION]`: 304, a diff, or all of it; the ETag is always that of all of it."""
     full = publication.full(call.view)
     headers = [("ETag", full.etag), ("Cache-Control", "no-cache")]
-    if full.etag in [tag.strip() for tag in call.request.headers.get("If-None-Match", "").split(",")]:
+    if has_current(call.request, full.etag):
         return web.Response(status=304, headers=headers)
     since = call.query().get("since")
     change = None if since is None else publication.since(call.view, since)

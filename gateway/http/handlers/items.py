@@ -1,7 +1,7 @@
 """Single items of an entity that is ours or shared: each is re-addressed to the member that owns it."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import web
 
@@ -23,6 +23,9 @@ from gateway.http.places import (
     spellings,
 )
 from gateway.local.answers import EntityRef, ItemAnswer, ResourceError
+
+SHOWN_IDS: Final = 20
+"""Ids that an error names of those that could be meant."""
 
 _EXECUTIONS = "executions"
 
@@ -61,6 +64,7 @@ async def answer_item(exchange: Exchange, call: Call, subject: Subject, collecti
     """`/{entity}/{collection}/{item}` and whatever stands below; not faults. Raises ApiError."""
     item, tail = _split(call, collection)
     addressed = Addressed(exchange, call, subject, collection, item, tail)
+    await subject.prepare(collection)
     match collection:
         case "data" | "operations":
             found = listed_place(subject, collection, item)
@@ -119,11 +123,11 @@ def _ambiguous(addressed: Addressed, found: Undecided) -> errors.ApiError:
     return errors.ApiError(
         400,
         "invalid-request",
-        f"The id '{addressed.item}' is ambiguous here; send one of {', '.join(found.ids)}",
+        f"The id '{addressed.item}' is ambiguous here; send one of {', '.join(found.ids[:SHOWN_IDS])}",
         {
             "entity_id": addressed.subject.entity.id,
             f"{kind}_id": addressed.item,
-            f"{kind}_ids": list(found.ids),
+            f"{kind}_ids": list(found.ids[:SHOWN_IDS]),
             "details": "Several members of this entity have an item of this id",
         },
     )

@@ -12,6 +12,7 @@ from aiohttp.typedefs import Handler, Middleware
 from gateway.http.errors import ApiError
 
 _REFUSED_METHODS: Final = frozenset({hdrs.METH_TRACE, hdrs.METH_CONNECT})
+_ALLOWED: Final = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 _HOST: Final = re.compile(r"(?:[A-Za-z0-9._~-]{1,255}|\[[0-9A-Fa-f:.%A-Za-z]{2,64}\])(?::[0-9]{1,5})?")
 _LINE_OVERHEAD: Final = 4  # ": " and the line end
 
@@ -33,7 +34,7 @@ def _line_refusal(request: web.Request) -> ApiError | None:
     if request.version not in {HttpVersion10, HttpVersion11}:
         return _refuse(505, "Only HTTP/1.0 and HTTP/1.1 are spoken here")
     if request.method in _REFUSED_METHODS:
-        return _refuse(405, f"The method {request.method} is not allowed")
+        return _refuse(405, f"The method {request.method} is not allowed", (hdrs.ALLOW, _ALLOWED))
     if not request.raw_path.startswith("/"):
         return _refuse(400, "The request target must be a path, without scheme and host")
     return None
@@ -55,5 +56,5 @@ def _header_refusal(request: web.Request, max_bytes: int) -> ApiError | None:
     return None
 
 
-def _refuse(status: int, message: str) -> ApiError:
-    return ApiError(status, "invalid-request", message, closes=True)
+def _refuse(status: int, message: str, *headers: tuple[str, str]) -> ApiError:
+    return ApiError(status, "invalid-request", message, headers=headers, closes=True)

@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from entities.model import App
-from entities.names import MAX_ID, RESERVED_REFRESHES, NameTable, Origin, display_name, names_of
+from entities.names import MAX_ID, RESERVED_REFRESHES, NameTable, Origin, display_name
 from tests.unit.entities.sketch import instance, named, record, seen_from
 
 CAM = App("cam")
@@ -166,15 +166,6 @@ def test_naming_again_changes_nothing() -> None:
     topology = seen_from(record("a", "b c", CAM), record("b", "d", CAM), record("c", "", CAM), record("d", "", CAM))
     once = named(topology).table
     assert named(topology, once).table == once
-
-
-def test_documents_tell_only_names_that_differ() -> None:
-    table = named(seen_from(record("a", "b", CAM), record("b", "", CAM, App("lidar")))).table
-    assert table.differing([instance("a"), instance("b")]) == {instance("b"): {"cam": "b__cam"}}
-    assert table.differing([instance("a")]) == {}
-    assert names_of(table, [instance("b")]) == {instance("b"): {"cam": "b__cam", "lidar": "lidar"}}
-    assert table.of(instance("b"), "cam") == "b__cam"
-    assert table.of(instance("b"), "nobody") is None
 
 
 @pytest.mark.parametrize(
