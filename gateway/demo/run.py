@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import signal
 import tempfile
+from asyncio import StreamReader
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
@@ -25,6 +26,10 @@ STOP_S: Final = 10.0
 """Seconds a gateway may take to stop before it is killed."""
 
 POLL_S: Final = 0.1
+
+TAIL_BYTES: Final = 4096
+"""Of what a gateway wrote as errors, so much is kept to tell how it ended."""
+
 FAILED: Final = 1
 
 
@@ -70,7 +75,7 @@ async def _running(one: DemoGateway, folder: Path) -> AsyncIterator[Process]:
         stderr=PIPE,
         start_new_session=True,  # Ctrl-C reaches the demo alone, which stops its gateways in order
     )
-    errors = asyncio.create_task(_last_words(process))
+    errors = asyncio.create_task(last_words(process.stderr))
     try:
         yield process
     finally:
@@ -87,14 +92,12 @@ async def _running(one: DemoGateway, folder: Path) -> AsyncIterator[Process]:
             print_line(f"{one.name} ended with {process.returncode}: {words}")
 
 
-async def _last_words(process: Process) -> str:
-    """The last line a gateway wrote to its log or as an error."""
-    if process.stderr is None:
-        return ""
-    last = b""
-    async for line in process.stderr:
-        last = line
-    return last.decode("utf-8", "replace").strip()
+async def last_words(stderr: StreamReader | None) -> str:
+    """The last line a gateway wrote to its log or as an error; of a very long one, its end."""
+    tail = b""
+    while stderr is not None and (chunk := await stderr.read(TAIL_BYTES)):
+        tail = (tail + chunk)[-TAIL_BYTES:]
+    return tail.decode("utf-8", "replace").strip().rpartition("\n")[2]
 
 
 async def _come_up(chain: Sequence[DemoGateway], processes: Sequence[Process], folder: Path) -> None:
