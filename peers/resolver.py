@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from peers.destination import Address, Destination
 from peers.errors import PeerError, PeerReason
@@ -16,6 +17,15 @@ Found = tuple[socket.AddressFamily, str, int]
 
 Lookup = Callable[[str], Sequence[Found]]
 """Blocking: the addresses of a name in order of preference; raises OSError."""
+
+
+Launch = Callable[[Callable[[], None], str], None]
+"""Starts work in a thread of this name; raises RuntimeError when there can be no further thread."""
+
+
+def in_daemon_thread(work: Callable[[], None], name: str) -> None:
+    """A thread that the exit of the process does not wait for."""
+    threading.Thread(target=work, name=name, daemon=True).start()
 
 
 def system_lookup(host: str) -> list[Found]:
@@ -32,6 +42,7 @@ class _Answer:
     found: tuple[Found, ...]
     failure: str | None
     good_until: float
+    reason: PeerReason = PeerReason.DNS_ERROR
 
 
 class Resolver:
@@ -42,9 +53,16 @@ class Resolver:
     (the threads of an executor are joined there).
     """
 
-    def __init__(self, settings: ResolverSettings | None = None, *, lookup: Lookup = system_lookup) -> None:
+    def __init__(
+        self,
+        settings: ResolverSettings | None = None,
+        *,
+        lookup: Lookup = system_lookup,
+        launch: Launch = in_daemon_thread,
+    ) -> None:
         self._settings = settings or ResolverSettings()
         self._lookup = lookup
+        self._launch = launch
         # Mutable state: what is known, who waits for which name, which names wait for a thread.
         self._answers: dict[str, _Answer] = {}
         self._waiters: dict[str, asyncio.Future[_Answer]] = {}
@@ -71,7 +89,7 @@ class Resolver:
         if answer is None:
             return PeerError(PeerReason.DNS_TIMEOUT, f"the name {destination.host} was not resolved in time")
         if not answer.found:
-            return PeerError(PeerReason.DNS_ERROR, f"{destination.host}: {answer.failure}")
+            return PeerError(answer.reason, f"{destination.host}: {answer.failure}")
         return tuple(_address(found, destination.port) for found in answer.found)
 
     def forget(self, host: str) -> None:
@@ -100,11 +118,15 @@ class Resolver:
             return stale if stale is not None and stale.found else None
 
     def _start_lookups(self) -> None:
+        loop = asyncio.get_running_loop()
         while self._queue and self._running < self._settings.max_lookups:
             host = self._queue.popleft()
-            self._running += 1
-            loop = asyncio.get_running_loop()
-            threading.Thread(target=self._look_up, args=(loop, host), name=f"resolve {host}", daemon=True).start()
+            try:
+                self._launch(partial(self._look_up, loop, host), f"resolve {host}")
+            except RuntimeError as error:
+                self._settle(host, (), str(error), PeerReason.CONNECTION_LIMIT_REACHED)
+            else:
+                self._running += 1
 
     def _look_up(self, loop: asyncio.AbstractEventLoop, host: str) -> None:
         """In the thread: everything that happens here goes back to the loop as a value."""
@@ -119,13 +141,19 @@ class Resolver:
 
     def _finish(self, host: str, found: tuple[Found, ...], failure: str | None) -> None:
         self._running -= 1
+        self._settle(host, found, failure)
+        self._start_lookups()
+
+    def _settle(
+        self, host: str, found: tuple[Found, ...], failure: str | None, reason: PeerReason = PeerReason.DNS_ERROR
+    ) -> None:
+        """Remember what came of the lookup, and tell those who wait for it."""
         last = self._answers.get(host)
         keep_ms = self._settings.name_ttl_ms if found else self._settings.name_retry_ms
         known = found or (last.found if last is not None else ())
         good_until = asyncio.get_running_loop().time() + keep_ms / 1000
-        answer = self._remember(host, _Answer(known, failure, good_until))
+        answer = self._remember(host, _Answer(known, failure, good_until, reason))
         self._waiters.pop(host).set_result(answer)
-        self._start_lookups()
 
     def _remember(self, host: str, answer: _Answer) -> _Answer:
         self._answers.pop(host, None)  # so that the dictionary's order is that of the last lookup

@@ -5,7 +5,7 @@ import contextlib
 import ipaddress
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import pytest
@@ -256,3 +256,20 @@ async def test_the_rule_holds_for_the_address_connected_to_whatever_its_name(hos
         assert (answer.reason, answer.sent) == (PeerReason.DESTINATION_IP_PROHIBITED, False)
         assert "loopback" in answer.detail
         assert server.accepted == 0
+
+
+async def test_a_machine_without_a_thread_left_is_a_limit_of_ours_and_the_next_lookup_works() -> None:
+    full = True
+
+    def launch(work: Callable[[], None], name: str) -> None:
+        if full:
+            raise RuntimeError("can't start new thread")
+        work()
+
+    settings = ResolverSettings(name_retry_ms=1)
+    resolver = Resolver(settings, lookup=Names(robot=[V4]), launch=launch)
+    assert await resolved(resolver, "robot") is PeerReason.CONNECTION_LIMIT_REACHED
+    assert repr(resolver) == "<Resolver 1 known, 0 running, 0 queued>"
+    full = False
+    await asyncio.sleep(0.01)  # as long as the failure is remembered
+    assert await resolved(resolver, "robot") == ["127.0.0.1:80"]
