@@ -67,6 +67,10 @@ class PeerAnswer:
 
     async def aclose(self) -> None:
         """Want no more of it: the connection goes back if the body was complete, and is closed if not."""
+        self.close()
+
+    def close(self) -> None:
+        """As `aclose`, for those who cannot wait."""
         if self._body is not None:
             self._body.close()
 

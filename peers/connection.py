@@ -102,6 +102,8 @@ class PeerConnection(asyncio.Protocol):
                 return await answer
             return await self._ask_uploading(wire, answer)
         except BaseException:
+            if answer.done() and not answer.cancelled() and isinstance(missed := answer.result(), PeerAnswer):
+                missed.close()  # it came in the same moment, and nobody will ever take it
             if self._wire is wire:  # otherwise the connection may already serve somebody else
                 self.abort()
             raise
@@ -159,6 +161,9 @@ class PeerConnection(asyncio.Protocol):
         if wire.request_id is not None and head.fields.get("x-request-id", wire.request_id) != wire.request_id:
             self._owner.drop_idle()
             self.break_off(_WRONG_ANSWER)
+            return
+        if self._answer is None or self._answer.done():  # the asker was cancelled and has not run since
+            self.break_off(_CLOSED_BY_US)
             return
         self._watch.clear()
         if self._reader.complete:
