@@ -93,7 +93,9 @@ def compose(
         Exchange(
             own,
             federation.registry,
-            ProxyLimits(translated_bytes=transport.combined_body_bytes),
+            ProxyLimits(
+                translated_bytes=transport.combined_body_bytes, stream_idle_ms=settings.aggregation.stream_idle_ms
+            ),
             max_body_bytes=settings.server.max_body_bytes,
             combined_body_bytes=transport.combined_body_bytes,
         ),

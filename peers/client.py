@@ -10,7 +10,7 @@ from peers.budget import ByteBudget
 from peers.connection import PeerConnection
 from peers.destination import parse_destination
 from peers.dialer import Dialer
-from peers.errors import PeerError, PeerReason, PeerStreamError
+from peers.errors import PeerError, PeerReason, PeerStreamError, StalledBodyError
 from peers.pool import ConnectionPool, PoolFigures
 from peers.request import PeerRequest, RequestWriter, Terms, WireRequest
 from peers.resolver import Resolver
@@ -24,6 +24,7 @@ __all__ = [
     "PeerError",
     "PeerRequest",
     "PeerStreamError",
+    "StalledBodyError",
 ]
 
 
@@ -68,8 +69,9 @@ class PeerClient:
     ) -> PeerAnswer | PeerError:
         """Ask, and wait for the head of the answer until `deadline` (loop.time()): slot, connection, first byte.
 
-        A streamed request body is held to the idle time instead, and does not count against the deadline.
-        `stream`: takes a stream's slot. `idle_s`: seconds a streamed body may rest, instead of the setting.
+        A streamed request body is held to the idle time instead, and does not count against the deadline; what it
+        raises is raised here, and StalledBodyError when it brings nothing for that time.
+        `stream`: takes a stream's slot. `idle_s`: seconds a streamed body may rest, either way, instead of the setting.
         The answer must be read whole or closed; until then it keeps its slot. Cancelling closes the connection.
         """
         wire = self._writer.render(request)

@@ -94,7 +94,8 @@ class PeerConnection(asyncio.Protocol):
     async def ask(self, wire: WireRequest, terms: Terms) -> PeerAnswer | PeerError:
         """Send a request and wait for the head of its answer.
 
-        A cancelled call closes the connection. Raises what a streamed request body raises, and nothing else.
+        A cancelled call closes the connection, as does a streamed request body that raises or stalls; what it raises,
+        or StalledBodyError, is raised here, and nothing else.
         """
         answer = self._begin(wire, terms)
         try:
@@ -147,12 +148,12 @@ class PeerConnection(asyncio.Protocol):
             await asyncio.gather(pump, return_exceptions=True)
 
     async def _pump(self, wire: WireRequest) -> None:
-        """Send a streamed body. The time it takes is not counted against the deadline."""
+        """Send a streamed body. Its pieces are held to the idle time; the deadline waits until it is sent."""
         assert wire.body is not None  # noqa: S101 - for the type checker: only streamed bodies get here
         assert not isinstance(wire.body, bytes)  # noqa: S101 - as above
         begun = self._loop.time()
         self._watch.clear()
-        await upload(self, wire.body, wire.content_length)
+        await upload(self, wire.body, wire.content_length, idle_s=self._terms.idle_s)
         self._uploaded = True
         self._watch.expect(self._terms.deadline + self._loop.time() - begun, _LATE_ANSWER)
 

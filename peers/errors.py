@@ -97,11 +97,19 @@ class PeerError:
 
 
 class PeerStreamError(Exception):
-    """A body broke while it was being passed on. The only exception this package lets out."""
+    """An answer's body broke while it was being passed on."""
 
     def __init__(self, error: PeerError) -> None:
         super().__init__(f"{error.reason}: {error.detail}")
         self.error = error
+
+
+class StalledBodyError(Exception):
+    """Who brings a request's body brought nothing for too long. No fault of the peer's, so no PeerError."""
+
+    def __init__(self, idle_ms: int) -> None:
+        super().__init__(f"nothing of the request body came for {idle_ms} ms")
+        self.idle_ms = idle_ms
 
 
 _OUR_LIMITS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})

@@ -61,7 +61,10 @@ async def forward(
     hops: Hops,
     deadline: float,
 ) -> Delivered | GiveUp:
-    """The answer of gateway `to`, or why there is none. `deadline`: loop time by which the head must be here."""
+    """The answer of gateway `to`, or why there is none. `deadline`: loop time by which the head must be here.
+
+    Raises what a streamed request body raises, and StalledBodyError.
+    """
     loop = asyncio.get_running_loop()
     attempt = Attempt(
         topology,

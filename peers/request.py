@@ -15,8 +15,8 @@ class PeerRequest:
     """What is asked of a peer.
 
     `target`: origin-form, percent-encoded, sent verbatim. `body`: an iterator is streamed, with
-    `content_length` under that length, without it chunked; it must end or raise by itself, and what it
-    raises reaches the caller. Headers of framing and connection (host, content-length, ...) are ours.
+    `content_length` under that length, without it chunked; what it raises reaches the caller, and so does its
+    stalling. Headers of framing and connection (host, content-length, ...) are ours.
     """
 
     method: str

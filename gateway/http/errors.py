@@ -98,6 +98,18 @@ def payload_too_large(max_bytes: int) -> ApiError:
     )
 
 
+def request_timeout(idle_ms: int) -> ApiError:
+    """408 for a client that began a body and does not go on with it."""
+    return ApiError(
+        408,
+        "invalid-request",
+        f"Nothing of the request body came for {idle_ms} ms, the longest it may rest (aggregation.stream_idle_ms); "
+        "send the request again",
+        {"idle_ms": idle_ms},
+        closes=True,
+    )
+
+
 def expectation_failed() -> ApiError:
     """417 for an `Expect` that is not 100-continue."""
     return ApiError(417, "invalid-request", "Expect may only be 100-continue", closes=True)

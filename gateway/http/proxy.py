@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from entities.jsontext import InvalidJsonError, parse_json, render_json
 from gateway.http import errors
@@ -20,7 +20,7 @@ from gateway.http.path import API_PREFIX, EntityPath, ServerPath
 from gateway.http.translate import VERBATIM, Translation, reverse
 from peers.answer import PeerAnswer
 from peers.attempt import GiveUp
-from peers.client import PeerStreamError
+from peers.client import PeerStreamError, StalledBodyError
 from peers.errors import PeerError, PeerReason
 from peers.forward import Forwarding, Reach, forward
 from peers.view import Gap
@@ -75,7 +75,7 @@ _REDIRECTS: Final = frozenset({300, 301, 302, 303, 305, 306, 307, 308})
 
 @dataclass(frozen=True, slots=True)
 class ProxyLimits:
-    """What is held whole instead of streamed, in bytes."""
+    """What is held whole instead of streamed, in bytes, and how long a client may let a body rest, in milliseconds."""
 
     replayable_bytes: int = 64 * 1024
     """A request body up to this size is held, so that it can go another way if the first one fails."""
@@ -83,6 +83,13 @@ class ProxyLimits:
     """An answer in which ids must be translated."""
     translated_request_bytes: int = 1024 * 1024
     """A JSON request in which ids must be translated; a larger one goes on as it is."""
+    stream_idle_ms: int = 60_000
+    """A client may take, or leave us without, the next piece of a body for so long (`aggregation.stream_idle_ms`)."""
+
+    @property
+    def idle_s(self) -> float:
+        """`stream_idle_ms` in seconds."""
+        return self.stream_idle_ms / 1000
 
 
 async def relay(
@@ -94,7 +101,7 @@ async def relay(
     path: str,
     translation: Translation,
 ) -> web.StreamResponse:
-    """The answer of gateway `to` to this request, sent to `path` there. Raises ApiError: 502, 504, 508."""
+    """The answer of gateway `to` to this request, sent to `path` there. Raises ApiError: 408, 502, 504, 508."""
     answer = await reach_owner(call, reach, limits, to=to, path=path, translation=translation)
     try:
         return await deliver(call, answer, limits, to=to, translation=translation)
@@ -112,7 +119,8 @@ async def reach_owner(
     translation: Translation,
     bodiless: bool = False,
 ) -> PeerAnswer:
-    """The head of the owner's answer, body still to come; the caller closes it. Raises ApiError: 502, 504, 508.
+    """The head of the owner's answer, body still to come; the caller closes it. Raises ApiError: 408, 502, 504,
+    508.
 
     `bodiless`: the client's body stays here, for it can be sent once only.
     """
@@ -125,7 +133,10 @@ async def reach_owner(
         content_length=length,
         stream=_is_stream(call),
     )
-    outcome = await forward(reach, call.view.topology, request, to=to, hops=call.hops, deadline=call.deadline)
+    try:
+        outcome = await forward(reach, call.view.topology, request, to=to, hops=call.hops, deadline=call.deadline)
+    except StalledBodyError as stalled:
+        raise errors.request_timeout(stalled.idle_ms) from None
     if isinstance(outcome, GiveUp):
         raise _unreached(outcome, is_read=call.is_read)
     return outcome.answer
@@ -183,11 +194,19 @@ async def _body_of(
     is_translated = bool(translation.apps) and request.content_type == "application/json"
     held = limits.translated_request_bytes if is_translated else limits.replayable_bytes
     if length is not None and length <= held:
-        body = await request.read()
+        body = await _held(request, limits)
         if is_translated:
             body = _translated(body, reverse(translation.apps), len(body))
         return body, len(body)
     return request.content.iter_any(), length
+
+
+async def _held(request: web.Request, limits: ProxyLimits) -> bytes:
+    try:
+        async with asyncio.timeout(limits.idle_s):
+            return await request.read()
+    except TimeoutError:
+        raise errors.request_timeout(limits.stream_idle_ms) from None
 
 
 async def _in_our_words(body: bytes, translation: Translation, max_bytes: int) -> bytes:
@@ -234,7 +253,7 @@ async def deliver(
         headers.append(("Content-Security-Policy", "sandbox"))
     if answer.body_ready is not None:
         return web.Response(status=answer.status, headers=headers, body=answer.body_ready)
-    return await _stream(call, answer, headers)
+    return await _stream(call, answer, headers, idle_s=limits.idle_s)
 
 
 def _brought_back(answer: PeerAnswer, translation: Translation) -> list[tuple[str, str]]:
@@ -280,21 +299,29 @@ def _broken(call: Call, to: str, error: PeerError) -> errors.ApiError:
     return errors.peer_unavailable(gap, may_have_executed=None if call.is_read else True)
 
 
-async def _stream(call: Call, answer: PeerAnswer, headers: list[tuple[str, str]]) -> web.StreamResponse:
-    """Passes the body on as it comes; a break on the owner's side breaks the client's, never a clean end."""
+async def _stream(
+    call: Call, answer: PeerAnswer, headers: list[tuple[str, str]], *, idle_s: float
+) -> web.StreamResponse:
+    """Passes the body on as it comes; a break on either side breaks the other, never a clean end.
+
+    A client that does not take a piece within `idle_s` seconds has broken off: until then the peer's slot is its own.
+    """
     response = web.StreamResponse(status=answer.status, headers=headers)
     if answer.content_length is not None:
         response.content_length = answer.content_length
-    else:
+    elif call.request.version >= HttpVersion11:
         response.enable_chunked_encoding()
+    else:
+        response.force_close()  # HTTP/1.0 has no chunks: the end of the connection is the end of the body
     await response.prepare(call.request)
     try:
         async for chunk in answer.chunks():
-            await response.write(chunk)
-    except PeerStreamError:
+            async with asyncio.timeout(idle_s):
+                await response.write(chunk)
+        async with asyncio.timeout(idle_s):
+            await response.write_eof()
+    except (PeerStreamError, TimeoutError):
         response.force_close()
         if call.request.transport is not None:
             call.request.transport.abort()
-        return response
-    await response.write_eof()
     return response

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from peers.client import PeerError, PeerRequest
+from peers.client import PeerError, PeerRequest, StalledBodyError
 from peers.errors import PeerReason
 from peers.settings import MIB
 from tests.unit.peers.wire_server import BRIEF_S, OK, Wire, client_to, eventually, serving, within
@@ -123,6 +123,28 @@ async def test_an_upload_flows_no_faster_than_the_peer_takes_it() -> None:
         assert not isinstance(answer, PeerError)
         assert produced == 64 * MIB
         assert client.figures.idle == 1
+
+
+async def test_a_body_that_brings_nothing_for_too_long_is_ended_and_gives_its_slot_back() -> None:
+    async def stalled() -> AsyncIterator[bytes]:
+        yield b"one"
+        await asyncio.Event().wait()
+
+    async with serving(reads_chunks) as server, client_to(server.url) as client:
+        request = PeerRequest("PUT", "/", body=stalled())
+        with pytest.raises(StalledBodyError, match="nothing of the request body came for 150 ms"):
+            await client.send(request, deadline=within(), idle_s=BRIEF_S)
+        assert repr(client).endswith("0 active, 0 idle, 0 queued>>")
+
+
+async def test_a_timeout_of_the_bodys_own_is_not_taken_for_a_stall() -> None:
+    async def impatient() -> AsyncIterator[bytes]:
+        yield b"one"
+        raise TimeoutError("of its own")
+
+    async with serving(reads_chunks) as server, client_to(server.url) as client:
+        with pytest.raises(TimeoutError, match="of its own"):
+            await client.send(PeerRequest("PUT", "/", body=impatient()), deadline=within())
 
 
 async def test_a_peer_that_takes_nothing_for_too_long_is_a_write_timeout() -> None:
