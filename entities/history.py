@@ -38,12 +38,10 @@ class History:
             generation, _ = self.documents.popitem(last=False)
             self._old.pop(generation, None)
 
-    def since(self, boot_id: str, generation: int) -> TreeDocument | None:
-        """The diff from that state to the newest, or None if that state is not held any more."""
-        old = self.documents.get(generation)
-        if old is None or old.boot_id != boot_id:
-            return None
-        return diff(old, next(reversed(self.documents.values())))
+    def at(self, boot_id: str, generation: int) -> TreeDocument | None:
+        """The document of that generation, or None if it is not held any more."""
+        held = self.documents.get(generation)
+        return held if held is not None and held.boot_id == boot_id else None
 
 
 def diff(old: TreeDocument, new: TreeDocument) -> TreeDocument:

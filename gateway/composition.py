@@ -4,7 +4,7 @@ import random
 import socket
 import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -32,7 +32,7 @@ from peers.publication import Publication
 from peers.refresh import RefreshSettings
 from peers.resolver import Resolver
 from peers.settings import ResolverSettings, TransportSettings
-from peers.view import Warned
+from peers.view import FederatedView, Warned
 from peers.watcher import WatchSettings
 
 PROBE_TIMEOUT_MS = 1000
@@ -60,18 +60,20 @@ class Gateway:
 class CurrentDocuments:
     """The rendered documents of the newest view, made when they are first asked for."""
 
-    def __init__(self, federation: Federation) -> None:
-        """For the views that `federation` publishes."""
-        self._federation = federation
+    def __init__(self, newest: Callable[[], FederatedView]) -> None:
+        """`newest`: the view that new requests take."""
+        self._newest = newest
         # Mutable: the documents of one view.
-        self._documents = Documents(federation.view)
+        self._documents = Documents(newest())
 
-    def __call__(self) -> Documents:
-        """The documents of the current view."""
-        view = self._federation.view
-        if self._documents.view is not view:
-            self._documents = Documents(view)
-        return self._documents
+    def __call__(self, view: FederatedView) -> Documents:
+        """The documents of `view`; kept if it is the newest."""
+        if self._documents.view is view:
+            return self._documents
+        documents = Documents(view)
+        if view is self._newest():
+            self._documents = documents
+        return documents
 
 
 def compose(
@@ -114,7 +116,7 @@ def compose(
         ),
         dispatch=writes,
         view=lambda: federation.view,
-        documents=CurrentDocuments(federation),
+        documents=CurrentDocuments(lambda: federation.view),
         peer_statuses=federation.registry.statuses,
         draining=lambda: drain.is_set,
         clock_ns=time.time_ns,

@@ -96,7 +96,7 @@ class Dispatcher:
             case ServerPath():
                 return await self._server(call, route)
             case EntityCollection():
-                return await answer_entities(request, self.services, route, own=call.own)
+                return await self._documented(call, route)
             case EntityPath():
                 return await self._entity(call, route)
             case _:
@@ -112,7 +112,7 @@ class Dispatcher:
             case ("faults", ("stream",), True):
                 raise errors.not_implemented("faults/stream")
             case ("x-medkit-tree", (), True):
-                return answer_tree(call, self._publication)
+                return await answer_tree(call, self._publication)
             case ("x-medkit-events", (), True) if call.request.method == "GET":
                 identity = self.services.identity
                 hello = {"instance_id": identity.instance_id, "boot_id": identity.boot_id, "name": identity.name}
@@ -122,7 +122,11 @@ class Dispatcher:
             case ("updates", _, _):
                 raise errors.not_implemented("updates")
             case _:
-                return await answer_server(call.request, self.services, route)
+                return await answer_server(call.request, self.services, route, call.view)
+
+    async def _documented(self, call: Call, route: EntityCollection | EntityPath) -> web.StreamResponse:
+        documents = self.services.documents(call.view)
+        return await answer_entities(call.request, documents, route, own=call.own)
 
     async def _entity(self, call: Call, route: EntityPath) -> web.StreamResponse:
         if call.hops.origins is not None and call.is_read and len(route.rest) == 1:
@@ -130,7 +134,7 @@ class Dispatcher:
                 raise errors.invalid_entity_id(route.entity_id)
             return await answer_part(self._exchange, call, route.rest[0])
         if route.collection in relation_names(route.kind) and len(route.rest) == 1:
-            return await answer_entities(call.request, self.services, route, own=call.own)
+            return await self._documented(call, route)
         if call.own and call.hops.scope and route.collection in SCOPED_CHANGES and is_valid_id(route.entity_id):
             known = call.view.own.find(route.kind, route.entity_id) or unknown_here(route.kind, route.entity_id)
             return await self._here(call, route, known, scope=call.hops.scope)
@@ -153,7 +157,7 @@ class Dispatcher:
         """Answered by us, with the parts of others where the entity is shared."""
         collection = route.collection
         if collection is None or route.rest[-1] == "docs":
-            return await answer_entities(call.request, self.services, route, own=call.own)
+            return await self._documented(call, route)
         subject = Subject(call.view, call.shown, entity, scope)
         if route.item is None:
             return await answer_collection(self._exchange, call, subject, collection)

@@ -1,8 +1,9 @@
 """The rendered bytes of one generation: every entity document, made when it is first asked for, then kept."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Final, TypeVar
 
 from entities.jsontext import render_json
@@ -11,6 +12,7 @@ from gateway.http.entity_json import EntityJson, Json
 from gateway.http.gaps import gap_marks, gaps_among
 from gateway.http.path import API_PREFIX
 from gateway.http.relations import render_relation
+from peers.singleflight import SingleFlight
 from peers.view import FederatedView, Gap
 
 MAX_KEPT_BYTES: Final = 64 * 1024 * 1024
@@ -41,24 +43,40 @@ class Documents:
     """
 
     def __init__(
-        self, view: FederatedView, api_prefix: str = API_PREFIX, *, max_kept_bytes: int = MAX_KEPT_BYTES
+        self,
+        view: FederatedView,
+        api_prefix: str = API_PREFIX,
+        *,
+        max_kept_bytes: int = MAX_KEPT_BYTES,
+        long_list: int = LONG_LIST,
     ) -> None:
+        """`long_list`: entities, as LONG_LIST."""
         self.view = view
         self._merged = EntityJson(view, view.merged, api_prefix)
         self._own = EntityJson(view, view.own, api_prefix)
         self._max_kept_bytes = max_kept_bytes
-        # Mutable: what was rendered so far.
+        self._long_list = long_list
+        # Mutable: what was rendered so far, and what threads render now.
         self._kept: dict[_Key, Rendered] = {}
         self._kept_bytes = 0
+        self._flights = SingleFlight[_Key, Rendered]()
+
+    @cached_property
+    def listed(self) -> Mapping[EntityKind, int]:
+        """How many entities of each kind clients see."""
+        return {kind: sum(one.listed for one in self.view.merged.tree.of(kind).values()) for kind in EntityKind}
 
     def collection(self, kind: EntityKind, *, own: bool = False) -> Rendered:
         """The list of a kind: Areas and Components that have no parent, all Apps, all Functions."""
         key = (own, kind, "", "")
         return self._kept.get(key) or self._keep(key, self._collection(kind, own=own))
 
-    def is_long(self, kind: EntityKind, *, own: bool = False) -> bool:
-        """Whether the list is not rendered yet and long enough to keep the loop busy; such a one is for a thread."""
-        return (own, kind, "", "") not in self._kept and len(self._json(own=own).shown.tree.of(kind)) > LONG_LIST
+    async def list_of(self, kind: EntityKind, *, own: bool = False) -> Rendered:
+        """As `collection`; a long one is rendered in a thread, once for all who ask."""
+        key = (own, kind, "", "")
+        if key in self._kept or len(self._json(own=own).shown.tree.of(kind)) < self._long_list:
+            return self.collection(kind, own=own)
+        return await self._flights.run(key, partial(self._collection, kind, own=own), partial(self._keep, key))
 
     def detail(self, kind: EntityKind, entity_id: str, *, own: bool = False) -> Rendered | None:
         """The detail of a known entity, whoever owns it, or None."""

@@ -24,14 +24,17 @@ def health_document(
     view: FederatedView,
     identity: ServedIdentity,
     *,
+    listed: Mapping[EntityKind, int],
     timestamp_ns: int,
     discovery_mode: str,
     capabilities: Sequence[str],
     peers: Sequence[PeerStatus] | None,
     draining: bool = False,
 ) -> dict[str, Any]:
-    """The document; `peers` is None when aggregation is off, `timestamp_ns` counts from the epoch."""
-    listed = {kind.value: sum(one.listed for one in view.merged.tree.of(kind).values()) for kind in EntityKind}
+    """The document; `peers` is None when aggregation is off, `timestamp_ns` counts from the epoch.
+
+    `listed`: entities of each kind that clients see in `view`.
+    """
     document: dict[str, Any] = {
         "status": "draining" if draining else "healthy",
         "timestamp": timestamp_ns,
@@ -41,7 +44,7 @@ def health_document(
         # Upstream's preallocated cache may overflow ("grew"); a tree here always has just the size it needs.
         "x-medkit-entity-cache": {
             "capacity": sum(listed.values()),
-            **listed,
+            **{kind.value: count for kind, count in listed.items()},
             "generation": view.generation,
             "grew": False,
         },

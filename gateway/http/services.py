@@ -38,8 +38,8 @@ class Services:
     """Answers a request whose path is a route; may raise ApiError."""
 
     view: Callable[[], FederatedView]
-    documents: Callable[[], Documents]
-    """The documents of the current view; `documents().view` is that view."""
+    documents: Callable[[FederatedView], Documents]
+    """The documents of a view, made once for the current one."""
 
     peer_statuses: Callable[[], Sequence[PeerStatus]]
     draining: Callable[[], bool]

@@ -109,7 +109,7 @@ class Gateway:
                 gaps=gaps,
             )
         self.epoch = max(self.epoch, own.version[0])
-        self.publication.full(self.view)
+        self.publication.full_at_once(self.view)
 
     def linked(self) -> list[Peer]:
         """The peers in peer order, ourselves under another URL left out."""
@@ -129,7 +129,7 @@ class Gateway:
     @property
     def document(self) -> TreeDocument:
         """What readers get."""
-        return self.publication.full(self.view).document
+        return self.publication.full_at_once(self.view).document
 
     def live(self) -> set[str]:
         """Ourselves and everybody reachable over links that are up, as this gateway sees it."""
@@ -236,8 +236,8 @@ class World:
 def read(peer: Peer, source: Gateway) -> None:
     """One read through the wire's bytes: a diff where the source still holds the state we have."""
     held = peer.held
-    published = source.publication.full(source.view)
-    diff = held and source.publication.since(source.view, f"{held.boot_id}:{held.generation}")
+    published = source.publication.full_at_once(source.view)
+    diff = held and source.publication.since_at_once(published, f"{held.boot_id}:{held.generation}")
     full = parsed(published.body)
     if diff and held and held.instance_id == source.instance:
         peer.held = apply_diff(held, parsed(diff))

@@ -1,7 +1,5 @@
 """Entity collections, merged details and relations: ready bytes of one generation, never the network."""
 
-import asyncio
-
 from aiohttp import hdrs, web
 
 from gateway.http import errors
@@ -11,11 +9,10 @@ from gateway.http.gaps import wants_strict
 from gateway.http.handlers.server import READABLE
 from gateway.http.lookup import find_entity, find_related, gone
 from gateway.http.path import EntityCollection, EntityPath, relation_names
-from gateway.http.services import Services
 
 
 async def answer_entities(
-    request: web.Request, services: Services, parsed: EntityCollection | EntityPath, *, own: bool = False
+    request: web.Request, documents: Documents, parsed: EntityCollection | EntityPath, *, own: bool = False
 ) -> web.StreamResponse:
     """The document at `parsed`; `own`: what is ours alone, as the Target of a request answers it.
 
@@ -24,10 +21,8 @@ async def answer_entities(
     """
     if request.method not in READABLE:
         raise errors.no_route()
-    documents = services.documents()
-    if isinstance(parsed, EntityCollection) and documents.is_long(parsed.kind, own=own):
-        # Rendered once per generation; meanwhile the loop is free for everybody else.
-        return answer_document(request, await asyncio.to_thread(documents.collection, parsed.kind, own=own))
+    if isinstance(parsed, EntityCollection):
+        return answer_document(request, await documents.list_of(parsed.kind, own=own))
     return answer_document(request, _document(documents, parsed, own=own))
 
 
@@ -47,9 +42,7 @@ def answer_document(request: web.Request, rendered: Rendered) -> web.Response:
     return web.Response(body=rendered.body, headers=headers)
 
 
-def _document(documents: Documents, parsed: EntityCollection | EntityPath, *, own: bool) -> Rendered:
-    if isinstance(parsed, EntityCollection):
-        return documents.collection(parsed.kind, own=own)
+def _document(documents: Documents, parsed: EntityPath, *, own: bool) -> Rendered:
     match parsed.rest:
         case ():
             return _detail(documents, parsed, own=own)

@@ -108,14 +108,14 @@ async def clear_own_faults(exchange: Exchange, call: Call) -> web.Response:
     return web.Response(status=204, headers={"X-Medkit-Local-Only": "true"})
 
 
-def answer_tree(call: Call, publication: Publication) -> web.Response:
+async def answer_tree(call: Call, publication: Publication) -> web.Response:
     """`GET /x-medkit-tree[?since=BOOT:GENERATION]`: 304, a diff, or all of it; the ETag is always that of all of it."""
-    full = publication.full(call.view)
+    full = await publication.full(call.view)
     headers = [("ETag", full.etag), ("Cache-Control", "no-cache")]
     if has_current(call.request, full.etag):
         return web.Response(status=304, headers=headers)
     since = call.query().get("since")
-    change = None if since is None else publication.since(call.view, since)
+    change = None if since is None else await publication.since(full, since)
     return json_answer(full.body if change is None else change, headers=headers)
 
 

@@ -12,6 +12,7 @@ from gateway.http.entity_json import CAPABILITIES
 from gateway.http.health import health_document
 from gateway.http.path import API_PREFIX, ServerPath, relation_names
 from gateway.http.services import ServedIdentity, Services
+from peers.view import FederatedView
 
 SOVD_VERSION: Final = "1.0.0"
 VENDOR: Final = "grove"
@@ -55,7 +56,9 @@ _RESOURCE_ENDPOINTS: Final = (
 )
 
 
-async def answer_server(request: web.Request, services: Services, parsed: ServerPath) -> web.StreamResponse:
+async def answer_server(
+    request: web.Request, services: Services, parsed: ServerPath, view: FederatedView
+) -> web.StreamResponse:
     """The root document, `/version-info` (our own entry alone) and `/health`. Raises ApiError for everything else."""
     if request.method not in READABLE or parsed.rest:
         raise errors.no_route()
@@ -65,7 +68,7 @@ async def answer_server(request: web.Request, services: Services, parsed: Server
         case "version-info":
             return json_answer({"items": [version_entry(services.identity)]})
         case "health":
-            return _answer_health(services)
+            return _answer_health(services, view)
         case "docs":
             raise errors.not_implemented("docs")
         case _:
@@ -124,11 +127,12 @@ def _endpoints() -> Iterator[str]:
         yield from (endpoint.format(entity=entity) for endpoint in _RESOURCE_ENDPOINTS)
 
 
-def _answer_health(services: Services) -> web.Response:
+def _answer_health(services: Services, view: FederatedView) -> web.Response:
     draining = services.draining()
     document = health_document(
-        services.view(),
+        view,
         services.identity,
+        listed=services.documents(view).listed,
         timestamp_ns=services.clock_ns(),
         discovery_mode=services.discovery_mode,
         capabilities=services.capabilities,

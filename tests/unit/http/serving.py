@@ -41,9 +41,9 @@ class World:
         async def dispatch(request: web.Request, route: Route) -> web.StreamResponse:
             match route:
                 case ServerPath():
-                    return await answer_server(request, services, route)
+                    return await answer_server(request, services, route, self.view)
                 case EntityCollection() | EntityPath():
-                    return await answer_entities(request, services, route, own=self.own)
+                    return await answer_entities(request, Documents(self.view), route, own=self.own)
 
         services = Services(
             identity=ServedIdentity(
@@ -51,7 +51,7 @@ class World:
             ),
             dispatch=self.dispatch or dispatch,
             view=lambda: self.view,
-            documents=lambda: Documents(self.view),
+            documents=Documents,
             peer_statuses=lambda: self.peers,
             draining=lambda: self.is_draining,
             clock_ns=lambda: 1_700_000_000_000_000_001,

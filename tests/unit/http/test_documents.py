@@ -1,11 +1,13 @@
 """Entity documents of one generation: what stands in lists and details, who is named, what is marked and kept."""
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
 
 from entities.model import App, Area, Component, EntityKind, Function, Identity
+from gateway.composition import CurrentDocuments
 from gateway.http.documents import Documents, Rendered
 from gateway.http.entity_json import CAPABILITIES
 from peers.view import FederatedView
@@ -269,3 +271,29 @@ def test_links_begin_with_the_prefix_that_was_given() -> None:
     rendered = Documents(view_of(record("here", App("cam"))), "/x").detail(APP, "cam")
     assert rendered is not None
     assert json.loads(rendered.body)["_links"]["self"] == "/x/apps/cam"
+
+
+async def test_a_long_list_is_rendered_in_a_thread_once_for_all_who_ask_and_counts_once() -> None:
+    view = view_of(record("here", *(App(f"cam_{number}") for number in range(50))))
+    size = len(Documents(view).collection(APP).body)
+    documents = Documents(view, max_kept_bytes=2 * size - 1, long_list=50)
+    first, *others = await asyncio.gather(*(documents.list_of(APP) for _ in range(8)))
+    assert all(one is first for one in others)
+    assert await documents.list_of(APP) is documents.collection(APP) is first
+    assert documents.detail(APP, "cam_1") is documents.detail(APP, "cam_1")  # there is room left for it
+
+
+def test_entities_are_counted_once_per_view() -> None:
+    documents = Documents(view_of(record("here", App("cam"), App("gps"), Area("lab"))))
+    assert documents.listed == {AREA: 1, COMPONENT: 0, APP: 2, FUNCTION: 0}
+    assert documents.listed is documents.listed
+
+
+def test_a_request_is_answered_from_its_own_view_and_one_that_is_late_takes_nothing_from_the_newest() -> None:
+    newest = old = view_of(record("here", App("cam")))
+    documents = CurrentDocuments(lambda: newest)
+    assert documents(old) is documents(old)
+    newest = view_of(record("here", App("gps")), generation=2)
+    kept = documents(newest)
+    assert documents(old).view is old
+    assert documents(newest) is kept
