@@ -3,8 +3,9 @@
 The files themselves are the keeper's business; a file that cannot be read is as if it were not there, and said so.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Protocol
 
 import msgspec
@@ -51,10 +52,11 @@ class _Seen(msgspec.Struct, frozen=True, omit_defaults=True):
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One file to be saved."""
+    """One file to be saved. `render` may take long and touches only what never changes: it is for a thread."""
 
     name: str
-    body: bytes
+    render: Callable[[], bytes | None]
+    """The file's bytes, or None if they are what is kept already."""
 
 
 class PeerMemory:
@@ -113,27 +115,27 @@ class PeerMemory:
         return None if isinstance(decoded, OtherFormat) else HeldTree(decoded.document, None)
 
     def notes(self, names: NameTable, registry: Registry) -> list[Note]:
-        """The files that differ from what was noted before."""
+        """The files that may differ from what was noted before; rendered when they are saved."""
         found = []
         if self._names is not names:
-            before = self._names
+            found.append(Note(NAMES_FILE, partial(_changed_names, self._names, names)))
             self._names = names
-            if before is None or _lasting(before) != _lasting(names):
-                found.append(Note(NAMES_FILE, _render_names(names)))
         for peer in registry:
             now = (peer.instance, peer.held)
             name = _file_of(peer)
             if peer.instance is not None and self._held.get(name) != now:
                 self._held[name] = now
-                document = UNSET if peer.held is None else msgspec.Raw(render_document(peer.held.document))
-                found.append(Note(name, render_json(_Seen(peer.endpoint.url, peer.instance, document))))
+                found.append(Note(name, partial(_render_seen, peer.endpoint.url, peer.instance, peer.held)))
         return found
 
     def save(self, notes: list[Note]) -> None:
-        """Writes the files; blocks. A failure is logged and tried again with the next change."""
+        """Renders and writes the files; blocks. A failure is logged and tried again with the next change."""
         for note in notes:
+            body = note.render()
+            if body is None:
+                continue
             try:
-                self._keeper.save(note.name, note.body)
+                self._keeper.save(note.name, body)
             except OSError as error:
                 log.warning("state could not be saved", file=note.name, why=str(error))
                 self._held.pop(note.name, None)
@@ -149,6 +151,11 @@ def _lasting(names: NameTable) -> tuple[Mapping[object, object], ...]:
     return dict(names.here), dict(names.reserved), dict(names.seats)
 
 
+def _changed_names(before: NameTable | None, names: NameTable) -> bytes | None:
+    same = before is not None and _lasting(before) == _lasting(names)
+    return None if same else _render_names(names)
+
+
 def _render_names(names: NameTable) -> bytes:
     return render_json(
         _Names(
@@ -157,3 +164,8 @@ def _render_names(names: NameTable) -> bytes:
             seats=sorted((owner, at, instance) for (owner, at), instance in names.seats.items()),
         )
     )
+
+
+def _render_seen(url: str, instance: str, held: HeldTree | None) -> bytes:
+    document = UNSET if held is None else msgspec.Raw(render_document(held.document))
+    return render_json(_Seen(url, instance, document))
