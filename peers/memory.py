@@ -3,10 +3,9 @@
 The files themselves are the keeper's business; a file that cannot be read is as if it were not there, and said so.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
-from typing import Final, Protocol
+from typing import Final, Protocol, assert_never
 
 import msgspec
 import structlog
@@ -51,12 +50,30 @@ class _Seen(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 @dataclass(frozen=True, slots=True)
+class SeenPeer:
+    """What is kept of one peer."""
+
+    url: str
+    instance: str
+    held: HeldTree | None
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
-    """One file to be saved. `render` may take long and touches only what never changes: it is for a thread."""
+    """One file to be saved, as references to what never changes: rendering them may take long and is for a thread."""
 
     name: str
-    render: Callable[[], bytes | None]
-    """The file's bytes, or None if they are what is kept already."""
+    content: NameTable | SeenPeer
+
+    def render(self) -> bytes:
+        """The file's bytes."""
+        match self.content:
+            case NameTable():
+                return _render_names(self.content)
+            case SeenPeer():
+                return _render_seen(self.content)
+            case _:
+                assert_never(self.content)
 
 
 class PeerMemory:
@@ -115,27 +132,26 @@ class PeerMemory:
         return None if isinstance(decoded, OtherFormat) else HeldTree(decoded.document, None)
 
     def notes(self, names: NameTable, registry: Registry) -> list[Note]:
-        """The files that may differ from what was noted before; rendered when they are saved."""
+        """The files that differ from what was noted before; rendered when they are saved."""
         found = []
         if self._names is not names:
-            found.append(Note(NAMES_FILE, partial(_changed_names, self._names, names)))
+            before = self._names
             self._names = names
+            if before is None or _lasting(before) != _lasting(names):
+                found.append(Note(NAMES_FILE, names))
         for peer in registry:
             now = (peer.instance, peer.held)
             name = _file_of(peer)
             if peer.instance is not None and self._held.get(name) != now:
                 self._held[name] = now
-                found.append(Note(name, partial(_render_seen, peer.endpoint.url, peer.instance, peer.held)))
+                found.append(Note(name, SeenPeer(peer.endpoint.url, peer.instance, peer.held)))
         return found
 
     def save(self, notes: list[Note]) -> None:
         """Renders and writes the files; blocks. A failure is logged and tried again with the next change."""
         for note in notes:
-            body = note.render()
-            if body is None:
-                continue
             try:
-                self._keeper.save(note.name, body)
+                self._keeper.save(note.name, note.render())
             except OSError as error:
                 log.warning("state could not be saved", file=note.name, why=str(error))
                 self._held.pop(note.name, None)
@@ -148,12 +164,7 @@ def _file_of(peer: Peer) -> str:
 
 
 def _lasting(names: NameTable) -> tuple[Mapping[object, object], ...]:
-    return dict(names.here), dict(names.reserved), dict(names.seats)
-
-
-def _changed_names(before: NameTable | None, names: NameTable) -> bytes | None:
-    same = before is not None and _lasting(before) == _lasting(names)
-    return None if same else _render_names(names)
+    return names.here, names.reserved, names.seats
 
 
 def _render_names(names: NameTable) -> bytes:
@@ -166,6 +177,6 @@ def _render_names(names: NameTable) -> bytes:
     )
 
 
-def _render_seen(url: str, instance: str, held: HeldTree | None) -> bytes:
-    document = UNSET if held is None else msgspec.Raw(render_document(held.document))
-    return render_json(_Seen(url, instance, document))
+def _render_seen(seen: SeenPeer) -> bytes:
+    document = UNSET if seen.held is None else msgspec.Raw(render_document(seen.held.document))
+    return render_json(_Seen(seen.url, seen.instance, document))
