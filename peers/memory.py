@@ -3,7 +3,6 @@
 The files themselves are the keeper's business; a file that cannot be read is as if it were not there, and said so.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol, assert_never
 
@@ -163,7 +162,7 @@ def _file_of(peer: Peer) -> str:
     return f"peer-{url_digest(peer.endpoint.url)}.json"
 
 
-def _lasting(names: NameTable) -> tuple[Mapping[object, object], ...]:
+def _lasting(names: NameTable) -> tuple[object, ...]:
     return names.here, names.reserved, names.seats
 
 
