@@ -163,7 +163,7 @@ def _file_of(peer: Peer) -> str:
     return f"peer-{url_digest(peer.endpoint.url)}.json"
 
 
-def _lasting(names: NameTable) -> tuple[Mapping[object, object], ...]:
+def _lasting(names: NameTable) -> tuple[Mapping[tuple[str, str], object], ...]:
     return names.here, names.reserved, names.seats
 
 
