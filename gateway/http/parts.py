@@ -151,4 +151,6 @@ def _well_formed(collection: str, item: Item) -> bool:
 
 def _is(value: Any, wanted: type) -> bool:
     """Exactly of this type, so that `true` is no number; lists are lists of text."""
-    return type(value) is wanted and (wanted is not list or all(isinstance(one, str) for one in value))
+    if isinstance(value, list):
+        return wanted is list and all(isinstance(one, str) for one in value)
+    return type(value) is wanted
