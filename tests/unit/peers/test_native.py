@@ -48,8 +48,9 @@ async def test_a_grove_peer_says_who_it_is_and_what_it_has() -> None:
     assert (found.instance_id, found.boot_id, found.generation, found.has_events) == (B, BOOT, 4, True)
 
 
-async def test_a_generation_that_is_no_number_counts_as_none() -> None:
-    found = await probed(health({**GROVE, "generation": "4", "capabilities": ["tree"]}))
+@pytest.mark.parametrize("generation", ["4", None, 4.5, True, [4]])
+async def test_a_generation_that_is_no_number_counts_as_none(generation: Any) -> None:
+    found = await probed(health({**GROVE, "generation": generation, "capabilities": ["tree"]}))
     assert isinstance(found, Probed)
     assert (found.instance_id, found.generation, found.has_events) == (B, None, False)
 
