@@ -66,7 +66,7 @@ def test_whole_answers_make_a_whole_result() -> None:
 def test_what_a_peer_could_not_reach_is_asked_over_another_way_that_leaves_out_what_was_tried() -> None:
     found = division("bd")
     asks = found.next_asks()
-    lost = Gap("", "connection_refused", D, elapsed_ms=3, tried=(instance("y"),))
+    lost = Gap("", "connection_refused", D, elapsed_ms=3, tried=(instance("y"), B))
     found.settle([(asks[0], part("b", "b1", missing=[lost]))])
     (again,) = found.next_asks()
     assert (again.peer, letters(again.origins), letters(again.hops.tried)) == ("c", "d", "yb")
@@ -83,7 +83,7 @@ def test_a_gap_keeps_the_last_reason_and_everybody_who_was_tried() -> None:
     assert found.next_asks() == []
     (gap,) = found.result().gaps
     assert (gap.label, gap.instance, gap.reason, gap.status, gap.elapsed_ms) == ("b/d", D, "auth", 401, 7)
-    assert letters(gap.tried) == "bca"
+    assert letters(gap.tried) == "ca"  # b is only behind a broken link of ours: others may still go by it
 
 
 @pytest.mark.parametrize(("status", "asks_on"), [(500, False), (404, False), (421, True), (508, True), (None, True)])

@@ -62,7 +62,7 @@ def test_an_item_that_is_not_of_an_origin_asked_for_is_dropped_and_counted(stran
 
 
 def test_only_origins_that_were_asked_for_have_answered_or_are_missing() -> None:
-    text = body([], [C, 1, None, D], [{"id": C, "reason": "auth"}, {"id": B, "reason": "auth"}, 7, {}])
+    text = body([], [C, 1, None, D], [{"id": C, "reason": "auth"}, {"id": B, "reason": "auth"}, 7, {}, {"id": [B]}])
     part = parse_part(text, frozenset({B, D}), max_bytes=CAP)
     assert (part.answered, [gap.instance for gap in part.missing]) == (frozenset({D}), [B])
 
@@ -73,8 +73,10 @@ def test_only_origins_that_were_asked_for_have_answered_or_are_missing() -> None
         ({}, ("destination_unavailable", None, 0, False)),
         ({"reason": "connection_timeout", "status": 504, "elapsed_ms": 12}, ("connection_timeout", 504, 12, True)),
         ({"reason": 5, "status": "504", "elapsed_ms": "12"}, ("destination_unavailable", None, 0, False)),
-        ({"reason": "x" * 1000}, ("x" * 64, None, 0, False)),
+        ({"reason": "x" * 1000}, ("destination_unavailable", None, 0, False)),
+        ({"reason": "a_new_word", "status": 99, "elapsed_ms": True}, ("a_new_word", None, 0, False)),
         ({"tried": "abc"}, ("destination_unavailable", None, 0, False)),
+        ({"tried": ["short", 7, None, {}]}, ("destination_unavailable", None, 0, False)),
     ],
 )
 def test_nothing_of_a_gap_is_believed_beyond_its_type(told: Mapping[str, Any], expected: tuple[Any, ...]) -> None:
@@ -191,7 +193,7 @@ async def test_a_mute_peer_is_a_named_timeout_and_the_others_are_whole() -> None
 
 async def test_what_one_peer_cannot_reach_is_asked_of_the_other() -> None:
     peers: dict[str, Script] = {
-        "b": saying(200, body([], [], [{"id": D, "reason": "connection_refused"}])),
+        "b": saying(200, body([], [], [{"id": D, "reason": "connection_refused", "tried": [B]}])),
         "c": saying(200, body([item(D)], [D])),
     }
     result, _, requests = await asked(peers, "d")
