@@ -109,11 +109,11 @@ class Attempt:
         """
         if status not in (421, 508) and (reason is None or status < 500):
             return True
-        reason = None if reason is None else told_reason(reason)
-        self._last = self._gap_told(status, reason)
+        was_sent = status not in (421, 508) and reason not in NEVER_SENT  # a word that is none proves nothing
+        self._last = self._gap_told(status, None if reason is None else told_reason(reason))
         self._tried.update(dict.fromkeys(parse_tried(tried)))
         self._leave_out()
-        if self._is_write and status not in (421, 508) and reason not in NEVER_SENT:
+        if self._is_write and was_sent:
             return self._give_up(replace(self._last, is_timeout=True), may_have_executed=True)
         if not self._replayable:
             return self._give_up(self._last)

@@ -95,7 +95,9 @@ class Broadcast:
         return len(self._subscriptions)
 
     def tell(self, notice: TreeChanged | PeerChanged) -> None:
-        """Tells all subscribers."""
+        """Tells all subscribers, until farewell was said."""
+        if self._is_over:
+            return
         for subscription in self._subscriptions:
             subscription.put(notice)
 

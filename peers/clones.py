@@ -11,6 +11,9 @@ from typing import Final
 MAX_BOOTS: Final = 16
 """Boots remembered per instance."""
 
+MAX_COPIES: Final = 2 * MAX_BOOTS
+"""Boots called copies that are remembered per instance; beyond, the oldest verdict is forgotten."""
+
 MAX_INSTANCES: Final = 1024
 """Instances remembered; beyond, the one seen first is forgotten."""
 
@@ -39,11 +42,11 @@ class BootLedger:
         """Nothing seen yet."""
         # Mutable: both.
         self._seen: dict[str, dict[str, _Sighting]] = {}
-        self._copies: set[tuple[str, str]] = set()
+        self._copies: dict[str, dict[str, None]] = {}
 
     def judge(self, peer: str, instance: str, boot: str, *, asked: float, now: float) -> Verdict:
         """What this sighting means. `asked`, `now`: loop time when the probe was sent and answered."""
-        if (instance, boot) in self._copies:
+        if boot in self._copies.get(instance, ()):
             return Verdict(is_copy=True)
         boots = self._seen.setdefault(instance, {})
         if boot not in boots:
@@ -57,14 +60,20 @@ class BootLedger:
             return Verdict(is_copy=False)
         if latest.peer != peer and latest.peer in boots[boot].shown_by:
             # The gateway moved on to a new boot at its own URL: a restart. Who still shows the old one is the copy.
-            self._copies.add((instance, boot))
+            self._call_copy(instance, boot)
             return Verdict(is_copy=True)
-        self._copies.add((instance, newest))
+        self._call_copy(instance, newest)
         if latest.peer == peer:
-            self._copies.add((instance, boot))
+            self._call_copy(instance, boot)
             return Verdict(is_copy=True)
         del boots[newest]
         return Verdict(is_copy=False, rival=latest.peer)
+
+    def _call_copy(self, instance: str, boot: str) -> None:
+        copies = self._copies.setdefault(instance, {})
+        copies[boot] = None
+        if len(copies) > MAX_COPIES:
+            del copies[next(iter(copies))]
 
     def _forget_oldest(self, boots: dict[str, _Sighting]) -> None:
         if len(boots) > MAX_BOOTS:
@@ -72,4 +81,4 @@ class BootLedger:
         if len(self._seen) > MAX_INSTANCES:
             gone = next(iter(self._seen))
             del self._seen[gone]
-            self._copies = {copy for copy in self._copies if copy[0] != gone}
+            self._copies.pop(gone, None)

@@ -55,6 +55,8 @@ class EventParser:
             self._is_first = False
         if not line:
             return self._dispatch()
+        if line.startswith(":"):
+            return None  # a comment is part of no event, however many there are
         self._size += len(line)
         if self._size > MAX_EVENT_BYTES:
             raise EventTooLongError

@@ -15,7 +15,7 @@ from entities.identity import is_instance_id
 from entities.jsontext import InvalidJsonError, parse_json_as, render_json
 from entities.model import is_valid_id
 from entities.names import NameTable
-from entities.records import url_digest
+from entities.records import AT_PATTERN, url_digest
 from peers.native import HeldTree
 from peers.peer import Peer
 from peers.registry import Registry
@@ -46,6 +46,7 @@ class _Seen(msgspec.Struct, frozen=True, omit_defaults=True):
     url: str
     instance: str
     document: msgspec.Raw | UnsetType = UNSET  # not `| None`: msgspec reads that union as null alone
+    dropped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,17 +97,7 @@ class PeerMemory:
         except InvalidJsonError as error:
             log.warning("names of the last run are unreadable and start anew", why=str(error))
             return NameTable()
-        here = {
-            (instance, own): name
-            for instance, own, name in kept.here
-            if is_instance_id(instance) and is_valid_id(own) and is_valid_id(name)
-        }
-        self._names = NameTable(
-            here=here,
-            origins={name: origin for origin, name in here.items()},
-            reserved={(instance, own): left for instance, own, left in kept.reserved if (instance, own) in here},
-            seats={(owner, at): instance for owner, at, instance in kept.seats},
-        )
+        self._names = _table(kept)
         return self._names
 
     def load_peers(self, registry: Registry) -> None:
@@ -117,7 +108,7 @@ class PeerMemory:
                 continue
             try:
                 seen = parse_json_as(body, _Seen, max_bytes=MAX_FILE_BYTES)
-                held = None if seen.document is UNSET else self._document(bytes(seen.document))
+                held = None if seen.document is UNSET else self._document(bytes(seen.document), seen.dropped)
             except InvalidJsonError as error:
                 log.warning("the last tree of a peer is unreadable and forgotten", peer=peer.name, why=str(error))
                 continue
@@ -126,9 +117,9 @@ class PeerMemory:
                 peer.held = held if held is not None and held.document.instance_id == seen.instance else None
                 self._held[_file_of(peer)] = (peer.instance, peer.held)
 
-    def _document(self, body: bytes) -> HeldTree | None:
+    def _document(self, body: bytes, dropped: int) -> HeldTree | None:
         decoded = parse_document(body, max_bytes=MAX_FILE_BYTES, max_entities=self._max_entities)
-        return None if isinstance(decoded, OtherFormat) else HeldTree(decoded.document, None)
+        return None if isinstance(decoded, OtherFormat) else HeldTree(decoded.document, None, dropped)
 
     def notes(self, names: NameTable, registry: Registry) -> list[Note]:
         """The files that differ from what was noted before; rendered when they are saved."""
@@ -158,6 +149,27 @@ class PeerMemory:
                     self._names = None
 
 
+def _table(kept: _Names) -> NameTable:
+    """What of the file can be: usable ids, each name given once and each App named once."""
+    here: dict[tuple[str, str], str] = {}
+    origins: dict[str, tuple[str, str]] = {}
+    for instance, own, name in kept.here:
+        origin = (instance, own)
+        is_usable = is_instance_id(instance) and is_valid_id(own) and is_valid_id(name)
+        if is_usable and origin not in here and name not in origins:
+            here[origin], origins[name] = name, origin
+    return NameTable(
+        here=here,
+        origins=origins,
+        reserved={(instance, own): left for instance, own, left in kept.reserved if (instance, own) in here},
+        seats={
+            (owner, at): instance
+            for owner, at, instance in kept.seats
+            if is_instance_id(owner) and AT_PATTERN.fullmatch(at) and is_instance_id(instance)
+        },
+    )
+
+
 def _file_of(peer: Peer) -> str:
     return f"peer-{url_digest(peer.endpoint.url)}.json"
 
@@ -177,5 +189,7 @@ def _render_names(names: NameTable) -> bytes:
 
 
 def _render_seen(seen: SeenPeer) -> bytes:
-    document = UNSET if seen.held is None else msgspec.Raw(render_document(seen.held.document))
-    return render_json(_Seen(seen.url, seen.instance, document))
+    if seen.held is None:
+        return render_json(_Seen(seen.url, seen.instance))
+    document = msgspec.Raw(render_document(seen.held.document))
+    return render_json(_Seen(seen.url, seen.instance, document, seen.held.dropped))

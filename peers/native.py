@@ -96,11 +96,15 @@ async def _parse(body: bytes, *, max_bytes: int, max_entities: int) -> DecodedTr
 async def read_tree(
     client: PeerClient, held: HeldTree | None, *, deadline: float, max_bytes: int, max_entities: int
 ) -> HeldTree | Unchanged | OtherFormat | PeerError:
-    """The peer's current document; only what changed since `held` travels."""
+    """The peer's current document; only what changed since `held` travels.
+
+    A document with entities left out is read whole: of a diff nobody could tell how many are still left out.
+    """
     headers: tuple[tuple[str, str], ...] = ()
     target = _TREE
     if held is not None:
-        target = f"{_TREE}?since={held.document.boot_id}:{held.document.generation}"
+        if not held.dropped:
+            target = f"{_TREE}?since={held.document.boot_id}:{held.document.generation}"
         if held.etag is not None:
             headers = (("If-None-Match", held.etag),)
     fetched = await client.fetch(PeerRequest("GET", target, headers), deadline=deadline, cap=max_bytes)

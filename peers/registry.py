@@ -101,13 +101,14 @@ class Registry:
             if boot == self._identity.boot_id:
                 if peer.health.is_self() or peer.instance != instance:
                     log.warning("peer is ourselves", peer=peer.name, url=peer.endpoint.url)
-                peer.instance = instance
+                peer.instance, peer.refusal = instance, None
                 return False
             return self._refuse(
                 peer, "duplicate_instance_id", "it has our own instance id: a copy of our state directory runs there"
             )
         verdict = self._ledger.judge(peer.name, instance, boot, asked=probed.asked, now=now)
-        if verdict.rival is not None and (rival := self._peers.get(verdict.rival)) is not None:
+        rival = None if verdict.rival is None else self._peers.get(verdict.rival)
+        if rival is not None and rival.instance == instance:
             self._refuse(rival, "duplicate_instance_id", f"another gateway with instance id {instance} was there first")
             self.log_transition(rival)
             self.on_evidence(rival)

@@ -124,7 +124,8 @@ class Watcher:
             return
 
     async def _read_news(self) -> None:
-        if await self._read():
+        before = self._peer.unreadable
+        if await self._read() or self._peer.unreadable != before:
             self._changed()
 
     async def look(self) -> None:

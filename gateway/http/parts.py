@@ -44,7 +44,7 @@ class Part:
     @property
     def key(self) -> tuple[str, EntityRef | None, str]:
         """What makes it one item: origin, entity, item."""
-        return self.origin, self.member, str(self.body.get("fault_code", self.body.get("id")))
+        return self.origin, self.member, str(self.body.get("id", self.body.get("fault_code")))
 
 
 async def own_parts(
@@ -146,4 +146,11 @@ def _member_of(item: Item) -> EntityRef | None:
 def _well_formed(collection: str, item: Item) -> bool:
     """Whether an item has the fields that typed clients cannot do without (docs/api.md, "Resources")."""
     needed = _NEEDED.get(collection, {"id": str})
-    return all(isinstance(item.get(name), wanted) for name, wanted in needed.items())
+    return all(_is(item.get(name), wanted) for name, wanted in needed.items())
+
+
+def _is(value: Any, wanted: type) -> bool:
+    """Exactly of this type, so that `true` is no number; lists are lists of text."""
+    if isinstance(value, list):
+        return wanted is list and all(isinstance(one, str) for one in value)
+    return type(value) is wanted

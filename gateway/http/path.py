@@ -165,7 +165,8 @@ def _decode(segment: str) -> str | None:
             text = unquote_to_bytes(segment).decode("utf-8")  # strict: overlong forms and surrogates are errors
         except UnicodeDecodeError:
             return None
-    if _TREACHEROUS.search(text) or not {".", ".."}.isdisjoint(text.split("/")):
+    # What stands before a colon may be a member or a way, taken off before the rest becomes a segment at the owner.
+    if _TREACHEROUS.search(text) or not {".", ".."}.isdisjoint(text.replace(":", "/").split("/")):
         return None
     return text
 

@@ -89,12 +89,13 @@ def _members(subject: Subject) -> Iterator[Member]:
 def contributor_place(subject: Subject, item: str) -> Place:
     """Where an item of any other collection is: `<way>:<item>` at that contributor, else at the first one."""
     entity = subject.entity
+    ref = EntityRef(entity.kind, own_id_of(subject))
     head, colon, rest = item.partition(":")
     if colon and rest:
         for instance in entity.instances:
             if way_prefix(subject.view.topology, instance) == head:
-                return Place(instance, EntityRef(entity.kind, entity.id), rest)
-    return Place(entity.instances[0], EntityRef(entity.kind, own_id_of(subject)), item)
+                return Place(instance, ref, rest)
+    return Place(entity.instances[0], ref, item)
 
 
 def own_id_of(subject: Subject) -> str:

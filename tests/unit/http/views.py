@@ -65,6 +65,7 @@ def view_of(
         names=names,
         merged=_tree(topology, names, retain),
         own=_tree(alone, NameTable(), "none"),
+        renamed=names.differing(topology.records),
         gaps=tuple(_gaps(topology)),
         warnings=warnings,
     )

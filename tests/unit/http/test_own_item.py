@@ -1,0 +1,103 @@
+"""Which routes below an entity of ours exist, which are not built, and what they answer."""
+
+import pytest
+
+from entities.model import EntityKind
+from gateway.http.errors import ApiError
+from gateway.http.own_item import own_collection_change, own_item, raised, status_document
+from gateway.local.answers import EntityRef, ItemAnswer, ResourceError
+from gateway.local.own import OwnEntities
+
+BOX = EntityRef(EntityKind.COMPONENT, "box")
+
+
+def own() -> OwnEntities:
+    return OwnEntities(host=False, manifest=None, host_name="machine", clock=lambda: 1_700_000_000_000_000_000)
+
+
+async def outcome(method: str, collection: str, item: str = "x", tail: tuple[str, ...] = ()) -> tuple[int, str]:
+    """(status, error code) of an item that nobody has."""
+    try:
+        answer = await own_item(own(), BOX, collection, method=method, item=item, tail=tail, body={"value": 1})
+    except ApiError as error:
+        return error.status, error.code
+    return (answer.status, "") if isinstance(answer, ItemAnswer) else (answer.status, answer.code)
+
+
+@pytest.mark.parametrize(
+    ("method", "collection", "expected"),
+    [
+        ("GET", "data", (404, "vendor-error")),
+        ("PUT", "data", (404, "vendor-error")),
+        ("DELETE", "data", (404, "resource-not-found")),
+        ("POST", "data", (404, "resource-not-found")),
+        ("GET", "operations", (404, "operation-not-found")),
+        ("POST", "operations", (404, "operation-not-found")),
+        ("POST", "configurations", (404, "resource-not-found")),
+        ("PUT", "faults", (404, "resource-not-found")),
+        ("GET", "bulk-data", (404, "resource-not-found")),
+        ("HEAD", "triggers", (404, "resource-not-found")),
+        ("POST", "triggers", (501, "not-implemented")),
+        ("DELETE", "bulk-data", (501, "not-implemented")),
+        ("GET", "locks", (501, "not-implemented")),
+        ("POST", "scripts", (501, "not-implemented")),
+        ("GET", "nonsense", (404, "resource-not-found")),
+        ("GET", "logs", (404, "resource-not-found")),
+    ],
+)
+async def test_every_route_is_there_or_not_built_or_none(
+    method: str, collection: str, expected: tuple[int, str]
+) -> None:
+    status, code = await outcome(method, collection)
+    assert (status, code.removeprefix("x-medkit-")) == expected or status == expected[0] == 404
+
+
+@pytest.mark.parametrize("collection", ["data", "configurations", "faults"])
+async def test_nothing_stands_below_an_item(collection: str) -> None:
+    with pytest.raises(ApiError) as refused:
+        await own_item(own(), BOX, collection, method="GET", item="x", tail=("y",))
+    assert (refused.value.status, refused.value.code) == (404, "resource-not-found")
+
+
+@pytest.mark.parametrize(
+    ("collection", "method", "status"),
+    [
+        ("faults", "DELETE", 204),
+        ("configurations", "DELETE", 204),
+        ("data", "DELETE", 404),
+        ("locks", "DELETE", 501),
+        ("triggers", "POST", 501),
+        ("faults", "POST", 404),
+        ("nonsense", "DELETE", 404),
+    ],
+)
+async def test_a_collection_is_emptied_or_reset_where_that_means_something(
+    collection: str, method: str, status: int
+) -> None:
+    try:
+        answer = await own_collection_change(own(), BOX, collection, method=method)
+        found = answer.status
+    except ApiError as error:
+        found = error.status
+    assert found == status
+
+
+@pytest.mark.parametrize(("vendor", "code"), [(None, "resource-not-found"), ("x-medkit-ros2-topic-unavailable",) * 2])
+def test_a_refusal_names_the_entity_that_was_addressed(vendor: str | None, code: str) -> None:
+    error = ResourceError(404, "resource-not-found", "No", {"entity_id": "cam", "id": "x"}, vendor)
+    answer = raised(error, "box")
+    assert (answer.status, answer.code, answer.parameters) == (404, code, {"entity_id": "box", "id": "x"})
+    assert raised(ResourceError(400, "invalid-parameter", "No"), "box").parameters == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "online", "expected"),
+    [
+        (EntityKind.APP, True, {"status": "ready"}),
+        (EntityKind.COMPONENT, False, {"status": "notReady"}),
+        (EntityKind.AREA, True, None),
+        (EntityKind.FUNCTION, True, None),
+    ],
+)
+def test_apps_and_components_have_a_status(kind: EntityKind, online: bool, expected: dict[str, str] | None) -> None:
+    assert status_document(kind, is_online=online) == expected

@@ -1,0 +1,200 @@
+"""The open line to a peer: opened while it is wanted, told of generations, and of its end."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+import pytest
+
+from peers.eventlink import EventLink, EventLinkSettings
+from peers.eventtext import MAX_EVENT_BYTES
+from tests.unit.peers.wire_server import OK, Script, Wire, WireServer, client_to, eventually, serving
+
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+HELLO = b'event: hello\ndata: {"generation":3}\n\n'
+QUICK = EventLinkSettings(open_timeout_ms=2_000, idle_ms=2_000, retry_ms=1)
+PATIENT = EventLinkSettings(open_timeout_ms=2_000, idle_ms=2_000, retry_ms=60_000)
+
+
+def chunk(text: bytes) -> bytes:
+    return b"%x\r\n%s\r\n" % (len(text), text)
+
+
+@dataclass
+class Line:
+    """A link that runs, its peer, and what it told."""
+
+    server: WireServer
+    link: EventLink = field(init=False)
+    told: list[int] = field(default_factory=list)
+    lost: int = 0
+
+    def lose(self) -> None:
+        self.lost += 1
+
+
+@asynccontextmanager
+async def line_to(script: Script, settings: EventLinkSettings = PATIENT, *, wanted: bool = True) -> AsyncIterator[Line]:
+    async with serving(script) as server, client_to(server.url) as client:
+        line = Line(server)
+        line.link = EventLink("b", client, settings, told=line.told.append, lost=line.lose, jitter=random.Random(1))
+        line.link.want(wanted)
+        running = asyncio.create_task(line.link.run())
+        try:
+            yield line
+        finally:
+            running.cancel()
+            with suppress(asyncio.CancelledError):
+                await running
+            assert not line.link.is_open
+
+
+def streaming(*pieces: bytes, ends: bool = True) -> Script:
+    async def script(wire: Wire) -> None:
+        await wire.request()
+        await wire.send(HEAD)
+        for piece in pieces:
+            await wire.send(chunk(piece))
+        if not ends:
+            await wire.gone()
+        await wire.send(chunk(b""))
+
+    return script
+
+
+def breaking_once(before: bytes) -> Script:
+    """The first connection is reset after these bytes of its answer, the next ones say hello and stay."""
+    broken = False
+
+    async def script(wire: Wire) -> None:
+        nonlocal broken
+        await wire.request()
+        if not broken and before:
+            await wire.send(before)
+            await asyncio.sleep(0.05)  # a reset may overtake what was sent
+        if not broken:
+            broken = True
+            wire.reset()
+            return
+        await wire.send(HEAD + chunk(HELLO))
+        await wire.gone()
+
+    return script
+
+
+async def test_generations_are_told_as_they_come_and_the_end_of_the_line_once() -> None:
+    async with line_to(streaming(HELLO, b'event: tree\ndata: {"generation":4}\n\n')) as line:
+        await eventually(lambda: line.lost == 1)
+        assert line.told == [3, 4]
+    assert line.server.requests[0].startswith(b"GET /api/v1/x-medkit-events HTTP/1.1\r\n")
+
+
+async def test_the_line_is_open_while_the_peer_says_something() -> None:
+    async with line_to(streaming(HELLO, ends=False)) as line:
+        await eventually(lambda: line.told == [3])
+        assert line.link.is_open
+        assert line.lost == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'event: peer\ndata: {"generation":9}\n\n',
+        b'data: {"generation":9}\n\n',
+        b"event: tree\ndata: {\n\n",
+        b"event: tree\ndata: 9\n\n",
+        b"event: tree\ndata: []\n\n",
+        b"event: tree\ndata: {}\n\n",
+        b'event: tree\ndata: {"generation":"9"}\n\n',
+        b'event: tree\ndata: {"generation":9.5}\n\n',
+        b'event: tree\ndata: {"generation":true}\n\n',
+        b'event: tree\ndata: {"generation":null}\n\n',
+        b"event: tree\ndata: " + b"[" * 20_000 + b"\n\n",
+        b"event: tree\ndata: \xff\n\n",
+        b"event: nonsense\x00\ndata: x\n\n",
+    ],
+)
+async def test_what_is_no_generation_is_passed_by_and_the_line_stays_open(text: bytes) -> None:
+    async with line_to(streaming(text, HELLO, ends=False)) as line:
+        await eventually(lambda: line.told != [])
+        assert line.told == [3]
+        assert line.link.is_open
+
+
+async def test_an_event_without_end_closes_the_line() -> None:
+    async with line_to(streaming(HELLO, b"data: " + b"x" * (2 * MAX_EVENT_BYTES), ends=False)) as line:
+        await eventually(lambda: line.lost == 1)
+        assert not line.link.is_open
+
+
+async def test_a_line_that_breaks_is_lost_and_opened_again() -> None:
+    async with line_to(breaking_once(HEAD + chunk(HELLO)), QUICK) as line:
+        await eventually(lambda: line.told == [3, 3])
+        assert (line.lost, line.link.is_open) == (1, True)
+
+
+async def test_a_line_on_which_nothing_comes_is_lost() -> None:
+    settings = EventLinkSettings(open_timeout_ms=2_000, idle_ms=50, retry_ms=60_000)
+    async with line_to(streaming(HELLO, ends=False), settings) as line:
+        await eventually(lambda: line.lost == 1)
+        assert line.told == [3]
+
+
+@pytest.mark.parametrize("status", [b"404 X", b"503 X", b"204 X", b"401 X"])
+async def test_a_peer_without_events_was_never_open_so_nothing_is_lost(status: bytes) -> None:
+    async def script(wire: Wire) -> None:
+        length = b"" if status.startswith(b"204") else b"content-length: 0\r\n"
+        while True:
+            await wire.request()
+            await wire.send(b"HTTP/1.1 " + status + b"\r\n" + length + b"\r\n")
+
+    async with line_to(script, QUICK) as line:
+        await eventually(lambda: len(line.server.requests) >= 2)
+        assert (line.lost, line.told) == (0, [])
+
+
+async def test_a_peer_that_refuses_is_tried_again_and_nothing_is_lost() -> None:
+    async with line_to(breaking_once(b""), QUICK) as line:
+        await eventually(lambda: line.told == [3])
+        assert (line.lost, line.server.accepted > 1) == (0, True)
+
+
+async def test_a_line_that_is_not_wanted_is_not_opened_until_it_is() -> None:
+    async with line_to(streaming(HELLO), wanted=False) as line:
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert line.server.accepted == 0
+        line.link.want(True)
+        await eventually(lambda: line.told == [3])
+
+
+async def test_a_line_that_is_wanted_no_more_is_not_opened_again() -> None:
+    release = asyncio.Event()
+
+    async def script(wire: Wire) -> None:
+        await wire.request()
+        await wire.send(HEAD + chunk(HELLO))
+        await release.wait()
+        await wire.send(chunk(b""))
+
+    async with line_to(script, QUICK) as line:
+        await eventually(lambda: line.told == [3])
+        line.link.want(False)
+        assert line.link.is_open
+        release.set()
+        await eventually(lambda: line.lost == 1)
+        await asyncio.sleep(QUICK.retry_ms * 10 / 1000)
+        assert line.server.accepted == 1
+
+
+async def test_an_answer_with_a_length_is_read_to_its_end() -> None:
+    async def script(wire: Wire) -> None:
+        await wire.request()
+        await wire.send(OK)
+        await wire.gone()
+
+    async with line_to(script) as line:
+        await eventually(lambda: line.lost == 1)
+        assert line.told == []
