@@ -43,10 +43,10 @@ def _about_peers(settings: Settings) -> Iterator[SettingsWarning]:
                 f"peers are configured ({names}) and not used: set aggregation.enabled to true",
             )
         return
-    if not endpoints and not aggregation.announce and not aggregation.discover:
+    if not endpoints:
         yield SettingsWarning(
             "no_peers",
-            "aggregation.enabled is true without any peer: add aggregation.peers, or set aggregation.discover to true",
+            "aggregation.enabled is true without any peer: add aggregation.peers (finding peers is not built yet)",
         )
     cleartext = [
         endpoint.name

@@ -140,9 +140,9 @@ def test_peers_over_tls_are_nothing_to_warn_about() -> None:
     assert codes("aggregation.enabled:=true", "aggregation.require_tls:=true", *peer) == []
 
 
-def test_aggregation_of_nobody_is_warned_about_unless_peers_are_looked_for() -> None:
+def test_aggregation_of_nobody_is_warned_about_also_while_finding_peers_is_not_built() -> None:
     assert codes("aggregation.enabled:=true") == ["no_peers"]
-    assert codes("aggregation.enabled:=true", "aggregation.discover:=true") == []
+    assert codes("aggregation.enabled:=true", "aggregation.discover:=true") == ["no_peers"]
 
 
 def test_peers_that_nobody_asks_are_warned_about() -> None:
