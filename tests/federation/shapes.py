@@ -9,10 +9,14 @@ NOBODY: frozenset[str] = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """`peers`: gateway -> the gateways it lists as its peers, in that order, each under its own name."""
+    """`peers`: gateway -> the gateways it lists as its peers, in that order, each under its own name.
+
+    `kinds`: one gateway of each kind of place in it; others in the same kind of place see and are seen alike.
+    """
 
     name: str
     peers: Mapping[str, tuple[str, ...]]
+    kinds: tuple[str, ...]
 
     def __str__(self) -> str:
         return self.name
@@ -48,22 +52,28 @@ class Shape:
 
 def chain(length: int) -> Shape:
     names = [f"g{number}" for number in range(length)]
-    return Shape(f"chain of {length}", {name: tuple(names[at + 1 : at + 2]) for at, name in enumerate(names)})
+    peers = {name: tuple(names[at + 1 : at + 2]) for at, name in enumerate(names)}
+    return Shape(f"chain of {length}", peers, tuple(names))
 
 
 def star(size: int) -> Shape:
     leaves = tuple(f"leaf{number}" for number in range(1, size))
-    return Shape(f"star of {size}", {"hub": leaves, **dict.fromkeys(leaves, ())})
+    return Shape(f"star of {size}", {"hub": leaves, **dict.fromkeys(leaves, ())}, ("hub", leaves[0], leaves[-1]))
 
 
 def ring(size: int) -> Shape:
     names = [f"g{number}" for number in range(size)]
-    return Shape(f"ring of {size}", {name: (names[(at + 1) % size],) for at, name in enumerate(names)})
+    return Shape(f"ring of {size}", {name: (names[(at + 1) % size],) for at, name in enumerate(names)}, ("g0", "g2"))
 
 
 def mesh(size: int) -> Shape:
     names = [f"g{number}" for number in range(size)]
-    return Shape(f"full mesh of {size}", {name: tuple(each for each in names if each != name) for name in names})
+    peers = {name: tuple(each for each in names if each != name) for name in names}
+    return Shape(f"full mesh of {size}", peers, (names[0], names[-1]))
 
 
-DIAMOND = Shape("diamond", {"top": ("left", "right"), "left": ("bottom",), "right": ("bottom",), "bottom": ()})
+DIAMOND = Shape(
+    "diamond",
+    {"top": ("left", "right"), "left": ("bottom",), "right": ("bottom",), "bottom": ()},
+    ("top", "left", "right", "bottom"),
+)

@@ -28,7 +28,7 @@ async def test_a_federation_is_whole_and_still_and_names_whoever_falls_silent(cl
     assert await plant.picture() == before
     ids = {viewer.name: (await viewer.get("/apps")).ids for viewer in plant.living}
     async with Witness(plant).watching() as witness:
-        for name in shape.gateways:
+        for name in shape.kinds:
             await plant.kill(name)
             await plant.settled()
             await plant.revive(name)
