@@ -19,28 +19,33 @@ class Diamond:
     """top -> left, right -> owner of the App `drive`; a link at each arrow."""
 
     top: Gateway
+    sides: tuple[Gateway, ...]
     owner: Owner
     links: tuple[Link, ...]
 
     @classmethod
     async def start(cls, cluster: Cluster) -> "Diamond":
         owner = await cluster.owner({"name": "arm", "apps": [{"id": "drive"}]})
+        top = cluster.add("top", settings=PATIENCE)
+        sides: list[Gateway] = []
         links: list[Link] = []
-        sides: list[tuple[str, Link]] = []
-        for side in ("left", "right"):
+        for name in ("left", "right"):
             lower = await cluster.link(owner)
-            upper = await cluster.link(cluster.add(side, peers=[("arm", lower)], settings=PATIENCE))
+            side = cluster.add(name, peers=[("arm", lower)], settings=PATIENCE)
+            upper = await cluster.link(side)
+            top.add_peer(name, upper)
+            sides.append(side)
             links += [lower, upper]
-            sides.append((side, upper))
-        top = cluster.add("top", peers=sides, settings=PATIENCE)
         await cluster.start_all()
-        diamond = cls(top, owner, tuple(links))
+        diamond = cls(top, tuple(sides), owner, tuple(links))
         await eventually(diamond.is_whole, 60)
         return diamond
 
     async def is_whole(self) -> bool:
-        """Both sides are up and the owner answers."""
-        await self.top.sees("left", "right")
+        """No gateway doubts a peer, and the owner answers."""
+        for gateway in (self.top, *self.sides):
+            for peer in (await gateway.get("/health")).json["peers"]:
+                assert peer["x-medkit"]["state"] == "up", (gateway, peer)
         return (await self.top.get("/apps/drive/data/anything")).status == 200
 
     @asynccontextmanager

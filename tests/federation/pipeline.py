@@ -45,9 +45,12 @@ class Pipeline:
         return pipeline
 
     async def whole(self) -> None:
-        """Waits until the owner can be asked through all three."""
+        """Waits until no gateway doubts its peer, and the owner can be asked through all three."""
 
         async def answers() -> bool:
+            for gateway in self.gateways:
+                (peer,) = (await gateway.get("/health")).json["peers"]
+                assert peer["x-medkit"]["state"] == "up", (gateway, peer)
             return (await self.top.get(f"{APP}/data/anything")).status == 200
 
         await eventually(answers, 60)

@@ -20,8 +20,15 @@ SECOND_OR_TWO = 5.0
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def pipeline(shared_cluster: Cluster) -> Pipeline:
+async def running(shared_cluster: Cluster) -> Pipeline:
     return await Pipeline.start(shared_cluster)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def pipeline(running: Pipeline) -> Pipeline:
+    """Whole, whatever the test before has broken."""
+    await running.whole()
+    return running
 
 
 async def open_at_the_owner(pipeline: Pipeline, count: int) -> bool:

@@ -25,8 +25,15 @@ UNBUFFERED_BYTES = 100 * MIB
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def pipeline(shared_cluster: Cluster) -> Pipeline:
+async def running(shared_cluster: Cluster) -> Pipeline:
     return await Pipeline.start(shared_cluster)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def pipeline(running: Pipeline) -> Pipeline:
+    """Whole, whatever the test before has broken."""
+    await running.whole()
+    return running
 
 
 async def parts(size: int) -> AsyncIterator[bytes]:

@@ -58,8 +58,15 @@ async def write(top: Client, path: str) -> Claim:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def diamond(shared_cluster: Cluster) -> Diamond:
+async def running(shared_cluster: Cluster) -> Diamond:
     return await Diamond.start(shared_cluster)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def diamond(running: Diamond) -> Diamond:
+    """Whole, whatever the test before has broken."""
+    await eventually(running.is_whole, 60)
+    return running
 
 
 async def test_no_write_is_executed_twice_and_none_that_is_said_not_to_be_is_executed(diamond: Diamond) -> None:
@@ -86,7 +93,6 @@ async def test_no_write_is_executed_twice_and_none_that_is_said_not_to_be_is_exe
 async def test_a_write_whose_answer_does_not_come_may_have_been_executed_and_is_not_repeated(
     diamond: Diamond, data: bytes | str | None
 ) -> None:
-    await eventually(diamond.is_whole)
     await diamond.owner.set_faults({"path": "/api/v1/apps/drive/data/mute", "hang": True})
     await diamond.owner.forget()
     body = in_pieces(300_000) if data == "streamed" else data
@@ -97,7 +103,6 @@ async def test_a_write_whose_answer_does_not_come_may_have_been_executed_and_is_
 
 
 async def test_a_write_to_an_owner_nobody_reaches_is_said_not_to_be_executed(diamond: Diamond) -> None:
-    await eventually(diamond.is_whole)
     await diamond.owner.forget()
     lower = (diamond.links[0], diamond.links[2])
     for link in lower:
@@ -113,7 +118,6 @@ async def test_a_write_to_an_owner_nobody_reaches_is_said_not_to_be_executed(dia
 async def leave_during_a_write(diamond: Diamond) -> Callable[[], Awaitable[bool]]:
     """Returns when the owner is at a write whose client has left; what it returns tells whether it was executed."""
     run = "/api/v1/apps/drive/operations/run/executions"
-    await eventually(diamond.is_whole)
     executed = len((await diamond.top.get(run)).items)
     await diamond.owner.set_faults({"path": run, "method": "POST", "delay": 0.7})
     await diamond.owner.forget()
