@@ -159,8 +159,7 @@ class Registry:
         found = []
         for peer in self._peers.values():
             if peer.refusal is not None:
-                code = "peer_refused" if peer.refusal.reason == "not_grove" else peer.refusal.reason
-                found.append(Warned(code, f"peer {peer.name} is refused: {peer.refusal.why}", (), (peer.name,)))
+                found.append(_refused(peer, peer.refusal))
             if peer.unreadable is not None:
                 message = f"the tree of peer {peer.name} cannot be read, its last one is used: {peer.unreadable}"
                 found.append(Warned("peer_tree_unreadable", message, (), (peer.name,)))
@@ -171,3 +170,14 @@ class Registry:
                 )
                 found.append(Warned("peer_entities_dropped", message, (), (peer.name,)))
         return tuple(found)
+
+
+def _refused(peer: Peer, refusal: Refusal) -> Warned:
+    message = f"peer {peer.name} is refused: {refusal.why}"
+    match refusal.reason:
+        case "not_grove":
+            return Warned("peer_refused", message, (), (peer.name,))
+        case "identity_changed":
+            return Warned("identity_changed", message, (), (peer.name,))
+        case _:
+            return Warned("duplicate_instance_id", message, (), (peer.name,))

@@ -76,10 +76,15 @@ class Link:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def aclose(self) -> None:
-        """Leaves nothing open."""
+        """Leaves nothing open, connections that were being accepted included."""
         await self.cut()
+        for _ in range(4):  # turns of the loop: accept, start the handler, abort, lose the connection
+            await asyncio.sleep(0)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._server is None:  # it was accepted just before the link was cut
+            _reset(writer)
+            return
         task = asyncio.current_task()
         assert task is not None
         self._passing[task] = [writer]
