@@ -3,7 +3,7 @@
 Source: docs/architecture.md, "Records" and "Trust".
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -35,10 +35,10 @@ def gather_records(own: Record, pictures: Sequence[Picture]) -> dict[str, Record
     vouched.update(instance for picture in trusted if picture.up for instance in _vouched_by(picture.document, own.id))
     records: dict[str, Record] = {}
     for picture in trusted:
-        for record in picture.document.records:
+        for record in _told(picture, own.id):
             _keep_newest(records, record)
     for picture in discovered:
-        for record in picture.document.records:
+        for record in _told(picture, own.id):
             if record.id not in vouched:
                 _keep_newest(records, record)
     return records | _themselves(pictures, vouched) | {own.id: own}
@@ -57,6 +57,13 @@ def _themselves(pictures: Sequence[Picture], vouched: set[str]) -> dict[str, Rec
                 if record.id == itself:
                     _keep_newest(found, record)
     return found
+
+
+def _told(picture: Picture, own_id: str) -> Iterator[Record]:
+    """What a picture tells, without old copies of the records that we ourselves make of foreign gateways."""
+    for record in picture.document.records:
+        if record.reader != own_id or record.id == picture.document.instance_id:
+            yield record
 
 
 def _vouched_by(document: TreeDocument, own_id: str) -> list[str]:

@@ -60,6 +60,10 @@ class Hops:
         """More gateways were passed than any way may have."""
         return len(self.via) > MAX_HOPS
 
+    def for_foreign(self) -> "Hops":
+        """What a foreign gateway is told: not to ask others, if so; and the way so far, in case it knows that much."""
+        return Hops(via=self.via, no_fan_out=self.no_fan_out)
+
 
 def parse_hops(header: Callable[[str], str | None]) -> Hops:
     """The hops that a request's headers tell. Raises MalformedHopsError."""

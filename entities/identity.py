@@ -19,6 +19,12 @@ def instance_id_of(value: uuid.UUID) -> str:
     return base64.urlsafe_b64encode(value.bytes).rstrip(b"=").decode("ascii")
 
 
+def foreign_id(reader: str, url: str) -> str:
+    """The id that gateway `reader` gives to one that has none of its own: the same for the same normalised URL."""
+    namespace = uuid.UUID(bytes=base64.urlsafe_b64decode(f"{reader}=="))
+    return instance_id_of(uuid.uuid5(namespace, url))
+
+
 @dataclass(frozen=True, slots=True)
 class GatewayIdentity:
     """Who a gateway is: the instance over restarts, the boot of this start, and the record's epoch."""

@@ -36,7 +36,7 @@ class MergedEntity:
     entity: Entity
     contributions: tuple[Contribution, ...]
     available: bool
-    """Some contributor is live."""
+    """Some contributor is live and does not just remember it."""
     listed: bool
     """It stands in collections: available, or retained by setting."""
 
@@ -130,7 +130,11 @@ def _function_here(
 def _merged(
     kind: EntityKind, contributions: Sequence[Contribution], live: frozenset[str], retain: Retain
 ) -> MergedEntity:
-    shown = [contribution for contribution in contributions if contribution.instance in live]
+    shown = [
+        contribution
+        for contribution in contributions
+        if contribution.instance in live and getattr(contribution.entity, "available", True)
+    ]
     available = bool(shown)
     listed = available or _retained(contributions, retain)
     entity = _united([contribution.entity for contribution in shown or contributions])

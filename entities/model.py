@@ -83,6 +83,8 @@ class Component(msgspec.Struct, frozen=True, omit_defaults=True):
     parent_component_id: str | None = None
     depends_on: tuple[str, ...] = ()
     external: bool = False
+    available: bool = True
+    """False when its owner only remembers it, from a gateway behind itself that is silent."""
     identity: Identity | None = None
     source: str = "manifest"
     declared: bool = False
@@ -101,6 +103,8 @@ class App(msgspec.Struct, frozen=True, omit_defaults=True):
     component_id: str | None = None
     depends_on: tuple[str, ...] = ()
     external: bool = False
+    available: bool = True
+    """As of a Component."""
     is_online: bool = True
     node: str | None = None
     source: str = "manifest"

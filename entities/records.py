@@ -49,7 +49,10 @@ class Link(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Record(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
-    """What one gateway says of itself: version, links, own entities under its own ids."""
+    """What one gateway says of itself: version, links, own entities under its own ids.
+
+    A `foreign` gateway has no records; `reader` is the gateway that reads it, makes this one and answers for it.
+    """
 
     id: str
     version: Version

@@ -72,6 +72,11 @@ class Topology:
         """Whether `instance` is ourselves or reachable over configured links, up or down."""
         return instance == self.self_id or instance in self.configured
 
+    def reads(self, instance: str) -> bool:
+        """Whether `instance` is a foreign gateway that we ourselves read: it understands none of our headers."""
+        record = self.records.get(instance)
+        return record is not None and record.foreign and record.reader == self.self_id
+
     def way_to(
         self, target: str, *, avoid: frozenset[str] = NOBODY, avoid_peers: frozenset[str] = NOBODY
     ) -> Way | None:

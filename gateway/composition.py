@@ -1,6 +1,7 @@
 """Puts a gateway together from its settings: every object made once, here, and given to those that use it."""
 
 import random
+import secrets
 import socket
 import ssl
 import time
@@ -18,6 +19,7 @@ from gateway.http.documents import Documents
 from gateway.http.exchange import Exchange
 from gateway.http.finishing import FinishingWrites
 from gateway.http.proxy import ProxyLimits
+from gateway.http.readers import UpstreamReaders
 from gateway.http.services import ServedIdentity, Services
 from gateway.local.manifest.load import LoadedManifest
 from gateway.local.own import OwnEntities
@@ -31,7 +33,7 @@ from peers.memory import PeerMemory
 from peers.publication import Publication
 from peers.refresh import RefreshSettings
 from peers.resolver import Resolver
-from peers.settings import ResolverSettings, TransportSettings
+from peers.settings import ForeignSettings, ResolverSettings, TransportSettings
 from peers.view import FederatedView, Warned
 from peers.watcher import WatchSettings
 
@@ -90,6 +92,7 @@ def compose(
     federation = _federation(settings, identity, state, own=own, resolver=resolver, standing=standing)
     drain = DrainFlag()
     transport = _transport(settings)
+    readers = UpstreamReaders(federation.mutual, time.monotonic)
     dispatcher = Dispatcher(
         lambda: federation.view,
         Exchange(
@@ -103,6 +106,7 @@ def compose(
         ),
         Publication(identity.boot_id),
         federation.broadcast,
+        readers,
         settings=DispatchSettings(settings.aggregation.timeout_ms, settings.aggregation.write_timeout_ms),
     )
     writes = FinishingWrites(dispatcher, patience_s=settings.server.drain_ms / 1000)
@@ -118,6 +122,7 @@ def compose(
         view=lambda: federation.view,
         documents=CurrentDocuments(lambda: federation.view),
         peer_statuses=federation.registry.statuses,
+        reader_warnings=readers.warnings,
         draining=lambda: drain.is_set,
         clock_ns=time.time_ns,
         aggregation_enabled=settings.aggregation.enabled,
@@ -162,17 +167,27 @@ def _federation(
                 max_entities=aggregation.max_peer_entities,
             ),
             refresh=RefreshSettings(interval_ms=settings.refresh_interval_ms, retain=aggregation.retain_offline),
+            foreign=ForeignSettings(request_timeout_ms=aggregation.timeout_ms),
         ),
         own_tree=lambda: own.tree,
         make_client=make_client,
         clock=time.monotonic,
         memory=None if state.ephemeral else PeerMemory(state, max_entities=aggregation.max_peer_entities),
         jitter=random.Random(),  # noqa: S311 -- spreads probes in time, keeps no secret
+        new_token=lambda: secrets.token_hex(16),
         standing=standing,
+        authorities=_authorities(settings),
     )
     federation.set_endpoints(static_endpoints(aggregation) if aggregation.enabled else ())
     own.subscribe(federation.refresh.kick)
     return federation
+
+
+def _authorities(settings: Settings) -> tuple[str, ...]:
+    """Where this gateway can be reached, as far as it knows by itself; those who reach it tell more."""
+    port = settings.server.port
+    hosts = ("127.0.0.1", "localhost", "[::1]", socket.gethostname().lower(), settings.server.host.lower())
+    return tuple(f"{host}:{port}" for host in hosts)
 
 
 def _transport(settings: Settings) -> TransportSettings:

@@ -52,6 +52,8 @@ class PeerClient:
             timeout_s=settings.connect_timeout_ms / 1000,
         )
         self.endpoint = endpoint
+        self.settings = settings
+        """As it was made with; `limit_to` may have narrowed them."""
         self._idle_s = settings.stream_idle_ms / 1000
         self._writer = RequestWriter(destination)
         self._pool = ConnectionPool(endpoint.name, dialer, settings, budget)
@@ -98,6 +100,10 @@ class PeerClient:
         if isinstance(fetched, PeerError) and _repeats(wire, fetched):
             fetched = await self._read_whole(wire, terms, cap, fresh=True)
         return fetched
+
+    def limit_to(self, settings: TransportSettings) -> None:
+        """Keep to the numbers of requests, streams and idle connections of `settings` from now on."""
+        self._pool.limit_to(settings)
 
     def drop_idle(self) -> None:
         """Close the connections nobody uses: the peer is down, or another one now."""

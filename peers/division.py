@@ -47,6 +47,8 @@ class PeerPart:
     missing: tuple[Gap, ...]
     strangers: int = 0
     """Items of origins not asked for; they were dropped."""
+    behind: tuple[Gap, ...] = ()
+    """Peers of foreign gateways that these could not ask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +166,9 @@ class Division:
     def _took(self, ask: Ask, part: PeerPart, answered: dict[str, bool], missing: dict[str, tuple[Ask, Gap]]) -> None:
         if part.strangers:
             self._gaps.append(Gap(self._topology.label(ask.instance), PeerReason.INVALID_JSON.value, ask.instance))
+        for gap in part.behind:
+            label = f"{self._topology.label(gap.instance or ask.instance)}/{gap.behind}"
+            self._gaps.append(replace(gap, label=label))
         told = {gap.instance: gap for gap in part.missing}
         for origin in ask.origins:
             if origin in part.answered and origin not in told:

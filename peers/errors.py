@@ -53,7 +53,11 @@ class PeerReason(StrEnum):
     NO_ROUTE = "no_route"
     AUTH = "auth"
     NOT_GROVE = "not_grove"
+    PEER_LIMIT_EXCEEDED = "peer_limit_exceeded"
+    """A foreign gateway has more than its kind can serve to others."""
 
+
+_BROKEN_LINE = frozenset({PeerReason.CONNECTION_REFUSED, PeerReason.CONNECTION_TERMINATED})
 
 _TIMEOUTS = frozenset(
     {
@@ -94,6 +98,11 @@ class PeerError:
     def is_timeout(self) -> bool:
         """Time ran out, as opposed to a refusal or a bad answer (504 rather than 502)."""
         return self.reason in _TIMEOUTS
+
+    @property
+    def is_broken_line(self) -> bool:
+        """The peer's end of the connection is gone, or nobody takes a new one: it may have died just now."""
+        return self.reason in _BROKEN_LINE
 
 
 class PeerStreamError(Exception):

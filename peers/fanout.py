@@ -1,17 +1,21 @@
 """Asks several gateways at once for their part of one collection."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from entities.hops import MAX_TRIED, Hops, render_hops
 from entities.identity import is_instance_id
 from entities.jsontext import InvalidJsonError, parse_json
+from entities.records import Record
 from entities.routes import Topology
+from peers.client import PeerClient
 from peers.division import Ask, Division, FanoutResult, Item, PeerPart
 from peers.errors import PeerError, PeerReason, told_reason
-from peers.forward import HOP_COST_MS, MISDIRECTED, NO_SUCH_PEER, Reach
+from peers.foreign_ask import ask_foreign
+from peers.foreign_parts import About
+from peers.forward import HOP_COST_MS, NO_SUCH_PEER, Reach
 from peers.request import PeerRequest
 from peers.view import Gap
 
@@ -19,11 +23,20 @@ THREAD_BYTES: Final = 256 * 1024
 """From this size on a part is parsed in a thread."""
 
 
+MAX_NAME: Final = 256
+"""Characters of a name that is passed on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What every asked gateway is to answer: a GET of this path and query, with these headers beside the hops."""
+    """What every asked gateway is to answer: a GET of this path and query, with these headers beside the hops.
+
+    `about`: kind and id of the entity whose `collection` it is; None for a collection of gateways.
+    """
 
     target: str
+    collection: str
+    about: About | None = None
     headers: tuple[tuple[str, str], ...] = ()
     body_cap: int = 10 * 1024 * 1024
     """Largest answer of one peer in bytes (`combined_body_bytes`)."""
@@ -50,24 +63,47 @@ async def fan_out(
             division.out_of_time(int((loop.time() - started) * 1000))
             break
         if len(asks) == 1:
-            outcomes = [await _ask(reach, question, asks[0], deadline)]
+            outcomes = [await _ask(reach, topology, question, asks[0], deadline)]
         else:
-            outcomes = await asyncio.gather(*(_ask(reach, question, ask, deadline) for ask in asks))
+            outcomes = await asyncio.gather(*(_ask(reach, topology, question, ask, deadline) for ask in asks))
         division.settle(list(zip(asks, outcomes, strict=True)))
     return division.result()
 
 
-async def _ask(reach: Reach, question: Question, ask: Ask, deadline: float) -> PeerPart | PeerError:
+async def _ask(reach: Reach, topology: Topology, question: Question, ask: Ask, deadline: float) -> PeerPart | PeerError:
     client = reach.client(ask.peer)
     if client is None:
         return NO_SUCH_PEER
+    if topology.reads(ask.instance):
+        outcome = await _ask_upstream(client, topology.records[ask.instance], question, ask, deadline)
+    else:
+        outcome = await _ask_grove(client, question, ask, deadline)
+    reach.report(ask.peer, evidence_in(outcome))
+    return outcome
+
+
+async def _ask_upstream(
+    client: PeerClient, record: Record, question: Question, ask: Ask, deadline: float
+) -> PeerPart | PeerError:
+    hops = replace(ask.hops, no_fan_out=True).for_foreign()
+    return await ask_foreign(
+        client,
+        record,
+        PeerRequest("GET", question.target, (*question.headers, *render_hops(hops))),
+        collection=question.collection,
+        about=question.about,
+        scope=ask.hops.scope,
+        deadline=deadline,
+        cap=question.body_cap,
+    )
+
+
+async def _ask_grove(client: PeerClient, question: Question, ask: Ask, deadline: float) -> PeerPart | PeerError:
     remaining = int((deadline - asyncio.get_running_loop().time()) * 1000) - HOP_COST_MS
     headers = (*question.headers, *render_hops(replace(ask.hops, deadline_ms=max(0, remaining))))
     fetched = await client.fetch(PeerRequest("GET", question.target, headers), deadline=deadline, cap=question.body_cap)
     if isinstance(fetched, PeerError):
-        reach.report(ask.peer, fetched)
         return fetched
-    reach.report(ask.peer, MISDIRECTED if fetched.status == 421 else None)
     if fetched.status != 200:
         reason = {
             401: PeerReason.AUTH,
@@ -83,6 +119,13 @@ async def _ask(reach: Reach, question: Question, ask: Ask, deadline: float) -> P
         return parse_part(fetched.body, asked, max_bytes=question.body_cap)
     except InvalidJsonError as error:
         return PeerError(PeerReason.INVALID_JSON, str(error), fetched.elapsed_ms, 200)
+
+
+def evidence_in(outcome: PeerPart | PeerError) -> PeerError | None:
+    """What an outcome says of the peer's health: an answer of any kind but 421 says that it is there."""
+    if isinstance(outcome, PeerPart) or (outcome.status is not None and outcome.status != 421):
+        return None
+    return outcome
 
 
 def parse_part(body: bytes, asked: frozenset[str], *, max_bytes: int) -> PeerPart:
@@ -111,7 +154,15 @@ def parse_part(body: bytes, asked: frozenset[str], *, max_bytes: int) -> PeerPar
         frozenset(one for one in answered if isinstance(one, str) and one in asked),
         tuple(_missing(one["id"], one) for one in missing if _names_asked(one, asked)),
         strangers,
+        tuple(_behind(origins.get("behind"), asked)),
     )
+
+
+def _behind(told: Any, asked: frozenset[str]) -> Iterator[Gap]:
+    """Peers of foreign gateways that are missing although these answered."""
+    for one in told if isinstance(told, list) else ():
+        if _names_asked(one, asked) and isinstance(one.get("peer"), str):
+            yield replace(_missing(one["id"], one), behind=one["peer"][:MAX_NAME])
 
 
 def _origin_of(item: Any) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -13,12 +13,16 @@ from entities.model import GatewayTree
 from entities.names import NameTable
 from peers.broadcast import Broadcast, PeerChanged, TreeChanged
 from peers.client import PeerClient
+from peers.errors import PeerError
 from peers.eventlink import EventLink, EventLinkSettings
+from peers.foreign import ForeignReader
 from peers.health import Health, HealthSettings
 from peers.memory import Note, PeerMemory
+from peers.mutual import MutualPeers
 from peers.peer import Peer
 from peers.refresh import Refresh, RefreshSettings, first_view
 from peers.registry import Registry
+from peers.settings import ForeignSettings
 from peers.sickness import OwnSickness, SicknessSettings
 from peers.view import FederatedView, ViewHolder, Warned
 from peers.watcher import Watcher, WatchSettings
@@ -32,6 +36,7 @@ class FederationSettings:
     refresh: RefreshSettings = field(default_factory=RefreshSettings)
     health: HealthSettings = field(default_factory=HealthSettings)
     events: EventLinkSettings = field(default_factory=EventLinkSettings)
+    foreign: ForeignSettings = field(default_factory=ForeignSettings)
     first_look_ms: int = 700
     """How long the start waits for peers to be looked at, so that the first answers are whole."""
     save_pause_ms: int = 1_000
@@ -51,11 +56,14 @@ class Federation:
         clock: Callable[[], float],
         memory: PeerMemory | None,
         jitter: random.Random,
+        new_token: Callable[[], str],
         standing: Sequence[Warned] = (),
+        authorities: Iterable[str] = (),
     ) -> None:
         """`clock`: monotonic seconds. `memory` is None where nothing is kept (a temporary state directory).
 
-        `standing` warnings hold for good.
+        `new_token`: unguessable text; `standing` warnings hold for good; `authorities`: as `host:port`, where we can
+        be reached.
         """
         self._settings = settings
         self._memory = memory
@@ -74,6 +82,8 @@ class Federation:
             names=NameTable() if memory is None else memory.load_names(),
             standing=standing,
         )
+        self.mutual = MutualPeers(self.registry, settings.foreign, new_token=new_token, authorities=authorities)
+        self._foreign = ForeignReader(identity, settings.foreign, self.mutual, is_known=self._is_known)
         self.broadcast = Broadcast()
         self.holder.listeners.append(self._tell_generation)
         self.registry.on_transition = self._tell_peer
@@ -105,6 +115,7 @@ class Federation:
                         peer,
                         self.registry,
                         self._settings.watch,
+                        foreign=self._foreign,
                         changed=self._changed,
                         jitter=self._jitter,
                         sickness=self._sickness,
@@ -115,7 +126,7 @@ class Federation:
                         peer.watch_client,
                         self._settings.events,
                         told=watcher.news,
-                        lost=watcher.line_ended,
+                        lost=watcher.hurry,
                         jitter=self._jitter,
                     )
                     group.create_task(watcher.run(), name=f"watch {peer.name}")
@@ -139,12 +150,6 @@ class Federation:
                     await watcher.first_look.wait()
         await self.refresh.refresh(periodic=False)
 
-    def look_again(self, peer: str) -> None:
-        """A request went wrong on the way: look at this peer now."""
-        watcher = self._watchers.get(peer)
-        if watcher is not None:
-            watcher.kick()
-
     def _tell_generation(self, view: FederatedView) -> None:
         self._unsaved.set()
         if view.generation != self._told_generation:
@@ -154,8 +159,16 @@ class Federation:
     def _tell_peer(self, peer: Peer) -> None:
         self.broadcast.tell(PeerChanged(peer.name, peer.health.state.value))
 
-    def _look_at(self, peer: Peer) -> None:
-        self.look_again(peer.name)
+    def _is_known(self, instance: str) -> bool:
+        return self.view.topology.is_known(instance)
+
+    def _look_at(self, peer: Peer, error: PeerError | None) -> None:
+        """A request that broke may mean a death, which is to be published at once."""
+        watcher = self._watchers.get(peer.name)
+        if watcher is not None and error is not None and error.is_broken_line:
+            watcher.hurry()
+        elif watcher is not None:
+            watcher.kick()
         if not peer.health.linked:
             self._changed()
 

@@ -80,11 +80,12 @@ async def forward(
         if loop.time() >= deadline:
             return attempt.out_of_time()
         client = reach.client(step.peer)
-        remaining = int((deadline - loop.time()) * 1000) - HOP_COST_MS
+        hops = replace(step.hops, deadline_ms=max(0, int((deadline - loop.time()) * 1000) - HOP_COST_MS))
+        told = render_hops(hops.for_foreign() if topology.reads(step.instance) else hops)
         outcome = (
             NO_SUCH_PEER
             if client is None
-            else await client.send(_request(request, step, remaining), deadline=deadline, stream=request.stream)
+            else await client.send(_request(request, told), deadline=deadline, stream=request.stream)
         )
         if isinstance(outcome, PeerError):
             reach.report(step.peer, outcome)
@@ -101,12 +102,11 @@ async def forward(
             return verdict
 
 
-def _request(request: Forwarding, step: Step, remaining_ms: int) -> PeerRequest:
-    hops = replace(step.hops, deadline_ms=max(0, remaining_ms))
+def _request(request: Forwarding, told: list[tuple[str, str]]) -> PeerRequest:
     return PeerRequest(
         method=request.method,
         target=request.target,
-        headers=(*request.headers, *render_hops(hops)),
+        headers=(*request.headers, *told),
         body=request.body,
         content_length=request.content_length,
     )

@@ -13,6 +13,7 @@ from entities.jsontext import InvalidJsonError, parse_json
 from entities.records import TreeDocument
 from peers.client import PeerClient
 from peers.errors import PeerError, PeerReason
+from peers.foreign_health import UpstreamHealth, read_upstream_health
 from peers.request import PeerRequest
 
 HEALTH_BYTES: Final = 1024 * 1024
@@ -27,7 +28,7 @@ _TREE: Final = "/api/v1/x-medkit-tree"
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """Somebody healthy answered. The ids are None where it is no Grove gateway."""
+    """Somebody healthy answered. The ids are None where it is no Grove gateway, `upstream` where it is none at all."""
 
     asked: float
     """Loop time at which the probe was sent."""
@@ -36,6 +37,7 @@ class Probed:
     boot_id: str | None = None
     generation: int | None = None
     has_events: bool = False
+    upstream: UpstreamHealth | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +67,19 @@ async def probe(client: PeerClient, *, deadline: float) -> Probed | PeerError:
         body = parse_json(fetched.body, max_bytes=HEALTH_BYTES)
     except InvalidJsonError as error:
         return PeerError(PeerReason.INVALID_JSON, f"/health: {error}", fetched.elapsed_ms, 200)
-    medkit = body.get("x-medkit") if isinstance(body, dict) else None
-    return _probed(medkit if isinstance(medkit, dict) else {}, asked, fetched.elapsed_ms)
+    return _probed(body, asked, fetched.elapsed_ms)
 
 
-def _probed(medkit: dict[str, Any], asked: float, elapsed_ms: float) -> Probed:
+def _probed(body: Any, asked: float, elapsed_ms: float) -> Probed:
+    upstream = read_upstream_health(body)
+    told = body.get("x-medkit") if isinstance(body, dict) else None
+    medkit = told if isinstance(told, dict) else {}
     instance, boot, generation = (medkit.get(key) for key in ("instance_id", "boot_id", "generation"))
     capabilities = medkit.get("capabilities")
     if not (
         is_instance_id(instance) and is_instance_id(boot) and isinstance(capabilities, list) and "tree" in capabilities
     ):
-        return Probed(asked, elapsed_ms)
+        return Probed(asked, elapsed_ms, upstream=upstream)
     return Probed(
         asked,
         elapsed_ms,
@@ -83,6 +87,7 @@ def _probed(medkit: dict[str, Any], asked: float, elapsed_ms: float) -> Probed:
         boot,
         generation if type(generation) is int else None,
         "events" in capabilities,
+        upstream,
     )
 
 

@@ -7,8 +7,10 @@ from entities.gather import Picture
 from entities.records import Link, LinkState, url_digest
 from entities.routes import FirstHop
 from peers.client import PeerClient
+from peers.foreign_health import UpstreamHealth
 from peers.health import Health, PeerState
 from peers.native import HeldTree
+from peers.settings import TransportSettings
 from peers.view import PeerStatus
 
 
@@ -37,8 +39,18 @@ class Peer:
     """The generation its `/health` told last; another than the document's means: read it."""
     has_events: bool = False
     """It offers `x-medkit-events`."""
+    upstream: UpstreamHealth | None = None
+    """What its `/health` told, if it is read as an upstream gateway: it has no records."""
+    other_format: str | None = None
+    """The boot of a Grove gateway whose documents are of another format: read as an upstream one."""
+    reads_us_from: str | None = None
+    """The address from which it reads us in turn, of an upstream gateway; None when it does not."""
+    returns_ours: bool = False
+    """It lists entities that came to it from this federation."""
     unreadable: str | None = None
-    """Why its tree document cannot be read now, for people; None when it can."""
+    """Why its tree cannot be read now, for people; None when it can."""
+    exceeds_limits: bool = False
+    """It is unreadable for being too large."""
     refusal: Refusal | None = None
     """Why it must not be a peer; stays until somebody else answers there."""
 
@@ -51,6 +63,11 @@ class Peer:
     def watch_client(self) -> PeerClient:
         """What the peer is watched with."""
         return self.control or self.client
+
+    def limit_to(self, requests: TransportSettings, control: TransportSettings) -> None:
+        """How many connections may be used: for clients, and to watch it."""
+        self.client.limit_to(requests)
+        self.watch_client.limit_to(control)
 
     @property
     def trusted(self) -> bool:
@@ -108,4 +125,5 @@ class Peer:
             rtt_ms=self.health.rtt_ms,
             entities=None if document is None else sum(len(record.tree) for record in document.records),
             instance_id=self.instance,
+            foreign=self.upstream is not None,
         )

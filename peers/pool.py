@@ -83,9 +83,11 @@ class ConnectionPool:
         self._dialer = dialer
         self._settings = settings
         self._budget = budget
-        # Mutable state: slots and queues, unused connections (used longest ago first), all connections, counts.
+        # Mutable state: slots and limits, queues, unused connections (used longest ago first), all connections, counts.
         self._requests = _Lane(settings.max_requests)
         self._streams = _Lane(settings.max_streams)
+        self._max_idle = settings.max_idle
+        self._idle_keep_s = settings.idle_keep_ms / 1000
         self._idle: dict[PeerConnection, None] = {}
         self._all: set[PeerConnection] = set()
         self._sweeper: asyncio.TimerHandle | None = None
@@ -109,6 +111,12 @@ class ConnectionPool:
             opened=self._opened,
             unasked=self._unasked,
         )
+
+    def limit_to(self, settings: TransportSettings) -> None:
+        """Other numbers of slots and idle connections from now on; what is under way goes on."""
+        self._requests.limit, self._streams.limit = settings.max_requests, settings.max_streams
+        self._max_idle, self._idle_keep_s = settings.max_idle, settings.idle_keep_ms / 1000
+        self.drop_idle()
 
     async def lease(self, deadline: float, *, stream: bool = False, fresh: bool = False) -> PeerConnection | PeerError:
         """A connection to use once; it comes back by itself. `fresh`: not one that was used before."""
@@ -152,7 +160,7 @@ class ConnectionPool:
         self._opened += 1
 
     def released(self, connection: PeerConnection, *, reusable: bool) -> None:
-        if reusable and (self._closed is not None or len(self._idle) >= self._settings.max_idle):
+        if reusable and (self._closed is not None or len(self._idle) >= self._max_idle):
             connection.abort()
         elif reusable:
             self._keep(connection)
@@ -198,15 +206,14 @@ class ConnectionPool:
         connection.idle_since = loop.time()
         self._idle[connection] = None
         if self._sweeper is None:
-            self._sweeper = loop.call_later(self._settings.idle_keep_ms / 1000, self._sweep)
+            self._sweeper = loop.call_later(self._idle_keep_s, self._sweep)
 
     def _sweep(self) -> None:
         """Close what was not used for long enough, and look again when the next one is due."""
         self._sweeper = None
         loop = asyncio.get_running_loop()
-        keep_s = self._settings.idle_keep_ms / 1000
         for connection in list(self._idle):
-            due = connection.idle_since + keep_s
+            due = connection.idle_since + self._idle_keep_s
             if due > loop.time():
                 self._sweeper = loop.call_at(due, self._sweep)
                 return

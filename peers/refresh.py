@@ -208,6 +208,7 @@ class Refresh:
                 renamed=draft.naming.table.differing(draft.topology.records),
                 gaps=gaps,
                 warnings=warnings,
+                retain=self._settings.retain,
             )
         )
 

@@ -6,7 +6,7 @@ import structlog
 
 from discovery.endpoint import FoundBy, PeerEndpoint
 from entities.gather import Picture
-from entities.identity import GatewayIdentity
+from entities.identity import GatewayIdentity, foreign_id
 from entities.routes import FirstHop
 from peers.client import PeerClient
 from peers.clones import BootLedger
@@ -14,6 +14,8 @@ from peers.errors import PeerError, PeerReason
 from peers.health import Health
 from peers.native import Probed
 from peers.peer import Peer, Refusal
+from peers.peer_warnings import warnings_about
+from peers.settings import UPSTREAM_CONTROL, UPSTREAM_TRANSPORT
 from peers.view import PeerStatus, Warned
 
 log = structlog.get_logger("peers")
@@ -32,8 +34,8 @@ class Registry:
         self._identity = identity
         self._make_client = make_client
         self._make_health = make_health
-        self.on_evidence: Callable[[Peer], None] = lambda _peer: None
-        """Called when a request to a peer failed, so that it is probed now."""
+        self.on_evidence: Callable[[Peer, PeerError | None], None] = lambda _peer, _error: None
+        """Called when a peer should be probed now: a request to it failed so, or there is doubt about who it is."""
         self.on_transition: Callable[[Peer], None] = lambda _peer: None
         """Called when a peer's state changed."""
         # Mutable: the peers, and what was seen of their boots.
@@ -88,13 +90,13 @@ class Registry:
         if found.health.state is not before:
             self.log_transition(found, "" if outcome is None else outcome.detail)
         if outcome is not None:
-            self.on_evidence(found)
+            self.on_evidence(found, outcome)
 
     def identify(self, peer: Peer, probed: Probed, *, now: float) -> bool:
         """Who answered at a peer's URL; True if it may be a peer. Decides before anything of it is used."""
         instance, boot = probed.instance_id, probed.boot_id
         if instance is None or boot is None:
-            return self._refuse(peer, "not_grove", "it speaks no x-medkit-tree; reading such gateways is not built yet")
+            return self._identify_foreign(peer, probed)
         if instance == self._identity.instance_id:
             if boot == self._identity.boot_id and peer.instance not in (None, instance):
                 return self._refuse(peer, "identity_changed", "it was another gateway and now says that it is this one")
@@ -106,23 +108,44 @@ class Registry:
             return self._refuse(
                 peer, "duplicate_instance_id", "it has our own instance id: a copy of our state directory runs there"
             )
+        if boot == peer.other_format:
+            return self._identify_foreign(peer, probed)
         verdict = self._ledger.judge(peer.name, instance, boot, asked=probed.asked, now=now)
         rival = None if verdict.rival is None else self._peers.get(verdict.rival)
         if rival is not None and rival.instance == instance:
             self._refuse(rival, "duplicate_instance_id", f"another gateway with instance id {instance} was there first")
             self.log_transition(rival)
-            self.on_evidence(rival)
+            self.on_evidence(rival, None)
         if verdict.is_copy:
             return self._refuse(
                 peer, "duplicate_instance_id", f"two gateways with instance id {instance} answer in turn"
             )
+        self._take_instance(peer, instance)
+        peer.boot, peer.generation, peer.has_events = boot, probed.generation, probed.has_events
+        if peer.upstream is not None:
+            peer.upstream = None
+            peer.limit_to(peer.client.settings, peer.watch_client.settings)
+        return True
+
+    def _identify_foreign(self, peer: Peer, probed: Probed) -> bool:
+        """A gateway without an identity is who its reader says: one per URL."""
+        if probed.upstream is None:
+            why = "its /health is neither that of a Grove gateway nor that of an upstream one; only these can be peers"
+            return self._refuse(peer, "not_grove", why)
+        if peer.upstream is None:
+            log.info("peer is an upstream gateway", peer=peer.name, url=peer.endpoint.url)
+            peer.limit_to(UPSTREAM_TRANSPORT, UPSTREAM_CONTROL)
+        self._take_instance(peer, foreign_id(self._identity.instance_id, peer.endpoint.url))
+        peer.upstream = probed.upstream
+        peer.boot, peer.generation, peer.has_events = None, None, False
+        return True
+
+    def _take_instance(self, peer: Peer, instance: str) -> None:
         if peer.instance is not None and peer.instance != instance:
             log.warning("peer identity changed", peer=peer.name, before=peer.instance, now=instance)
         if peer.instance != instance:
             peer.held = None
-        peer.instance, peer.boot, peer.generation, peer.refusal = instance, boot, probed.generation, None
-        peer.has_events = probed.has_events
-        return True
+        peer.instance, peer.refusal = instance, None
 
     def _refuse(self, peer: Peer, reason: str, why: str) -> bool:
         if peer.health.reason != reason:
@@ -156,6 +179,7 @@ class Registry:
 
     def warnings(self) -> tuple[Warned, ...]:
         """What users must be told of single peers."""
+<<<<<<< HEAD
         found = []
         for peer in self._peers.values():
             if peer.refusal is not None:
@@ -181,3 +205,6 @@ def _refused(peer: Peer, refusal: Refusal) -> Warned:
             return Warned("identity_changed", message, (), (peer.name,))
         case _:
             return Warned("duplicate_instance_id", message, (), (peer.name,))
+=======
+        return tuple(warned for peer in self._peers.values() for warned in warnings_about(peer))
+>>>>>>> 1c749bc (Upstream gateways as peers and readers: walk, records, fan-out, tags, horizon)

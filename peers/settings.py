@@ -57,8 +57,37 @@ class TransportSettings:
     """Bytes of unfinished answers held in this process, all peers together."""
 
 
-UPSTREAM_TRANSPORT: Final = TransportSettings(max_requests=3, max_streams=1, max_idle=3, idle_keep_ms=4_000)
+UPSTREAM_TRANSPORT: Final = TransportSettings(max_requests=2, max_streams=1, max_idle=2, idle_keep_ms=4_000)
 """Towards a C++ gateway: it has six workers, one per connection, and drops idle connections after 5 s."""
+
+UPSTREAM_CONTROL: Final = TransportSettings(max_requests=1, max_streams=1, max_idle=1, idle_keep_ms=4_000)
+"""For its probes, so that they never wait for requests; no stream is ever opened on it. Four connections in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignSettings:
+    """How a C++ gateway is read. The three limits are its own: what exceeds them it could not have read itself."""
+
+    request_timeout_ms: Milliseconds = 2_000
+    """Milliseconds of one request (`aggregation.timeout_ms`)."""
+
+    walk_timeout_ms: Milliseconds = 60_000
+    """Milliseconds of all requests of one reading together."""
+
+    parallel: Count = 2
+    """Requests of a reading under way at once; those of clients are served between them."""
+
+    max_collection: Count = 1_000
+    """Entities in one collection."""
+
+    max_entities: Count = 10_000
+    """Entities altogether."""
+
+    body_bytes: Bytes = 10 * MIB
+    """Bytes of one answer."""
+
+    echo_timeout_ms: Milliseconds = 500
+    """Milliseconds that asking a peer whether it reads us may take."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from entities.classify import Structure
 from entities.items import ItemTable
-from entities.merge import MergedEntity, MergedTree
+from entities.merge import MergedEntity, MergedTree, Retain
 from entities.model import EntityKind
 from entities.names import NameTable
 from entities.records import Names, Record
@@ -16,7 +16,8 @@ from entities.routes import Gone, Owner, Topology, owner_of
 class Gap:
     """Something that is missing from an answer: who, why, and what was tried.
 
-    `instance` is None for a peer whose identity nobody has learned. `label` is what users read.
+    `instance` is None for a peer whose identity nobody has learned. `label` is what users read. `behind`: the foreign
+    gateway `instance` did answer, but without this peer of its own.
     """
 
     label: str
@@ -26,6 +27,7 @@ class Gap:
     elapsed_ms: int = 0
     tried: tuple[str, ...] = ()
     is_timeout: bool = False
+    behind: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,8 @@ class PeerStatus:
     rtt_ms: float | None = None
     entities: int | None = None
     instance_id: str | None = None
+    foreign: bool = False
+    """It is read as an upstream gateway: by its collections, for it has no tree document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,8 @@ class FederatedView:
     """Per known instance, its Apps whose id here is not their own."""
     gaps: tuple[Gap, ...] = ()
     warnings: tuple[Warned, ...] = ()
+    retain: Retain = "none"
+    """Which entities of silent gateways `merged` lists."""
     tables: dict[tuple[bool, EntityKind, str, str], ItemTable] = field(default_factory=dict, compare=False, repr=False)
     """Item ids of entities that were asked for, made once per view; it holds nothing that the view does not say."""
 

@@ -10,6 +10,7 @@ import structlog
 from entities.codec import OtherFormat
 from peers.errors import PeerError, PeerReason
 from peers.eventlink import EventLink
+from peers.foreign import ForeignReader
 from peers.health import PeerState
 from peers.native import HeldTree, Probed, Unchanged, probe, read_tree
 from peers.peer import Peer
@@ -20,6 +21,9 @@ log = structlog.get_logger("peers")
 
 HURRIED_LOOKS = 4
 """Looks in quick succession after an open line ended: enough to call a dead peer down."""
+
+MAX_WALKS = 2
+"""Readings of an upstream gateway that fail in a row; the next one waits for the periodic refresh."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +55,19 @@ class Watcher:
         registry: Registry,
         settings: WatchSettings,
         *,
+        foreign: ForeignReader,
         changed: Callable[[], None],
         jitter: random.Random,
         sickness: OwnSickness,
     ) -> None:
-        """`changed` is called on the loop and must not block; `sickness` learns of late timers and mass failures."""
+        """`foreign` reads the peer if it has no tree document; `sickness` learns of late timers and mass failures.
+
+        `changed` is called on the loop and must not block.
+        """
         self._peer = peer
         self._registry = registry
         self._settings = settings
+        self._foreign = foreign
         self._changed = changed
         self._jitter = jitter
         self._sickness = sickness
@@ -67,6 +76,8 @@ class Watcher:
         self._read_due = True
         self._has_news = False
         self._hurry = 0
+        self._calm_until = 0.0
+        self._failed_reads = 0
         self.line: EventLink | None = None
         """The event link to this peer, opened while the peer is up and offers one."""
         self.first_look = asyncio.Event()
@@ -74,7 +85,8 @@ class Watcher:
 
     def kick(self, *, read: bool = False) -> None:
         """Look now; `read`: also ask for the tree, changed or not (a conditional request)."""
-        self._read_due = self._read_due or read
+        if read:
+            self._read_due, self._failed_reads = True, 0
         self._kick.set()
 
     def news(self, generation: int) -> None:
@@ -84,9 +96,15 @@ class Watcher:
             self._has_news = True
             self._kick.set()
 
-    def line_ended(self) -> None:
-        """The open line ended: look at once, and again in quick succession if nobody answers."""
-        self._hurry = HURRIED_LOOKS
+    def hurry(self) -> None:
+        """A connection broke or was refused: look at once, and again in quick succession if nobody answers.
+
+        Once per strike interval: a peer that refuses some connections and takes others is not looked at all the time.
+        """
+        loop = asyncio.get_running_loop()
+        if loop.time() >= self._calm_until:
+            self._calm_until = loop.time() + self._settings.strike_ms / 1000
+            self._hurry = HURRIED_LOOKS
         self._kick.set()
 
     async def run(self) -> None:
@@ -156,10 +174,14 @@ class Watcher:
 
     def _take(self, probed: Probed, now: float) -> bool:
         """Who answered is taken note of; True if it is a peer whose tree should be read now."""
+        had_lost = self._lost_peers()
         if not self._registry.identify(self._peer, probed, now=now):
             return False
-        self._peer.health.ok(probed.rtt_ms)
+        came_back = self._peer.health.ok(probed.rtt_ms)
         held = self._peer.held
+        if self._peer.upstream is not None:
+            is_new = held is None and self._failed_reads < MAX_WALKS
+            return self._read_due or is_new or came_back or had_lost != self._lost_peers()
         return (
             self._read_due
             or held is None
@@ -167,42 +189,56 @@ class Watcher:
             or held.document.generation != probed.generation
         )
 
+    def _lost_peers(self) -> frozenset[str]:
+        """The peers that an upstream gateway has and does not reach."""
+        upstream = self._peer.upstream
+        return frozenset() if upstream is None else frozenset(one.name for one in upstream.peers if not one.is_online)
+
     async def _read(self) -> bool:
         """Reads the tree; True if there is a new document."""
         peer = self._peer
-        loop = asyncio.get_running_loop()
-        read = await read_tree(
-            peer.watch_client,
-            peer.held,
-            deadline=loop.time() + self._settings.read_timeout_ms / 1000,
-            max_bytes=self._settings.tree_body_bytes,
-            max_entities=self._settings.max_entities,
-        )
-        match read:
+        match await (self._foreign.read(peer) if peer.upstream is not None else self._read_native()):
             case Unchanged():
                 self._readable()
                 return False
-            case HeldTree():
-                if read.document.instance_id != peer.instance:
-                    self._unreadable("another gateway answered than on /health")
-                    return False
-                peer.held = read
+            case HeldTree() as held:
+                peer.held = held
                 self._readable()
                 return True
-            case OtherFormat():
-                self._unreadable(f"not readable as a Grove tree: {read.found}")
-            case PeerError():
-                self._unreadable(f"{read.reason}: {read.detail}")
+            case OtherFormat(found):
+                log.info("peer is read as an upstream gateway", peer=peer.name, why=f"tree document: {found}")
+                peer.other_format = peer.boot
+                self._read_due = True
+                self.hurry()
+            case PeerError() as error:
+                self._unreadable(error)
         return False
 
+    async def _read_native(self) -> HeldTree | Unchanged | OtherFormat | PeerError:
+        read = await read_tree(
+            self._peer.watch_client,
+            self._peer.held,
+            deadline=asyncio.get_running_loop().time() + self._settings.read_timeout_ms / 1000,
+            max_bytes=self._settings.tree_body_bytes,
+            max_entities=self._settings.max_entities,
+        )
+        if isinstance(read, HeldTree) and read.document.instance_id != self._peer.instance:
+            return PeerError(PeerReason.INVALID_JSON, "another gateway answered than on /health")
+        return read
+
     def _readable(self) -> None:
-        self._read_due = False
+        self._read_due, self._failed_reads = False, 0
         if self._peer.unreadable is not None:
             log.info("peer tree readable again", peer=self._peer.name)
-        self._peer.unreadable = None
+        self._peer.unreadable, self._peer.exceeds_limits = None, False
 
-    def _unreadable(self, why: str) -> None:
-        self._read_due = True
+    def _unreadable(self, error: PeerError) -> None:
+        self._failed_reads += 1
+        self._read_due = self._peer.upstream is None or self._failed_reads < MAX_WALKS
+        if error.is_broken_line:
+            self.hurry()
+        why = f"{error.reason}: {error.detail}"
         if self._peer.unreadable is None:
             log.warning("peer tree unreadable", peer=self._peer.name, why=why)
         self._peer.unreadable = why
+        self._peer.exceeds_limits = error.reason is PeerReason.PEER_LIMIT_EXCEEDED

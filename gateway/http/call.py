@@ -24,7 +24,7 @@ class Call:
     """A request with everything that was decided about it before it is answered.
 
     `own`: we are its Target, so it is served from what is our own alone. `deadline`: loop time by which the head of
-    an answer must be here when others are asked.
+    an answer must be here when others are asked. `reader`: the address of the upstream gateway that asks, if one does.
     """
 
     request: web.Request
@@ -33,6 +33,7 @@ class Call:
     view: FederatedView
     own: bool
     deadline: float
+    reader: str | None = None
 
     @property
     def shown(self) -> TreeView:

@@ -24,9 +24,11 @@ from gateway.http.handlers.faults import answer_fault
 from gateway.http.handlers.gateways import answer_global, answer_route, answer_tree, clear_own_faults
 from gateway.http.handlers.items import answer_item
 from gateway.http.handlers.server import answer_server, version_entry
+from gateway.http.handlers.upstream import answer_reader
 from gateway.http.lookup import find_entity, gone, unknown_here
 from gateway.http.owner_path import owner_path
 from gateway.http.path import EntityCollection, EntityPath, Route, ServerPath, relation_names
+from gateway.http.readers import UpstreamReaders
 from gateway.http.services import Services
 from peers.broadcast import Broadcast
 from peers.forward import SAFE_METHODS
@@ -57,6 +59,7 @@ class Dispatcher:
         exchange: Exchange,
         publication: Publication,
         broadcast: Broadcast,
+        readers: UpstreamReaders,
         *,
         settings: DispatchSettings,
     ) -> None:
@@ -65,6 +68,7 @@ class Dispatcher:
         self._exchange = exchange
         self._publication = publication
         self._broadcast = broadcast
+        self._readers = readers
         self._settings = settings
         # Mutable until `bind`: the services.
         self._services: Services | None = None
@@ -88,10 +92,15 @@ class Dispatcher:
         if hops.deadline_ms is not None:
             budget = min(budget, hops.deadline_ms)
         deadline = asyncio.get_running_loop().time() + budget / 1000
-        call = Call(request, route, hops, view, own=hops.target == view.self_id, deadline=deadline)
+        reader = self._readers.recognise(request, hops)
+        call = Call(request, route, hops, view, own=hops.target == view.self_id, deadline=deadline, reader=reader)
         if hops.target is not None and not call.own:
             path = request.raw_path.partition("?")[0]
             return await self._exchange.relay_item(call, hops.target, path)
+        if reader is not None:
+            answer = await answer_reader(self._exchange, self._readers, call, reader)
+            if answer is not None:
+                return answer
         match route:
             case ServerPath():
                 return await self._server(call, route)

@@ -13,7 +13,7 @@ from gateway.http.gaps import gap_marks, gaps_among
 from gateway.http.path import API_PREFIX
 from gateway.http.relations import render_relation
 from peers.singleflight import SingleFlight
-from peers.view import FederatedView, Gap
+from peers.view import FederatedView, Gap, TreeView
 
 MAX_KEPT_BYTES: Final = 64 * 1024 * 1024
 """Bytes of rendered documents kept per generation; beyond it they are made anew for every request."""
@@ -47,12 +47,18 @@ class Documents:
         view: FederatedView,
         api_prefix: str = API_PREFIX,
         *,
+        shown: TreeView | None = None,
+        for_upstream: bool = False,
         max_kept_bytes: int = MAX_KEPT_BYTES,
         long_list: int = LONG_LIST,
     ) -> None:
-        """`long_list`: entities, as LONG_LIST."""
+        """`shown`: instead of all that is merged; `for_upstream`: with the marks by which we know our own again.
+
+        `long_list`: entities, as LONG_LIST.
+        """
         self.view = view
-        self._merged = EntityJson(view, view.merged, api_prefix)
+        self.shown = shown or view.merged
+        self._merged = EntityJson(view, self.shown, api_prefix, for_upstream=for_upstream)
         self._own = EntityJson(view, view.own, api_prefix)
         self._max_kept_bytes = max_kept_bytes
         self._long_list = long_list

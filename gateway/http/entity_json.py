@@ -4,7 +4,7 @@ A key is left out rather than null: one null in a list makes an upstream aggrega
 stand in two places because readers differ in where they look. Source: docs/api.md, "Entities".
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,6 +12,8 @@ import msgspec
 
 from entities.merge import MergedEntity
 from entities.model import App, Area, Component, Entity, EntityKind, Function
+from entities.origin_tags import origin_tag
+from peers.foreign_tree import ANSWERED_BY
 from peers.view import FederatedView, TreeView
 
 Json = dict[str, Any]
@@ -86,11 +88,15 @@ class Extras:
 
 @dataclass(frozen=True, slots=True)
 class EntityJson:
-    """Renders the entities of one tree: the federation's, or `own` alone."""
+    """Renders the entities of one tree: the federation's, or `own` alone.
+
+    `for_upstream`: each says in a tag whose it is, and details who answered, so that copies of ours are known again.
+    """
 
     view: FederatedView
     shown: TreeView
     prefix: str
+    for_upstream: bool = False
 
     def href(self, kind: EntityKind, entity_id: str) -> str:
         """The path of an entity, or of one that should be there."""
@@ -117,11 +123,15 @@ class EntityJson:
             href=self.href(one.kind, one.id),
             type=one.kind.singular,
             description=entity.description or None,
-            tags=entity.tags,
+            tags=(*entity.tags, *self._origins(one)) if self.for_upstream else entity.tags,
             translation_id=entity.translation_id or None,
             source=source,
             marks=_marks(entity, source, available=one.available),
         )
+
+    def _origins(self, one: MergedEntity) -> Iterator[str]:
+        own_id = self.view.own_id(one.kind, one.id)
+        return (origin_tag(instance, own_id) for instance in one.instances)
 
     def missing(self, kind: EntityKind, entity_id: str) -> Json:
         """The item for an entity that another one refers to and that is not listed here."""
@@ -145,6 +155,7 @@ class EntityJson:
             **_present(extras.marks),
             "contributors": self.view.contributors_of(one),
             **_present({"path": self._path(one)}),
+            **({ANSWERED_BY: self.view.self_id} if self.for_upstream else {}),
         }
         if one.kind is EntityKind.COMPONENT:
             marks["capabilities"] = capabilities

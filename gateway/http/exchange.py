@@ -15,6 +15,7 @@ from gateway.http.path import API_PREFIX, EntityPath
 from gateway.http.places import own_id_of
 from gateway.http.proxy import ProxyLimits, deliver, forwarded_headers, reach_owner, relay
 from gateway.http.translate import Translation
+from gateway.local.answers import EntityRef
 from gateway.local.own import OwnEntities
 from peers.errors import PeerReason
 from peers.fanout import Question, fan_out
@@ -50,6 +51,15 @@ class Exchange:
         finally:
             await answer.aclose()
 
+    async def relay_whole(self, call: Call, instance: str, path: str) -> web.StreamResponse:
+        """As `relay_item`, but nothing of the answer goes out before all of it is here. Raises ApiError."""
+        translation = self._translation(call, instance, path)
+        answer = await reach_owner(call, self.reach, self.limits, to=instance, path=path, translation=translation)
+        try:
+            return await deliver(call, answer, self.limits, to=instance, translation=translation, whole=True)
+        finally:
+            await answer.aclose()
+
     async def tell(self, call: Call, instance: str, path: str) -> int:
         """The status with which `instance` answers this request, sent without its body. Raises ApiError."""
         answer = await reach_owner(
@@ -77,13 +87,29 @@ class Exchange:
         )
 
     async def ask_others(
-        self, call: Call, wanted: Mapping[str, Sequence[str]], *, path: str, collection: str
+        self,
+        call: Call,
+        wanted: Mapping[str, Sequence[str]],
+        *,
+        path: str,
+        collection: str,
+        about: EntityRef | None = None,
     ) -> tuple[list[Part], tuple[str, ...], tuple[Gap, ...]]:
-        """(parts, who answered, gaps) of the gateways `wanted` (with the Components in scope at each)."""
+        """(parts, who answered, gaps) of the gateways `wanted` (with the Components in scope at each).
+
+        `about`: the entity whose collection it is; None for a collection of gateways.
+        """
+        question = Question(
+            _with_query(path, call.route.query),
+            collection,
+            None if about is None else (about.kind, about.id),
+            fanned_headers(call),
+            self.combined_body_bytes,
+        )
         result = await fan_out(
             self.reach,
             call.view.topology,
-            Question(_with_query(path, call.route.query), fanned_headers(call), self.combined_body_bytes),
+            question,
             wanted=wanted,
             hops=call.hops,
             deadline=call.deadline,

@@ -83,6 +83,7 @@ def _peer(status: PeerStatus) -> dict[str, Any]:
         "entities": status.entities,
         "instance_id": status.instance_id,
         "found_by": status.found_by,
+        "foreign": status.foreign or None,
     }
     return {
         "name": status.name,

@@ -17,8 +17,8 @@ from peers.view import FederatedView, Gap, TreeView
 
 _KINDS = {kind.value: kind for kind in EntityKind}
 
-MEMBERLESS = frozenset({"version-info"})
-"""Collections of gateways, not of entities."""
+MEMBERLESS = frozenset({"version-info", "faults"})
+"""Collections whose items may belong to a gateway and none of its entities: foreign ones tell no members of faults."""
 
 _NEEDED: Mapping[str, Mapping[str, type]] = {
     "data": {"id": str, "name": str, "category": str},
@@ -94,12 +94,15 @@ async def _configurations(own: OwnEntities, view: TreeView, ref: EntityRef) -> l
 
 def render_part(parts: Iterable[Part], answered: Sequence[str], missing: Iterable[Gap]) -> dict[str, Any]:
     """The body of an answer to X-Medkit-Origins."""
+    missing = list(missing)
+    behind = [{**_missing(gap), "peer": gap.behind} for gap in missing if gap.behind is not None]
     return {
         "items": [_marked(part) for part in parts],
         "x-medkit": {
             "origins": {
                 "answered": list(answered),
-                "missing": [_missing(gap) for gap in missing if gap.instance is not None],
+                "missing": [_missing(gap) for gap in missing if gap.instance is not None and gap.behind is None],
+                **({"behind": behind} if behind else {}),
             }
         },
     }
@@ -129,16 +132,21 @@ def read_parts(items: Iterable[tuple[str, Item]], collection: str) -> tuple[list
     liars: set[str] = set()
     for origin, item in items:
         member = _member_of(item)
-        if _well_formed(collection, item) and (member is not None or collection in MEMBERLESS):
+        whole = member is not None or (collection in MEMBERLESS and "member" not in _marks(item))
+        if whole and _well_formed(collection, item):
             parts.append(Part(origin, member, item))
         else:
             liars.add(origin)
     return parts, frozenset(liars)
 
 
-def _member_of(item: Item) -> EntityRef | None:
+def _marks(item: Item) -> Mapping[str, Any]:
     medkit = item.get("x-medkit")
-    told = medkit.get("member") if isinstance(medkit, dict) else None
+    return medkit if isinstance(medkit, dict) else {}
+
+
+def _member_of(item: Item) -> EntityRef | None:
+    told = _marks(item).get("member")
     kind, _, member_id = told.partition("/") if isinstance(told, str) else ("", "", "")
     return EntityRef(_KINDS[kind], member_id) if kind in _KINDS and is_valid_id(member_id) else None
 

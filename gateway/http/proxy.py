@@ -231,9 +231,12 @@ def _translated(body: bytes, translation: Translation, max_bytes: int) -> bytes:
 
 
 async def deliver(
-    call: Call, answer: PeerAnswer, limits: ProxyLimits, *, to: str, translation: Translation
+    call: Call, answer: PeerAnswer, limits: ProxyLimits, *, to: str, translation: Translation, whole: bool = False
 ) -> web.StreamResponse:
-    """The answer of gateway `to` as the client gets it. The caller closes it. Raises ApiError where it breaks."""
+    """The answer of gateway `to` as the client gets it. The caller closes it. Raises ApiError where it breaks.
+
+    `whole`: nothing of it goes out before all of it is here.
+    """
     if answer.status in _REDIRECTS:
         raise _broken(call, to, PeerError(PeerReason.HTTP_REQUEST_ERROR, "a redirect", status=answer.status))
     headers = _brought_back(answer, translation)
@@ -241,16 +244,17 @@ async def deliver(
         if answer.content_length is not None and answer.status not in _BODILESS:
             headers.append(("Content-Length", str(answer.content_length)))
         return web.Response(status=answer.status, headers=headers)
-    if not translation.is_empty and _is_json(answer) and not _is_download(call):
-        body = await answer.read(limits.translated_bytes)
-        if isinstance(body, PeerError):
-            raise _broken(call, to, body)
-        return web.Response(
-            status=answer.status, headers=headers, body=await _in_our_words(body, translation, limits.translated_bytes)
-        )
     if not _is_json(answer):
         # A page of the owner's, shown in a browser, must not act in the name of this gateway.
         headers.append(("Content-Security-Policy", "sandbox"))
+    translated = not translation.is_empty and _is_json(answer) and not _is_download(call)
+    if whole or translated:
+        body = await answer.read(limits.translated_bytes)
+        if isinstance(body, PeerError):
+            raise _broken(call, to, body)
+        if translated:
+            body = await _in_our_words(body, translation, limits.translated_bytes)
+        return web.Response(status=answer.status, headers=headers, body=body)
     if answer.body_ready is not None:
         return web.Response(status=answer.status, headers=headers, body=answer.body_ready)
     return await _stream(call, answer, headers, idle_s=limits.idle_s)

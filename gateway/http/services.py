@@ -9,7 +9,7 @@ from aiohttp import web
 from gateway.http.documents import Documents
 from gateway.http.path import Route
 from gateway.settings import CorsSettings
-from peers.view import FederatedView, PeerStatus
+from peers.view import FederatedView, PeerStatus, Warned
 
 Dispatch = Callable[[web.Request, Route], Awaitable[web.StreamResponse]]
 
@@ -42,6 +42,9 @@ class Services:
     """The documents of a view, made once for the current one."""
 
     peer_statuses: Callable[[], Sequence[PeerStatus]]
+    reader_warnings: Callable[[FederatedView], Sequence[Warned]] = field(default=lambda _view: ())
+    """What the upstream gateways that read us must be told of this view."""
+
     draining: Callable[[], bool]
     """Whether the gateway is about to stop."""
 

@@ -18,6 +18,7 @@ from gateway.http.own_item import own_collection_change, raised, status_document
 from gateway.http.parts import own_parts, render_part
 from gateway.http.path import RESOURCE_COLLECTIONS, UNBUILT_COLLECTIONS
 from gateway.local.answers import EntityRef, ResourceError
+from peers.foreign_tree import ANSWERED_BY
 from peers.view import Gap
 
 _NOT_BUILT = frozenset({"locks", "scripts"})
@@ -61,7 +62,11 @@ async def _read(exchange: Exchange, call: Call, subject: Subject, collection: st
     elif others:
         live = [instance for instance in others if call.view.topology.is_live(instance)]
         found, _, missing = await exchange.ask_others(
-            call, scopes(subject, live), path=subject_path(subject, collection), collection=collection
+            call,
+            scopes(subject, live),
+            path=subject_path(subject, collection),
+            collection=collection,
+            about=EntityRef(subject.entity.kind, subject.entity.id),
         )
         parts = [*parts, *found]
         gaps = (*silent(call, others), *missing)
@@ -71,6 +76,8 @@ async def _read(exchange: Exchange, call: Call, subject: Subject, collection: st
         body = await asyncio.to_thread(render_collection, subject, collection, parts, gaps)
     else:
         body = render_collection(subject, collection, parts, gaps)
+    if call.reader is not None:
+        body["x-medkit"] = {**body.get("x-medkit", {}), ANSWERED_BY: call.view.self_id}
     return json_answer(body, headers=[_NO_STORE, *applied])
 
 
@@ -117,6 +124,7 @@ async def answer_part(exchange: Exchange, call: Call, collection: str) -> web.Re
             dict.fromkeys(others, call.hops.scope),
             path=call.request.raw_path.partition("?")[0],
             collection=collection,
+            about=EntityRef(route.kind, route.entity_id),
         )
         parts = [*parts, *found]
         answered.extend(others_answered)

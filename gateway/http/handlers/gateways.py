@@ -46,7 +46,8 @@ async def answer_global(
         live = {instance: () for instance in known if call.view.topology.is_live(instance)}
         found, _, missing = await _others(exchange, call, live, collection)
         unidentified = tuple(gap for gap in call.view.gaps if gap.instance is None)
-        gaps = (*silent(call, known), *unidentified, *missing)
+        named = {gap.label for gap in unidentified}
+        gaps = (*silent(call, known), *unidentified, *(gap for gap in missing if gap.label not in named))
     applied = call.require_whole(gaps)
     return json_answer(_document(call, collection, [*own, *found], gaps), headers=[_NO_STORE, *applied])
 
@@ -75,14 +76,15 @@ async def _others(
 
 def _document(call: Call, collection: str, parts: list[Part], gaps: tuple[Gap, ...]) -> dict[str, Any]:
     once = {part.key if collection == "faults" else part.origin: part for part in parts}
-    items = [_global_item(call.view, part) for part in once.values()]
+    items = [_global_item(call, part) for part in once.values()]
     counts = {"count": len(items), "muted_count": 0, "cluster_count": 0} if collection == "faults" else {}
     medkit = {**counts, **gap_marks(gaps)}
     return {"items": items, "x-medkit": medkit} if medkit else {"items": items}
 
 
-def _global_item(view: FederatedView, part: Part) -> dict[str, Any]:
-    """The item with whose it is; our own stays as it is."""
+def _global_item(call: Call, part: Part) -> dict[str, Any]:
+    """The item with whose it is; our own stays as it is, but an upstream gateway may bring it back to us."""
+    view = call.view
     peer = view.first_peer(part.origin)
     told = part.body.get("x-medkit")
     medkit = (
@@ -94,6 +96,8 @@ def _global_item(view: FederatedView, part: Part) -> dict[str, Any]:
         medkit["source"] = f"peer:{peer}"
         if part.member is not None:
             medkit["entity_id"] = view.id_here(part.member.kind, part.origin, part.member.id)
+    if call.reader is not None:
+        medkit["origin"] = part.origin
     rest = {name: value for name, value in part.body.items() if name != "x-medkit"}
     return {**rest, "x-medkit": medkit} if medkit else rest
 

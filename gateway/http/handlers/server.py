@@ -1,6 +1,7 @@
 """Routes of the gateway itself: the root document, `/version-info`, `/health`, `/docs`."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Final
 
 from aiohttp import hdrs, web
@@ -130,7 +131,7 @@ def _endpoints() -> Iterator[str]:
 def _answer_health(services: Services, view: FederatedView) -> web.Response:
     draining = services.draining()
     document = health_document(
-        view,
+        replace(view, warnings=(*view.warnings, *services.reader_warnings(view))),
         services.identity,
         listed=services.documents(view).listed,
         timestamp_ns=services.clock_ns(),

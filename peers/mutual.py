@@ -1,0 +1,96 @@
+"""Which of our foreign peers read us in turn, and from where: to them their own entities are not served.
+
+An upstream gateway takes what another one lists under its own ids for that one's: it would send requests for its own
+Components to us, and we would send them back. It asks all peers it can reach for `/version-info` when it is asked
+itself, with our query: so a question with a token tells whether it reads us. Its copies of our entities, which carry
+the tags of `entities/origin_tags.py`, tell the same, later. Source: docs/architecture.md, "Foreign gateways".
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Final
+from urllib.parse import urlsplit
+
+from peers.errors import PeerError
+from peers.foreign_health import ItsPeer
+from peers.peer import Peer
+from peers.request import PeerRequest
+from peers.settings import ForeignSettings
+
+ECHO_FIELD: Final = "x-medkit-echo"
+"""The query field of `/version-info` that carries the token."""
+
+ANYWHERE: Final = "*"
+"""The address of a reader whose address is not known."""
+
+MAX_AUTHORITIES: Final = 64
+"""Names of ours that readers used, remembered; further ones are not."""
+
+_BODY_BYTES: Final = 1024 * 1024
+
+
+class MutualPeers:
+    """Asks, hears the echoes, and remembers where each mutual peer reads us from (in the peer itself)."""
+
+    def __init__(
+        self,
+        peers: Iterable[Peer],
+        settings: ForeignSettings,
+        *,
+        new_token: Callable[[], str],
+        authorities: Iterable[str] = (),
+    ) -> None:
+        """`peers`: all of them, iterated anew each time; `authorities`: `host:port` under which we can be reached."""
+        self._peers = peers
+        self._settings = settings
+        self._new_token = new_token
+        # Mutable: the questions under way with what was heard of each, and the names we were called by.
+        self._open: dict[str, str | None] = {}
+        self._authorities = set(authorities)
+
+    def hear(self, token: str, address: str) -> None:
+        """A request came back to us with this token, from this address."""
+        if token in self._open:
+            self._open[token] = address
+
+    def called(self, authority: str) -> None:
+        """An upstream gateway reads us under this `host:port`."""
+        if len(self._authorities) < MAX_AUTHORITIES:
+            self._authorities.add(authority.lower())
+
+    def is_us(self, peer: ItsPeer) -> bool:
+        """Whether a peer of an upstream gateway is this gateway, by its URL."""
+        return urlsplit(peer.url).netloc.lower() in self._authorities
+
+    def read_from(self, address: str) -> frozenset[str]:
+        """The foreign instances that read us from this address."""
+        return frozenset(
+            peer.instance
+            for peer in self._peers
+            if peer.instance is not None and peer.reads_us_from in (address, ANYWHERE)
+        )
+
+    async def look(self) -> None:
+        """Asks every foreign peer that is not known to read us; takes no longer than a question may."""
+        await asyncio.gather(
+            *(
+                self.ask(peer)
+                for peer in self._peers
+                if peer.upstream is not None and peer.is_up and peer.reads_us_from is None
+            )
+        )
+
+    async def ask(self, peer: Peer) -> None:
+        """Asks one peer. What was known stays when it does not answer."""
+        token = self._new_token()
+        self._open[token] = None
+        deadline = asyncio.get_running_loop().time() + self._settings.echo_timeout_ms / 1000
+        request = PeerRequest("GET", f"/api/v1/version-info?{ECHO_FIELD}={token}")
+        try:
+            answer = await peer.watch_client.fetch(request, deadline=deadline, cap=_BODY_BYTES)
+        finally:
+            address = self._open.pop(token)
+        if address is not None:
+            peer.reads_us_from = address
+        elif not isinstance(answer, PeerError) and answer.status == 200:
+            peer.reads_us_from = ANYWHERE if peer.returns_ours else None

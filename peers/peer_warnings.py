@@ -1,0 +1,44 @@
+"""What users must be told of one peer in `/health`. Pure. Source: docs/api.md, "Warnings"."""
+
+from collections.abc import Iterator
+
+from peers.mutual import ANYWHERE
+from peers.peer import Peer
+from peers.view import Warned
+
+
+def warnings_about(peer: Peer) -> Iterator[Warned]:
+    """Refused, unreadable, too large, with entities left out, or in a place where it cannot work as it should."""
+    if peer.refusal is not None:
+        code = "peer_refused" if peer.refusal.reason == "not_grove" else peer.refusal.reason
+        yield Warned(code, f"peer {peer.name} is refused: {peer.refusal.why}", (), (peer.name,))
+    if peer.unreadable is not None:
+        code = "peer_limit_exceeded" if peer.exceeds_limits else "peer_tree_unreadable"
+        message = f"the tree of peer {peer.name} cannot be read, its last one is used: {peer.unreadable}"
+        yield Warned(code, message, (), (peer.name,))
+    if peer.held is not None and peer.held.dropped:
+        message = (
+            f"{peer.held.dropped} entities of peer {peer.name} are left out: "
+            "their ids are repeated or not [A-Za-z0-9_-]{1,256}"
+        )
+        yield Warned("peer_entities_dropped", message, (), (peer.name,))
+    if (why := _misplaced(peer)) is not None:
+        yield Warned("foreign_peer_misplaced", f"peer {peer.name} {why}", (), (peer.name,))
+
+
+def _misplaced(peer: Peer) -> str | None:
+    """Supported is an upstream gateway without peers, or one whose only peer we are."""
+    if peer.upstream is None:
+        return None
+    if peer.reads_us_from == ANYWHERE:
+        return (
+            "is an upstream gateway that lists entities of this federation, but was not seen to read them here; "
+            "let it read this gateway and no other of the federation, or none"
+        )
+    others = sum(one.is_online for one in peer.upstream.peers) - (peer.reads_us_from is not None)
+    if others <= 0:
+        return None
+    return (
+        f"is an upstream gateway that reads {others} more of its own: their entities count as its, and what it "
+        "leaves out of combined answers cannot be named; list them as peers of this gateway instead"
+    )
