@@ -15,6 +15,7 @@ from tests.federation.link import Link
 from tests.federation.owners import Owner
 from tests.federation.ports import free_port
 from tests.federation.process import Process
+from tests.federation.upstreams import Upstream
 
 FAST = {"refresh_interval_ms": 300, "health_interval_ms": 100}
 """Test settings: what takes ten seconds in the field takes a third of one here."""
@@ -120,7 +121,7 @@ class Gateway(GatewayProcess):
                 group = group.setdefault(each, {})
             group[key] = value
 
-    def add_peer(self, name: str, target: "GatewayProcess | Owner | Link | str") -> None:
+    def add_peer(self, name: str, target: "GatewayProcess | Owner | Link | Upstream | str") -> None:
         """Lists one more static peer; it counts from the next start on."""
         aggregation = self.config.setdefault("aggregation", {})
         aggregation["enabled"] = True

@@ -14,8 +14,9 @@ from tests.federation.eventually import eventually
 from tests.federation.gateway import Gateway, GatewayProcess
 from tests.federation.link import Link
 from tests.federation.owners import Owner
+from tests.federation.upstreams import Upstream
 
-__all__ = ["Answer", "Client", "Cluster", "Gateway", "GatewayProcess", "Link", "Owner", "eventually"]
+__all__ = ["Answer", "Client", "Cluster", "Gateway", "GatewayProcess", "Link", "Owner", "Upstream", "eventually"]
 
 COMPLAINTS = ("Traceback (most recent call last)", "never retrieved", "never awaited")
 """What no gateway may ever log."""
@@ -34,6 +35,7 @@ class Cluster:
         self.gateways: dict[str, GatewayProcess] = {}
         self.owners: list[Owner] = []
         self.links: list[Link] = []
+        self.upstreams: list[Upstream] = []
         self.forgive = False
         self._session: aiohttp.ClientSession | None = None
         # Mutable state: who is in it, and the client session.
@@ -58,7 +60,7 @@ class Cluster:
         name: str,
         *,
         manifest: Mapping[str, Any] | None = None,
-        peers: Iterable[tuple[str, GatewayProcess | Owner | Link | str]] = (),
+        peers: Iterable[tuple[str, GatewayProcess | Owner | Link | Upstream | str]] = (),
         settings: Mapping[str, Any] | None = None,
         log_level: str = "info",
     ) -> Gateway:
@@ -85,7 +87,13 @@ class Cluster:
         await owner.start()
         return owner
 
-    async def link(self, target: GatewayProcess | Owner) -> Link:
+    def upstream(self, name: str, spec: Mapping[str, Any]) -> Upstream:
+        """A stand-in upstream gateway that is not started yet; `spec` as upstream.py describes it."""
+        upstream = Upstream(name, spec, self.folder / name, self.session)
+        self.upstreams.append(upstream)
+        return upstream
+
+    async def link(self, target: GatewayProcess | Owner | Upstream) -> Link:
         """An open link to it."""
         link = Link(target.url)
         self.links.append(link)
@@ -111,6 +119,7 @@ class Cluster:
         for process in [
             *(gateway.process for gateway in self.gateways.values()),
             *(owner.process for owner in self.owners),
+            *(upstream.process for upstream in self.upstreams),
         ]:
             print(f"----- log of {process.name}\n{process.log_text()}")
 
@@ -121,6 +130,8 @@ class Cluster:
         ends = await asyncio.gather(*(gateway.stop() for gateway in running), return_exceptions=True)
         for owner in self.owners:
             await owner.aclose()
+        for upstream in self.upstreams:
+            await upstream.aclose()
         for link in self.links:
             await link.aclose()
         mistakes = [f"{gateway.name} ended with {end}" for gateway, end in zip(running, ends, strict=True) if end != 0]
