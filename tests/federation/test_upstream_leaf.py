@@ -174,8 +174,8 @@ async def test_a_member_qualified_id_reaches_its_member(cluster: Cluster) -> Non
         assert (answer.status, answer.json["data"], answer.json["id"]) == (200, value, item)
     assert (await leaf.get("/apps/cam/configurations/rate")).json["data"] == 40
     assert (await leaf.get("/apps/pressure_sensor/configurations/mode")).json["data"] == "manual"
-    item = await gateway.get("/areas/chassis/data/b__cam:%2Fchassis%2Fcam%2Fimage")
-    assert (item.status, item.json["data"]) == (200, {"w": 1})
+    image = await gateway.get("/areas/chassis/data/b__cam:%2Fchassis%2Fcam%2Fimage")
+    assert (image.status, image.json["data"]) == (200, {"w": 1})
 
 
 async def test_a_fan_out_reaches_both_sorts_of_gateways_and_each_item_says_whose_it_is(cluster: Cluster) -> None:

@@ -57,7 +57,8 @@ async def test_every_reading_is_whole_while_peers_die_and_come_back(cluster: Clu
     enough = asyncio.Event()
 
     async def mischief() -> None:
-        victims = itertools.cycle((near, far, leaf))
+        peers: tuple[Gateway | Upstream, ...] = (near, far, leaf)
+        victims = itertools.cycle(peers)
         while not enough.is_set():
             victim = next(victims)
             await victim.kill()

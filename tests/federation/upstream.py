@@ -53,12 +53,17 @@ class UpstreamServer:
         self._refreshing = asyncio.Lock()
         # Mutable state: oddities, what was asked, counts.
 
-    async def serve(self, port: int, control: int) -> None:
-        """Until it is killed; prints both ports."""
-        self._server = web.Server(self.handle, keepalive_timeout=IDLE_S, access_log=None)
+    async def listen(self, port: int) -> web.ServerRunner:
+        """Serves the API; whoever asked for it ends it."""
+        self._server = web.Server(self.handle, handler_cancellation=True, keepalive_timeout=IDLE_S, access_log=None)
         runner = web.ServerRunner(self._server)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", port).start()
+        return runner
+
+    async def serve(self, port: int, control: int) -> None:
+        """Until it is killed; prints both ports."""
+        runner = await self.listen(port)
         controls = web.AppRunner(self._control_app(), access_log=None)
         await controls.setup()
         await web.TCPSite(controls, "127.0.0.1", control).start()
