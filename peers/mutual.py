@@ -44,9 +44,11 @@ class MutualPeers:
         self._peers = peers
         self._settings = settings
         self._new_token = new_token
-        # Mutable: the questions under way with what was heard of each, and the names we were called by.
+        # Mutable: the questions under way with what was heard of each, the names we were called by, looks begun.
         self._open: dict[str, str | None] = {}
         self._authorities = set(authorities)
+        self._looks = 0
+        self._one_at_a_time = asyncio.Lock()
 
     def hear(self, token: str, address: str) -> None:
         """A request came back to us with this token, from this address."""
@@ -71,14 +73,17 @@ class MutualPeers:
         )
 
     async def look(self) -> None:
-        """Asks every foreign peer that is not known to read us; takes no longer than a question may."""
-        await asyncio.gather(
-            *(
-                self.ask(peer)
-                for peer in self._peers
-                if peer.upstream is not None and peer.is_up and peer.reads_us_from is None
-            )
-        )
+        """Asks every foreign peer that is not known to read us; takes about as long as one question may.
+
+        One look at a time, for all who wait for one: whoever asks us often does not make us ask others often.
+        """
+        wanted = self._looks + 1
+        async with self._one_at_a_time:
+            if self._looks >= wanted:
+                return
+            self._looks = wanted
+            unknown = [peer for peer in self._peers if peer.upstream is not None and peer.reads_us_from is None]
+            await asyncio.gather(*(self.ask(peer) for peer in unknown if peer.is_up))
 
     async def ask(self, peer: Peer) -> None:
         """Asks one peer. What was known stays when it does not answer."""

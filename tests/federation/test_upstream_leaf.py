@@ -327,3 +327,31 @@ async def test_health_says_that_a_peer_is_read_as_an_upstream_gateway(cluster: C
     (peer,) = (await gateway.get("/health")).json["peers"]
     assert (peer["status"], peer["x-medkit"]["foreign"], peer["x-medkit"]["entities"]) == ("online", True, 8)
     assert json.dumps(peer).find(leaf.url) > 0
+
+
+async def test_a_tree_of_another_format_is_left_for_the_lists(cluster: Cluster) -> None:
+    owner = await cluster.owner({"name": "newer", "apps": [{"id": "cam"}]})
+    await owner.set_faults({"path": "/api/v1/x-medkit-tree", "status": 200, "body": {"format": 2}})
+    gateway = cluster.add("grove", peers=[("b", owner)])
+    await gateway.start()
+
+    async def asked_for_lists() -> bool:
+        return "/api/v1/areas" in await owner.counters()
+
+    await eventually(asked_for_lists)
+
+
+async def test_a_death_that_a_request_meets_is_published_at_once(cluster: Cluster) -> None:
+    """Neither the next probe nor the next refresh is due before the test is long over."""
+    leaf = cluster.upstream("leaf", recorded_tree("leaf"))
+    await leaf.start()
+    owner = await cluster.owner({"name": "owner", "apps": [{"id": "lamp"}]})
+    slow = {"health_interval_ms": 60_000, "refresh_interval_ms": 60_000}
+    gateway = cluster.add("grove", peers=[("b", leaf), ("o", owner)], settings=slow)
+    await gateway.start()
+    await gateway.lists("apps", "cam", "pressure_sensor", "lamp")
+    await leaf.kill()
+    await owner.process.kill()
+    for path, left in (("/apps/cam/data", ["lamp"]), ("/apps/lamp/data", [])):
+        assert (await gateway.get(path)).status == 502
+        await gateway.lists("apps", *left)

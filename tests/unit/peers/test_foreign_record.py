@@ -1,6 +1,7 @@
 """The record that a reader makes of a gateway without one."""
 
 import uuid
+from typing import Any
 
 import msgspec
 
@@ -85,5 +86,13 @@ def test_health_of_an_upstream_gateway_is_known_by_its_form() -> None:
     peers = [{"name": "d", "url": "http://d:1", "status": "offline"}, {"name": 1}, "x"]
     health = {"status": "healthy", "timestamp": 1, "peers": peers}
     assert read_upstream_health(health) == UpstreamHealth((ItsPeer("d", "http://d:1", is_online=False),))
-    for other in ({}, [], "x", {"status": "UP"}, {"status": 1, "timestamp": 1}, {"status": "x", "timestamp": "now"}):
+    others: tuple[Any, ...] = (
+        {},
+        [],
+        "x",
+        {"status": "UP"},
+        {"status": 1, "timestamp": 1},
+        {"status": "x", "timestamp": "now"},
+    )
+    for other in others:
         assert read_upstream_health(other) is None
