@@ -16,7 +16,7 @@ from entities.routes import Gone, Own, Remote, Shared
 from gateway.http import errors
 from gateway.http.call import Call, read_hops
 from gateway.http.combine import Subject
-from gateway.http.exchange import Exchange
+from gateway.http.exchange import Exchange, scoped_paths
 from gateway.http.handlers.collections import answer_collection, answer_part
 from gateway.http.handlers.entities import answer_entities
 from gateway.http.handlers.events import answer_events
@@ -26,6 +26,7 @@ from gateway.http.handlers.items import answer_item
 from gateway.http.handlers.server import answer_server, version_entry
 from gateway.http.handlers.upstream import answer_reader
 from gateway.http.lookup import find_entity, gone, unknown_here
+from gateway.http.own_item import NOT_FOUND
 from gateway.http.owner_path import owner_path
 from gateway.http.path import EntityCollection, EntityPath, Route, ServerPath, relation_names
 from gateway.http.readers import UpstreamReaders
@@ -95,8 +96,7 @@ class Dispatcher:
         reader = self._readers.recognise(request, hops)
         call = Call(request, route, hops, view, own=hops.target == view.self_id, deadline=deadline, reader=reader)
         if hops.target is not None and not call.own:
-            path = request.raw_path.partition("?")[0]
-            return await self._exchange.relay_item(call, hops.target, path)
+            return await self._toward(call, hops.target)
         if reader is not None:
             answer = await answer_reader(self._exchange, self._readers, call, reader)
             if answer is not None:
@@ -110,6 +110,20 @@ class Dispatcher:
                 return await self._entity(call, route)
             case _:
                 assert_never(route)
+
+    async def _toward(self, call: Call, target: str) -> web.StreamResponse:
+        """The answer of the gateway that the request names."""
+        path = call.request.raw_path.partition("?")[0]
+        route = call.route
+        is_scoped = (
+            isinstance(route, EntityPath) and route.collection in SCOPED_CHANGES and not _reads_list(call, route)
+        )
+        if not is_scoped or scoped_paths(call, target, path) == (path,):
+            return await self._exchange.relay_item(call, target, path)
+        if not call.is_read:
+            return web.Response(status=await self._exchange.tell(call, target, path))
+        answer = await self._exchange.relay_unless(call, target, path, status=NOT_FOUND)
+        return answer or await self._exchange.relay_item(call, target, path)
 
     async def _server(self, call: Call, route: ServerPath) -> web.StreamResponse:
         match (route.name, route.rest, call.is_read):
@@ -173,3 +187,7 @@ class Dispatcher:
         if collection == "faults":
             return await answer_fault(self._exchange, call, subject)
         return await answer_item(self._exchange, call, subject, collection)
+
+
+def _reads_list(call: Call, route: EntityPath) -> bool:
+    return call.is_read and route.item is None

@@ -10,6 +10,7 @@ from gateway.http import errors
 from gateway.http.call import Call
 from gateway.http.combine import Subject
 from gateway.http.gaps import gap_of
+from gateway.http.own_item import NOT_FOUND
 from gateway.http.parts import Part, read_parts
 from gateway.http.path import API_PREFIX, EntityPath
 from gateway.http.places import own_id_of
@@ -19,6 +20,7 @@ from gateway.local.answers import EntityRef
 from gateway.local.own import OwnEntities
 from peers.errors import PeerReason
 from peers.fanout import Question, fan_out
+from peers.foreign_ask import asked_entities
 from peers.forward import Reach
 from peers.view import Gap
 
@@ -42,14 +44,15 @@ class Exchange:
 
     async def relay_unless(self, call: Call, instance: str, path: str, *, status: int) -> web.StreamResponse | None:
         """As `relay_item`, but None when the owner answers `status`. Raises ApiError."""
-        translation = self._translation(call, instance, path)
-        answer = await reach_owner(call, self.reach, self.limits, to=instance, path=path, translation=translation)
-        try:
-            if answer.status == status:
-                return None
-            return await deliver(call, answer, self.limits, to=instance, translation=translation)
-        finally:
-            await answer.aclose()
+        for each in scoped_paths(call, instance, path):
+            translation = self._translation(call, instance, each)
+            answer = await reach_owner(call, self.reach, self.limits, to=instance, path=each, translation=translation)
+            try:
+                if answer.status != status:
+                    return await deliver(call, answer, self.limits, to=instance, translation=translation)
+            finally:
+                await answer.aclose()
+        return None
 
     async def relay_whole(self, call: Call, instance: str, path: str) -> web.StreamResponse:
         """As `relay_item`, but nothing of the answer goes out before all of it is here. Raises ApiError."""
@@ -62,6 +65,15 @@ class Exchange:
 
     async def tell(self, call: Call, instance: str, path: str) -> int:
         """The status with which `instance` answers this request, sent without its body. Raises ApiError."""
+        statuses = [await self._tell(call, instance, each) for each in scoped_paths(call, instance, path)]
+        failed = next((status for status in statuses if status >= 300 and status != NOT_FOUND), None)
+        if failed is not None:
+            return failed
+        # Where there is nothing of it, there is nothing of its collection to change either.
+        is_whole = len(entity_path(call).rest) == 1
+        return next((status for status in statuses if status < 300), 204 if is_whole and not statuses else NOT_FOUND)
+
+    async def _tell(self, call: Call, instance: str, path: str) -> int:
         answer = await reach_owner(
             call,
             self.reach,
@@ -121,6 +133,16 @@ class Exchange:
         answered = tuple(origin for origin in result.answered if origin not in liars)
         parts = [part for part in parts if part.origin not in liars]
         return parts, answered, (*result.gaps, *invalid)
+
+
+def scoped_paths(call: Call, instance: str, path: str) -> tuple[str, ...]:
+    """Where `instance` has what `path` addresses: a foreign gateway knows no scope, so its entities are told apart."""
+    topology = call.view.topology
+    if not topology.reads(instance) or not isinstance(call.route, EntityPath) or call.route.kind is EntityKind.APP:
+        return (path,)
+    kind, own_id, rest = path.removeprefix(f"{API_PREFIX}/").split("/", 2)
+    entities = asked_entities(topology.records[instance].tree, (EntityKind(kind), own_id), call.hops.scope)
+    return tuple(f"{API_PREFIX}/{one.value}/{entity_id}/{rest}" for one, entity_id in entities)
 
 
 def fanned_headers(call: Call) -> tuple[tuple[str, str], ...]:

@@ -213,6 +213,28 @@ def with_marks(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{"x-medkit": {}, **item} for item in items]
 
 
+async def test_faults_on_what_only_we_have_are_found_and_cleared_at_its_apps(cluster: Cluster) -> None:
+    """The Component is ours, the Apps on it are the upstream gateway's: that knows nothing of the Component."""
+    tree = recorded_tree("leaf")
+    apps = [{**app, "component_id": "base"} for app in tree["apps"]]
+    leaf = cluster.upstream("leaf", {**tree, "apps": apps})
+    await leaf.start()
+    grove = cluster.add("grove", manifest={"components": [{"id": "base", "name": "Base"}]}, peers=[("b", leaf)])
+    far = cluster.add("far", peers=[("near", grove)])
+    await cluster.start_all()
+    await eventually(lambda: has_apps(far))
+    for gateway in (grove, far):
+        faults = await gateway.get("/components/base/faults")
+        assert [fault["fault_code"] for fault in faults.items] == ["P_LOW"]
+        assert (await gateway.get("/components/base/faults/P_LOW")).json["item"]["code"] == "P_LOW"
+        assert (await gateway.get("/components/base/faults/P_HIGH")).status == 404
+        data = await gateway.get("/components/base/data")
+        assert sorted(data.ids) == ["/chassis/brakes/pressure", "/chassis/cam/image"]
+    assert (await far.request("DELETE", "/components/base/faults/P_LOW")).status == 204
+    assert (await leaf.get("/faults?status=all")).items == []
+    assert (await grove.request("DELETE", "/components/base/faults/P_LOW")).status == 404
+
+
 async def test_it_is_told_the_way_and_not_to_ask_others_and_nothing_else_of_ours(cluster: Cluster) -> None:
     gateway, leaf = await reading(cluster, MANIFEST)
     await leaf.forget()

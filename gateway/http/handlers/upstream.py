@@ -62,7 +62,7 @@ async def _collection(readers: UpstreamReaders, call: Call, route: EntityCollect
     if route.kind is EntityKind.AREA:
         await readers.mutual.look()
     readers.note_listed(address, route.kind, call.view)
-    return answer_document(call.request, readers.documents(address, call.view).collection(route.kind))
+    return answer_document(call.request, await readers.documents(address, call.view).list_of(route.kind))
 
 
 def _document(readers: UpstreamReaders, call: Call, route: EntityPath, address: str) -> web.Response:
