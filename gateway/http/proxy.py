@@ -233,9 +233,9 @@ def _translated(body: bytes, translation: Translation, max_bytes: int) -> bytes:
 async def deliver(
     call: Call, answer: PeerAnswer, limits: ProxyLimits, *, to: str, translation: Translation, whole: bool = False
 ) -> web.StreamResponse:
-    """The answer of gateway `to` as the client gets it. The caller closes it. Raises ApiError where it breaks.
+    """The answer of gateway `to` as the client gets it; `whole`: nothing goes out before all of it is here.
 
-    `whole`: nothing of it goes out before all of it is here.
+    The caller closes it. Raises ApiError where it breaks.
     """
     if answer.status in _REDIRECTS:
         raise _broken(call, to, PeerError(PeerReason.HTTP_REQUEST_ERROR, "a redirect", status=answer.status))
