@@ -132,7 +132,7 @@ def read_parts(items: Iterable[tuple[str, Item]], collection: str) -> tuple[list
     liars: set[str] = set()
     for origin, item in items:
         member = _member_of(item)
-        whole = member is not None or (collection in MEMBERLESS and "member" not in _marks(item))
+        whole = member is not None or (collection in MEMBERLESS and _marks(item).get("member") is None)
         if whole and _well_formed(collection, item):
             parts.append(Part(origin, member, item))
         else:

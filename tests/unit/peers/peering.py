@@ -79,7 +79,7 @@ async def peering(*endpoints: PeerEndpoint, health: HealthSettings | None = None
 
     found = Peering(Registry(SELF, make_client, make_health), clock)
     found.registry.on_transition = lambda peer: found.transitions.append((peer.name, peer.health.state.value))
-    found.registry.on_evidence = lambda peer: found.evidence.append(peer.name)
+    found.registry.on_evidence = lambda peer, _error: found.evidence.append(peer.name)
     found.registry.reconcile(endpoints)
     try:
         yield found

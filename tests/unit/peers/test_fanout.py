@@ -124,7 +124,7 @@ async def asked(
         result = await fan_out(
             reach,
             topology,
-            Question("/api/v1/faults?status=all", (("X-Request-Id", "r"),), CAP),
+            Question("/api/v1/faults?status=all", "faults", headers=(("X-Request-Id", "r"),), body_cap=CAP),
             wanted={instance(letter): () for letter in wanted},
             hops=Hops(),
             deadline=within() if seconds is None else within(seconds),

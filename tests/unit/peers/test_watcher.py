@@ -11,12 +11,15 @@ from typing import Any
 from entities.codec import render_document
 from entities.model import App
 from entities.records import TreeDocument
+from peers.foreign import ForeignReader
 from peers.health import HealthSettings, PeerState
+from peers.mutual import MutualPeers
 from peers.peer import Peer
+from peers.settings import ForeignSettings
 from peers.sickness import OwnSickness, SicknessSettings
 from peers.watcher import Watcher, WatchSettings
 from tests.unit.entities.sketch import instance, record
-from tests.unit.peers.peering import BOOT, Peering, endpoint, peering
+from tests.unit.peers.peering import BOOT, SELF, Peering, endpoint, peering
 from tests.unit.peers.wire_server import Wire, eventually, serving
 
 CALM = WatchSettings(interval_ms=60_000, strike_ms=1, hurry_ms=1)
@@ -86,10 +89,12 @@ async def watching(gateway: Gateway, settings: WatchSettings = CALM, **health: i
     """A watcher that does not run by itself yet."""
     async with serving(gateway) as server, peering(endpoint("b", server.url), health=HealthSettings(**health)) as found:
         changed: Callable[[], None] = lambda: watched.change()  # noqa: E731, PLW0108 - made before what it names
+        mutual = MutualPeers(found.registry, ForeignSettings(), new_token=lambda: "token")
         watcher = Watcher(
             found.peer("b"),
             found.registry,
             settings,
+            foreign=ForeignReader(SELF, ForeignSettings(), mutual, is_known=lambda _instance: False),
             changed=changed,
             jitter=random.Random(1),
             sickness=OwnSickness(SicknessSettings(), clock=found.clock, peers=lambda: 1),
@@ -174,7 +179,7 @@ async def test_a_tree_of_another_gateway_than_the_one_of_health_is_not_taken() -
     async with watching(Gateway(tree_letter="c")) as watched:
         await watched.look()
         assert (watched.peer.held, watched.peer.is_up) == (None, False)
-        assert watched.peer.unreadable == "another gateway answered than on /health"
+        assert watched.peer.unreadable == "invalid_json: another gateway answered than on /health"
 
 
 async def test_a_peer_that_fails_goes_down_and_every_step_is_told() -> None:
@@ -241,7 +246,7 @@ async def test_a_peer_whose_line_ended_is_called_down_without_waiting_for_the_in
     async with watching(Gateway(), refusals=99, failures=3) as watched, running(watched):
         await watched.watcher.first_look.wait()
         watched.gateway.health_status = 500
-        watched.watcher.line_ended()
+        watched.watcher.hurry()
         await eventually(lambda: watched.peer.health.state is PeerState.DOWN)
 
 
