@@ -89,9 +89,8 @@ async def ask_foreign(
     async def fetch(one: About | None) -> ForeignAnswer | PeerError:
         path = f"/api/v1/{collection}" if one is None else f"/api/v1/{one[0].value}/{one[1]}/{collection}"
         fetched = await client.fetch(replace(request, target=f"{path}{mark}{query}"), deadline=deadline, cap=cap)
-        return fetched if isinstance(fetched, PeerError) else _read(fetched, one)
-
-    def _read(fetched: FetchedAnswer, one: About | None) -> ForeignAnswer | PeerError:
+        if isinstance(fetched, PeerError):
+            return fetched
         return read_answer(fetched, collection, record=record, asked=one, cap=cap)
 
     answers = await asyncio.gather(*(fetch(one) for one in asked))
@@ -110,14 +109,13 @@ def read_answer(
     """What one answer means: 404 is that of an entity that went since it was listed, or has nothing of this kind."""
     if fetched.status == 404:
         return ForeignAnswer()
+    if fetched.status != 200:
+        behind = _not_responding(fetched, record.id, cap)
+        reason = PeerReason.AUTH if fetched.status in (401, 403) else PeerReason.HTTP_REQUEST_ERROR
+        error = PeerError(reason, f"answered {fetched.status}", fetched.elapsed_ms, fetched.status)
+        return error if behind is None else ForeignAnswer(behind=(behind,))
     try:
         document = parse_json(fetched.body, max_bytes=cap)
-        if fetched.status == 504 and (behind := _not_responding(document, record.id)) is not None:
-            return ForeignAnswer(behind=(behind,))
-        if fetched.status != 200:
-            detail = f"answered {fetched.status}"
-            reason = PeerReason.AUTH if fetched.status in (401, 403) else PeerReason.HTTP_REQUEST_ERROR
-            return PeerError(reason, detail, fetched.elapsed_ms, fetched.status)
         answer = read_foreign_answer(document, collection, tree=record.tree, origin=record.id, asked=asked)
     except InvalidJsonError as error:
         return PeerError(PeerReason.INVALID_JSON, str(error), fetched.elapsed_ms, fetched.status)
@@ -127,12 +125,16 @@ def read_answer(
     return answer
 
 
-def _not_responding(document: object, origin: str) -> Gap | None:
+def _not_responding(fetched: FetchedAnswer, origin: str, cap: int) -> Gap | None:
     """A member that the gateway only remembers is the gap of the peer that it had it from."""
-    told = document if isinstance(document, dict) else {}
-    if told.get("error_code") != "not-responding":
+    try:
+        told = parse_json(fetched.body, max_bytes=cap) if fetched.status == 504 else None
+    except InvalidJsonError:
+        return None
+    if not isinstance(told, dict) or told.get("error_code") != "not-responding":
         return None
     parameters = told.get("parameters")
     peer = parameters.get("peer") if isinstance(parameters, dict) else None
-    name = peer if isinstance(peer, str) else "?"
-    return Gap("", PeerReason.DESTINATION_UNAVAILABLE.value, origin, behind=name)
+    if not isinstance(peer, str):
+        return None
+    return Gap("", PeerReason.DESTINATION_UNAVAILABLE.value, origin, behind=peer)

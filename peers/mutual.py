@@ -50,15 +50,12 @@ class MutualPeers:
         self._looks = 0
         self._one_at_a_time = asyncio.Lock()
 
-    def hear(self, token: str, address: str) -> None:
-        """A request came back to us with this token, from this address."""
+    def hear(self, token: str, address: str, authority: str) -> None:
+        """A question came back to us with this token, from this address, sent to us as this `host:port`."""
         if token in self._open:
             self._open[token] = address
-
-    def called(self, authority: str) -> None:
-        """An upstream gateway reads us under this `host:port`."""
-        if len(self._authorities) < MAX_AUTHORITIES:
-            self._authorities.add(authority.lower())
+            if len(self._authorities) < MAX_AUTHORITIES:
+                self._authorities.add(authority.lower())
 
     def is_us(self, peer: ItsPeer) -> bool:
         """Whether a peer of an upstream gateway is this gateway, by its URL."""

@@ -5,6 +5,7 @@ and `Connection: close`, and none of our headers but `X-Medkit-No-Fan-Out`. Sour
 gateways".
 """
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from aiohttp import hdrs, web
 
 from entities.hops import Hops
 from entities.model import EntityKind
-from gateway.http.documents import Documents
+from gateway.http.documents import LONG_LIST, Documents
 from peers.horizon import tree_without
 from peers.mutual import MutualPeers
 from peers.view import FederatedView, Warned
@@ -71,17 +72,20 @@ class UpstreamReaders:
         self._readers[request.remote] = reader
         if len(self._readers) > MAX_READERS:
             self._readers.popitem(last=False)
-        self.mutual.called(request.host)
         return request.remote
 
-    def documents(self, address: str, view: FederatedView) -> Documents:
+    async def documents(self, address: str, view: FederatedView) -> Documents:
         """The documents for a reader: without what is its own, with the marks by which we know ours again."""
         hidden = self.mutual.read_from(address)
         kept = self._documents.get(hidden)
         if kept is None or kept.view is not view:
-            self._documents = {key: one for key, one in self._documents.items() if one.view is view}
-            shown = tree_without(view, hidden) if hidden else view.merged
-            kept = self._documents[hidden] = Documents(view, shown=shown, for_upstream=True)
+            shown = view.merged
+            if hidden and sum(len(shown.tree.of(kind)) for kind in EntityKind) >= LONG_LIST:
+                shown = await asyncio.to_thread(tree_without, view, hidden)
+            elif hidden:
+                shown = tree_without(view, hidden)
+            kept = Documents(view, shown=shown, for_upstream=True)
+            self._documents = {key: one for key, one in self._documents.items() if one.view is view} | {hidden: kept}
         return kept
 
     def note_listed(self, address: str, kind: EntityKind, view: FederatedView) -> None:

@@ -41,12 +41,12 @@ async def answer_reader(
     """
     match call.route:
         case ServerPath(name="version-info"):
-            readers.mutual.hear(call.query().get(ECHO_FIELD, ""), address)
+            readers.mutual.hear(call.query().get(ECHO_FIELD, ""), address, call.request.host)
             return None
         case EntityCollection() as route if call.is_read:
             return await _collection(readers, call, route, address)
         case EntityPath() as route if call.is_read and _is_document(route):
-            return _document(readers, call, route, address)
+            return await _document(readers, call, route, address)
         case EntityPath() as route:
             return await _resource(exchange, readers, call, route, address)
         case _:
@@ -62,12 +62,13 @@ async def _collection(readers: UpstreamReaders, call: Call, route: EntityCollect
     if route.kind is EntityKind.AREA:
         await readers.mutual.look()
     readers.note_listed(address, route.kind, call.view)
-    return answer_document(call.request, await readers.documents(address, call.view).list_of(route.kind))
+    documents = await readers.documents(address, call.view)
+    return answer_document(call.request, await documents.list_of(route.kind))
 
 
-def _document(readers: UpstreamReaders, call: Call, route: EntityPath, address: str) -> web.Response:
+async def _document(readers: UpstreamReaders, call: Call, route: EntityPath, address: str) -> web.Response:
     """An entity or a relation of it; also one that was listed a moment ago and is gone."""
-    rendered = _rendered(readers.documents(address, call.view), route)
+    rendered = _rendered(await readers.documents(address, call.view), route)
     if rendered is None and call.view.merged.find(route.kind, route.entity_id) is None:
         lately = readers.last_listed(address, route.kind)
         rendered = None if lately is None else _rendered(lately, route)

@@ -83,8 +83,8 @@ def test_an_upstream_gateway_is_known_by_its_client_and_the_lack_of_our_headers(
     assert is_upstream(asked(headers), hops) is expected
 
 
-def test_only_upstream_readers_are_told_the_origins() -> None:
-    documents = readers().documents("10.0.0.7", shared())
+async def test_only_upstream_readers_are_told_the_origins() -> None:
+    documents = await readers().documents("10.0.0.7", shared())
     robot = documents.detail(EntityKind.COMPONENT, "robot")
     app = documents.detail(EntityKind.APP, "b__cam")
     assert robot is not None
@@ -115,11 +115,11 @@ def test_a_reader_is_not_shown_what_is_its_own() -> None:
     assert getattr(tree.functions["navigation"].entity, "hosts", ()) == ("cam",)
 
 
-def test_documents_are_made_once_per_view() -> None:
+async def test_documents_are_made_once_per_view() -> None:
     known, view = readers(), shared()
-    first = known.documents("10.0.0.7", view)
-    assert known.documents("10.0.0.8", view) is first
-    assert known.documents("10.0.0.7", shared()) is not first
+    first = await known.documents("10.0.0.7", view)
+    assert await known.documents("10.0.0.8", view) is first
+    assert await known.documents("10.0.0.7", shared()) is not first
 
 
 def many(kind: str, count: int) -> Record:

@@ -8,8 +8,11 @@ import pytest
 
 from entities.jsontext import InvalidJsonError
 from entities.model import App, Area, Component, EntityKind, Function, GatewayTree
+from entities.records import Record
+from peers.answer import FetchedAnswer
 from peers.division import Item
-from peers.foreign_ask import asked_entities
+from peers.errors import PeerError, PeerReason
+from peers.foreign_ask import asked_entities, read_answer
 from peers.foreign_parts import About, ForeignAnswer, read_foreign_answer
 from tests.federation.upstreams import WIRE
 
@@ -198,3 +201,32 @@ def test_what_it_has_from_peers_of_its_own_is_asked_for_one_by_one() -> None:
         ),
     )
     assert asked_entities(tree, AREA, ("robot", "ecu-b")) == [AREA, ECU, CAM, SENSOR_APP]
+
+
+RECORD = Record(ORIGIN, (1, 1), "b", foreign=True, apps=LEAF.apps)
+SILENT = {"error_code": "not-responding", "parameters": {"peer": "d"}}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "expected"),
+    [
+        (404, b"", ForeignAnswer()),
+        (200, b'{"items":[]}', ForeignAnswer()),
+        (504, json.dumps(SILENT).encode(), "d"),
+        (504, b'{"error_code":"not-responding"}', PeerReason.HTTP_REQUEST_ERROR),
+        (504, b"<html>", PeerReason.HTTP_REQUEST_ERROR),
+        (500, b"<html>", PeerReason.HTTP_REQUEST_ERROR),
+        (403, b"{}", PeerReason.AUTH),
+        (200, b"<html>", PeerReason.INVALID_JSON),
+        (200, b'{"items":[],"x-medkit":{"answered_by":"g"}}', PeerReason.LOOP_DETECTED),
+    ],
+)
+def test_an_answer_is_a_part_or_says_why_it_is_none(status: int, body: bytes, expected: object) -> None:
+    found = read_answer(FetchedAnswer(status, (), body, 3), "data", record=RECORD, asked=CAM, cap=1000)
+    match found:
+        case PeerError():
+            assert (found.reason, found.elapsed_ms) == (expected, 3)
+        case ForeignAnswer(behind=(gap,)):
+            assert (gap.behind, gap.instance) == (expected, ORIGIN)
+        case _:
+            assert found == expected

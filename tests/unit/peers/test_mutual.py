@@ -28,7 +28,7 @@ async def a_peer(**oddity: object) -> AsyncIterator[tuple[Peer, MutualPeers]]:
 async def hear_soon(mutual: MutualPeers, token: str, address: str) -> None:
     while token not in mutual._open:
         await asyncio.sleep(0)
-    mutual.hear(token, address)
+    mutual.hear(token, address, "Grove.local:8080")
 
 
 async def test_a_peer_that_passes_the_question_on_reads_us_from_there() -> None:
@@ -52,9 +52,9 @@ async def test_the_question_carries_the_token_and_no_word_against_asking_on() ->
 
 async def test_a_token_nobody_asked_with_means_nothing() -> None:
     async with a_peer() as (peer, mutual):
-        mutual.hear("made up", "10.0.0.7")
+        mutual.hear("made up", "10.0.0.7", "them:1")
         await mutual.ask(peer)
-        mutual.hear("t1", "10.0.0.7")
+        mutual.hear("t1", "10.0.0.7", "them:1")
         assert peer.reads_us_from is None
 
 
@@ -74,8 +74,18 @@ async def test_one_that_lists_ours_without_passing_the_question_on_may_read_from
 
 
 async def test_its_peer_is_us_if_it_calls_it_as_we_are_called() -> None:
-    async with a_peer() as (_, mutual):
+    async with a_peer(delay=0.05) as (peer, mutual):
         assert mutual.is_us(ItsPeer("grove", "http://us:1/", is_online=False))
+        assert not mutual.is_us(ItsPeer("grove", "http://grove.local:8080", is_online=False))
+        await asyncio.gather(mutual.ask(peer), hear_soon(mutual, "t1", "10.0.0.7"))
+        assert mutual.is_us(ItsPeer("grove", "http://grove.local:8080", is_online=False))
+        mutual.hear("made up", "10.0.0.7", "them:1")
         assert not mutual.is_us(ItsPeer("grove", "http://them:1", is_online=False))
-        mutual.called("Them:1")
-        assert mutual.is_us(ItsPeer("grove", "http://them:1", is_online=False))
+
+
+async def test_many_who_want_to_know_at_a_time_are_told_by_one_question_more() -> None:
+    async with a_peer(delay=0.02) as (_, mutual):
+        first = asyncio.create_task(mutual.look())
+        await asyncio.sleep(0)
+        await asyncio.gather(first, *(mutual.look() for _ in range(20)))
+        assert mutual._looks == 2
