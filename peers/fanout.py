@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Final
+
+import msgspec
+from msgspec.structs import replace
 
 from entities.hops import MAX_TRIED, Hops, render_hops
 from entities.identity import is_instance_id
@@ -19,8 +21,7 @@ THREAD_BYTES: Final = 256 * 1024
 """From this size on a part is parsed in a thread."""
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(msgspec.Struct, frozen=True):
     """What every asked gateway is to answer: a GET of this path and query, with these headers beside the hops."""
 
     target: str
@@ -49,12 +50,25 @@ async def fan_out(
         if loop.time() >= deadline:
             division.out_of_time(int((loop.time() - started) * 1000))
             break
-        if len(asks) == 1:
-            outcomes = [await _ask(reach, question, asks[0], deadline)]
-        else:
-            outcomes = await asyncio.gather(*(_ask(reach, question, ask, deadline) for ask in asks))
+        outcomes = await _ask_all(reach, question, asks, deadline)
         division.settle(list(zip(asks, outcomes, strict=True)))
     return division.result()
+
+
+async def _ask_all(
+    reach: Reach, question: Question, asks: Sequence[Ask], deadline: float
+) -> list[PeerPart | PeerError]:
+    """All at once; the last one in this very task, which spares making one for it."""
+    *others, last = asks
+    tasks = [asyncio.ensure_future(_ask(reach, question, ask, deadline)) for ask in others]
+    try:
+        final = await _ask(reach, question, last, deadline)
+        return [*[await task for task in tasks], final]
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
 
 
 async def _ask(reach: Reach, question: Question, ask: Ask, deadline: float) -> PeerPart | PeerError:
@@ -101,8 +115,9 @@ def parse_part(body: bytes, asked: frozenset[str], *, max_bytes: int) -> PeerPar
     items: list[tuple[str, Item]] = []
     strangers = 0
     for item in document["items"]:
-        origin = _origin_of(item)
-        if origin in asked:
+        medkit = item.get("x-medkit") if isinstance(item, dict) else None
+        origin = medkit.get("origin") if isinstance(medkit, dict) else None
+        if isinstance(origin, str) and origin in asked:
             items.append((origin, item))
         else:
             strangers += 1
@@ -112,12 +127,6 @@ def parse_part(body: bytes, asked: frozenset[str], *, max_bytes: int) -> PeerPar
         tuple(_missing(one["id"], one) for one in missing if _names_asked(one, asked)),
         strangers,
     )
-
-
-def _origin_of(item: Any) -> str:
-    medkit = item.get("x-medkit") if isinstance(item, dict) else None
-    origin = medkit.get("origin") if isinstance(medkit, dict) else None
-    return origin if isinstance(origin, str) else ""
 
 
 def _names_asked(told: Any, asked: frozenset[str]) -> bool:
