@@ -4,10 +4,10 @@ Codes are bare: a read asks the contributors in order until one knows the code, 
 """
 
 import asyncio
-from dataclasses import replace
 from urllib.parse import quote
 
 from aiohttp import web
+from msgspec.structs import replace
 
 from gateway.http import errors
 from gateway.http.answer import WholeAnswer, json_answer
