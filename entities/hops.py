@@ -5,8 +5,9 @@ error, never guessed. Source: docs/api.md, "Between gateways".
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from entities.identity import is_instance_id
 from entities.model import is_valid_id
@@ -22,6 +23,8 @@ DEADLINE: Final = "X-Medkit-Deadline-Ms"
 NO_FAN_OUT: Final = "X-Medkit-No-Fan-Out"
 REASON: Final = "X-Medkit-Reason"
 """In answers that a gateway made because it could not reach the owner: the reason word."""
+
+_READ: Final = (VIA, TARGET, TO, TRIED, ORIGINS, SCOPE, DEADLINE, NO_FAN_OUT)
 
 MAX_LISTED: Final = 100
 """Ids in one `X-Medkit-Origins` or `X-Medkit-Scope`; more are sent as more requests."""
@@ -39,8 +42,7 @@ class MalformedHopsError(ValueError):
     """A header does not have its form; the message names it and what is allowed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hops:
+class Hops(msgspec.Struct, frozen=True):
     """The gateway-to-gateway part of one request. All ids are instance ids, `scope` has Component ids.
 
     `origins` is None for an ordinary request and a list for a routed fan-out.
@@ -65,19 +67,26 @@ class Hops:
         return Hops(via=self.via, no_fan_out=self.no_fan_out)
 
 
+NO_HOPS: Final = Hops()
+"""What a client's request tells: nothing."""
+
+
 def parse_hops(header: Callable[[str], str | None]) -> Hops:
     """The hops that a request's headers tell. Raises MalformedHopsError."""
-    origins = header(ORIGINS)
-    deadline = header(DEADLINE)
+    told = {name: text for name in _READ if (text := header(name)) is not None}
+    if not told:
+        return NO_HOPS
+    origins = told.get(ORIGINS)
+    deadline = told.get(DEADLINE)
     return Hops(
-        via=_instances(VIA, header(VIA), limit=2 * MAX_HOPS),
-        target=_instance(TARGET, header(TARGET)),
-        to=_instance(TO, header(TO)),
-        tried=_instances(TRIED, header(TRIED), limit=MAX_TRIED),
+        via=_instances(VIA, told.get(VIA), limit=2 * MAX_HOPS),
+        target=_instance(TARGET, told.get(TARGET)),
+        to=_instance(TO, told.get(TO)),
+        tried=_instances(TRIED, told.get(TRIED), limit=MAX_TRIED),
         origins=None if origins is None else _instances(ORIGINS, origins, limit=MAX_LISTED),
-        scope=_ids(SCOPE, header(SCOPE), is_valid_id, MAX_LISTED),
+        scope=_ids(SCOPE, told.get(SCOPE), is_valid_id, MAX_LISTED),
         deadline_ms=None if deadline is None else _milliseconds(deadline),
-        no_fan_out=header(NO_FAN_OUT) is not None,
+        no_fan_out=NO_FAN_OUT in told,
     )
 
 
@@ -91,16 +100,21 @@ def parse_tried(text: str | None) -> tuple[str, ...]:
 
 def render_hops(hops: Hops) -> list[tuple[str, str]]:
     """The headers that `parse_hops` reads back."""
-    found = [
-        (VIA, ",".join(hops.via)),
-        (TARGET, hops.target or ""),
-        (TO, hops.to or ""),
-        (TRIED, ",".join(hops.tried[-MAX_TRIED:])),
-        (SCOPE, ",".join(hops.scope)),
-        (DEADLINE, "" if hops.deadline_ms is None else str(hops.deadline_ms)),
-        (NO_FAN_OUT, "1" if hops.no_fan_out else ""),
-    ]
-    headers = [(name, value) for name, value in found if value]
+    headers = []
+    if hops.via:
+        headers.append((VIA, ",".join(hops.via)))
+    if hops.target:
+        headers.append((TARGET, hops.target))
+    if hops.to:
+        headers.append((TO, hops.to))
+    if hops.tried:
+        headers.append((TRIED, ",".join(hops.tried[-MAX_TRIED:])))
+    if hops.scope:
+        headers.append((SCOPE, ",".join(hops.scope)))
+    if hops.deadline_ms is not None:
+        headers.append((DEADLINE, str(hops.deadline_ms)))
+    if hops.no_fan_out:
+        headers.append((NO_FAN_OUT, "1"))
     if hops.origins is not None:
         headers.append((ORIGINS, ",".join(hops.origins)))
     return headers

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Literal
 
+import msgspec
+
 from entities.classify import Structure, members_of
 from entities.merge import Contribution, MergedEntity, MergedTree
 from entities.model import EntityKind
@@ -23,8 +25,7 @@ Listed = Literal["data", "operations"]
 WAY_SEPARATOR = "__"
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(msgspec.Struct, frozen=True):
     """Whose item it is: the owner's instance, and the member under the owner's own id; `here` is its id here."""
 
     instance: str
@@ -33,8 +34,7 @@ class Member:
     here: str
 
 
-@dataclass(frozen=True, slots=True)
-class ItemAddress:
+class ItemAddress(msgspec.Struct, frozen=True):
     """One item of one member, by the id the owner itself shows."""
 
     member: Member
@@ -49,11 +49,12 @@ class ItemTable:
     addresses: Mapping[str, ItemAddress]
     ambiguous: Mapping[str, tuple[str, ...]]
     members: tuple[Member, ...]
+    by_member: Mapping[Member, Mapping[str, str]]
+    """`shown` once more: member -> item -> id shown."""
 
     def show(self, member: Member, item: str) -> str:
         """The id shown for an item; one the records do not list yet is qualified if its bare id is taken."""
-        address = ItemAddress(member, item)
-        found = self.shown.get(address)
+        found = self.by_member.get(member, {}).get(item)
         if found is not None:
             return found
         return f"{member.here}:{item}" if item in self.addresses or item in self.ambiguous else item
@@ -115,11 +116,15 @@ def _table(in_member: Mapping[ItemAddress, str], found: tuple[Member, ...]) -> I
             addresses[qualified] = address
             ambiguous.setdefault(item, []).append(qualified)
     shown = {address: item for item, address in addresses.items()}
+    by_member: dict[Member, dict[str, str]] = {}
+    for address, item in shown.items():
+        by_member.setdefault(address.member, {})[address.item] = item
     return ItemTable(
         shown={address: shown[address] for address in in_member},
         addresses=addresses,
         ambiguous={item: tuple(ids) for item, ids in ambiguous.items()},
         members=found,
+        by_member=by_member,
     )
 
 

@@ -20,16 +20,14 @@ Retain = Literal["none", "declared", "all"]
 E = TypeVar("E", Area, Component, Function)
 
 
-@dataclass(frozen=True, slots=True)
-class Contribution:
+class Contribution(msgspec.Struct, frozen=True, gc=False):
     """One gateway's part of an entity, under the gateway's own id."""
 
     instance: str
     entity: Entity
 
 
-@dataclass(frozen=True, slots=True)
-class MergedEntity:
+class MergedEntity(msgspec.Struct, frozen=True, gc=False):
     """One entity as it is shown here. `entity` has ids as they are here; `contributions` are all known ones."""
 
     kind: EntityKind

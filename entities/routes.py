@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from entities.records import Link, LinkState, Record
 
 MAX_HOPS: Final = 16
@@ -195,27 +197,23 @@ def _passable(link: Link, *, only_up: bool) -> bool:
     return not only_up or link.state is LinkState.UP
 
 
-@dataclass(frozen=True, slots=True)
-class Own:
+class Own(msgspec.Struct, frozen=True):
     """We alone answer for the entity."""
 
 
-@dataclass(frozen=True, slots=True)
-class Remote:
+class Remote(msgspec.Struct, frozen=True):
     """One other gateway answers for it."""
 
     instance: str
 
 
-@dataclass(frozen=True, slots=True)
-class Shared:
+class Shared(msgspec.Struct, frozen=True):
     """Several gateways contribute or own members; in the order of contributions, live or not."""
 
     instances: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Gone:
+class Gone(msgspec.Struct, frozen=True):
     """Nobody who contributes is live."""
 
     instances: tuple[str, ...]
@@ -224,12 +222,16 @@ class Gone:
 Owner = Own | Remote | Shared | Gone
 
 
+_OWN: Final = Own()
+
+
 def owner_of(owners: Sequence[str], topology: Topology) -> Owner:
     """Who answers, given all known contributors and owners of members in order (at least one)."""
-    if tuple(owners) == (topology.self_id,):
-        return Own()
-    if not any(topology.is_live(instance) for instance in owners):
-        return Gone(tuple(owners))
     if len(owners) == 1:
-        return Remote(owners[0])
+        only = owners[0]
+        if only == topology.self_id:
+            return _OWN
+        return Remote(only) if topology.is_live(only) else Gone((only,))
+    if not any(map(topology.is_live, owners)):
+        return Gone(tuple(owners))
     return Shared(tuple(owners))

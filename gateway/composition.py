@@ -8,12 +8,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from aiohttp import web
-
 from discovery.endpoint import PeerEndpoint
 from discovery.static import static_endpoints
 from entities.identity import GatewayIdentity
-from gateway.http.app import build_app
+from gateway.http.api import Api
 from gateway.http.dispatch import Dispatcher, DispatchSettings
 from gateway.http.documents import Documents
 from gateway.http.exchange import Exchange
@@ -52,7 +50,8 @@ class DrainFlag:
 class Gateway:
     """The parts that lifecycle starts and stops."""
 
-    app: web.Application
+    api: Api
+    writes: FinishingWrites
     own: OwnEntities
     federation: Federation
     resolver: Resolver
@@ -133,9 +132,7 @@ def compose(
         max_body_bytes=settings.server.max_body_bytes,
     )
     dispatcher.bind(services)
-    app = build_app(services)
-    app.on_cleanup.append(lambda _: writes.aclose())
-    return Gateway(app, own, federation, resolver, drain)
+    return Gateway(Api(services), writes, own, federation, resolver, drain)
 
 
 def _federation(

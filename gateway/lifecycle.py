@@ -5,6 +5,7 @@ Up: state directory, own entities, peers (a bounded first look), HTTP. Down: dra
 
 import asyncio
 import errno
+import gc
 import os
 import signal
 import sys
@@ -30,6 +31,9 @@ from gateway.version import grove_version
 from peers.view import Warned
 
 log = structlog.get_logger("gateway")
+
+YOUNG_OBJECTS: Final = 10_000
+"""Objects made before the garbage collector looks at them; at Python's 700 it looks into every busy moment."""
 
 OK: Final = 0
 FAILED: Final = 1
@@ -123,12 +127,13 @@ class _Run:
         await self.gateway.federation.wait_for_first_look()
         server = self.settings.server
         try:
-            listener = await Listener.start(self.gateway.app, server.host, server.port, drain_s=server.drain_ms / 1000)
+            listener = await Listener.start(self.gateway.api, server.host, server.port, drain_s=server.drain_ms / 1000)
         except OSError as error:
             sys.stderr.write(f"grove: {_cannot_listen(self.settings, error)}\n")
             return ADDRESS_IN_USE if error.errno == errno.EADDRINUSE else FAILED
         try:
             await asyncio.to_thread(_note_port, self.state, listener.port)
+            _spare_collections()
             print(self._banner(listener.port), flush=True)  # noqa: T201 -- the banner is for the terminal, not for the log
             log.info("gateway ready", name=self.settings.name, api=api_url(self.settings, listener.port))
             await stop.wait()
@@ -138,6 +143,7 @@ class _Run:
             self.gateway.drain.is_set = True
             self.gateway.federation.broadcast.say_farewell()
             await listener.aclose()
+            await self.gateway.writes.aclose()
         log.info("gateway stopped")
         return OK
 
@@ -151,6 +157,13 @@ class _Run:
             instance_id=self.identity.instance_id,
             ephemeral=self.state.ephemeral,
         )
+
+
+def _spare_collections() -> None:
+    """What is there when the gateway is ready stays; from now on only what requests leave behind is collected."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG_OBJECTS)
 
 
 def _note_port(state: StateDir, port: int) -> None:

@@ -2,7 +2,8 @@
 
 import warnings
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+
+import msgspec
 
 from peers.body import AnswerBody, too_large
 from peers.errors import PeerError
@@ -80,8 +81,7 @@ class PeerAnswer:
         return "over" if self._body.over else "flowing"
 
 
-@dataclass(frozen=True, slots=True)
-class FetchedAnswer:
+class FetchedAnswer(msgspec.Struct, frozen=True):
     """A whole answer. `unframed`: its body ended with the connection, so only its content can say that it is whole."""
 
     status: int

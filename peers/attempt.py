@@ -5,8 +5,10 @@ connection failed, or the answer was 421, 508 or one that says it was never sent
 "Forwarding".
 """
 
-from dataclasses import dataclass, replace
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from entities.hops import Hops, parse_tried
 from entities.routes import MAX_HOPS, Topology
@@ -33,8 +35,7 @@ NEVER_SENT: Final = frozenset(
 """Reasons that prove the owner never saw the request."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(msgspec.Struct, frozen=True):
     """Ask this peer, the gateway `instance`, with these hops."""
 
     peer: str
@@ -42,8 +43,7 @@ class Step:
     hops: Hops
 
 
-@dataclass(frozen=True, slots=True)
-class GiveUp:
+class GiveUp(msgspec.Struct, frozen=True):
     """No answer can be had. `may_have_executed`: a write may have reached the owner."""
 
     gap: Gap

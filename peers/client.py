@@ -79,7 +79,7 @@ class PeerClient:
         wire = self._writer.render(request)
         idle_s = self._idle_s if idle_s is None else idle_s
         terms = Terms(asyncio.get_running_loop().time(), deadline, idle_s)
-        connection = await self._lease(terms, stream=stream)
+        connection = self._at_once(terms, stream=stream) or await self._lease(terms, stream=stream)
         if isinstance(connection, PeerError):
             return connection
         answer = await connection.ask(wire, terms)
@@ -113,9 +113,13 @@ class PeerClient:
         """Close everything. Exchanges under way end with an error; further ones are refused."""
         await self._pool.aclose()
 
+    def _at_once(self, terms: Terms, *, stream: bool = False) -> PeerConnection | None:
+        """A connection that needs no waiting, if there is one and the deadline is still to come."""
+        return self._pool.lease_idle(stream=stream) if terms.started < terms.deadline else None
+
     async def _lease(self, terms: Terms, *, stream: bool = False, fresh: bool = False) -> PeerConnection | PeerError:
         """A connection. `fresh`: one just died, and those that lie idle are no younger."""
-        if terms.deadline <= asyncio.get_running_loop().time():
+        if terms.deadline <= (asyncio.get_running_loop().time() if fresh else terms.started):
             return PeerError(PeerReason.HTTP_RESPONSE_TIMEOUT, "the deadline had passed before the request was sent")
         if fresh:
             self._pool.drop_idle()
@@ -125,7 +129,7 @@ class PeerClient:
     async def _read_whole(
         self, wire: WireRequest, terms: Terms, cap: int, *, fresh: bool = False
     ) -> FetchedAnswer | PeerError:
-        connection = await self._lease(terms, fresh=fresh)
+        connection = (None if fresh else self._at_once(terms)) or await self._lease(terms, fresh=fresh)
         if isinstance(connection, PeerError):
             return connection
         answer = await connection.ask(wire, terms)

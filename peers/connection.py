@@ -193,6 +193,7 @@ class PeerConnection(asyncio.Protocol):
         self._wire = self._body = None
         self._watch.clear()
         self.served += 1
+        self.idle_since = self._loop.time()
         reusable = self._reader.reusable and self._uploaded and self._open is not None
         if not reusable:
             self.abort()

@@ -4,12 +4,14 @@ Every wanted gateway is asked once, behind the first hop of its best way; what a
 again over other ways. What stays unanswered is a gap with a name. Source: docs/architecture.md, "Fan-out".
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import msgspec
+from msgspec.structs import replace
+
 from entities.hops import MAX_LISTED, Hops
-from entities.routes import MAX_HOPS, Topology, Way
+from entities.routes import MAX_HOPS, NOBODY, Topology, Way
 from peers.errors import PeerError, PeerReason
 from peers.view import Gap
 
@@ -24,8 +26,7 @@ _LeftOut = tuple[frozenset[str], frozenset[str]]
 Item = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(msgspec.Struct, frozen=True):
     """One request of a fan-out: this peer answers for `hops.origins`, itself or by asking on."""
 
     peer: str
@@ -38,8 +39,7 @@ class Ask:
         return self.hops.origins or ()
 
 
-@dataclass(frozen=True, slots=True)
-class PeerPart:
+class PeerPart(msgspec.Struct, frozen=True):
     """A peer's well-formed answer to an Ask: items by origin, who answered, who is missing."""
 
     items: tuple[tuple[str, Item], ...]
@@ -51,8 +51,7 @@ class PeerPart:
     """Peers of foreign gateways that these could not ask."""
 
 
-@dataclass(frozen=True, slots=True)
-class FanoutResult:
+class FanoutResult(msgspec.Struct, frozen=True):
     """All items with the gateway each came from, who answered, and what is missing. Partial is a value."""
 
     items: tuple[tuple[str, Item], ...] = ()
@@ -60,11 +59,10 @@ class FanoutResult:
     gaps: tuple[Gap, ...] = ()
 
 
-@dataclass(slots=True)
-class _Wanted:
+class _Wanted(msgspec.Struct):
     scope: tuple[str, ...]
-    tried: dict[str, None] = field(default_factory=dict)
-    failed_peers: set[str] = field(default_factory=set)
+    tried: dict[str, None]
+    failed_peers: frozenset[str] = NOBODY
     gap: Gap | None = None
 
 
@@ -76,6 +74,7 @@ class Division:
         self._topology = topology
         self._hops = hops
         self._via = (*hops.via, topology.self_id)
+        self._passed = frozenset(self._via)
         # Mutable: who is still wanted, what arrived, what is final.
         self._pending = {origin: _Wanted(tuple(scope), dict.fromkeys(hops.tried)) for origin, scope in wanted.items()}
         self._items: list[tuple[str, Item]] = []
@@ -106,7 +105,8 @@ class Division:
         """The best way left to an origin. All ways that leave out the same are found at once."""
         if len(self._via) > MAX_HOPS:
             return None
-        avoid, avoid_peers = frozenset((*self._via, *wanted.tried)), frozenset(wanted.failed_peers)
+        avoid = self._passed.union(wanted.tried) if wanted.tried else self._passed
+        avoid_peers = wanted.failed_peers
         best = self._topology.live.get(origin)
         if best is None or best.avoids(avoid, avoid_peers):
             return best
@@ -125,8 +125,10 @@ class Division:
         reason = PeerReason.NO_ROUTE if live else PeerReason.DESTINATION_UNAVAILABLE
         return Gap(self._topology.label(origin), reason.value, origin)
 
-    def _requests(self, origins: Iterable[str]) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
+    def _requests(self, origins: Sequence[str]) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
         """(origins, scope) pairs within the header limits; an origin of a very wide scope stands in several."""
+        if len(origins) == 1 and len(scope := self._pending[origins[0]].scope) <= MAX_LISTED:
+            return [(tuple(origins), scope)]
         requests: list[tuple[list[str], dict[str, None]]] = []
         for origin in origins:
             scope = self._pending[origin].scope
@@ -161,7 +163,8 @@ class Division:
         for origin in answered:
             if origin not in missing and self._pending.pop(origin, None) is not None:
                 self._answered[origin] = None
-        self._items = [(origin, item) for origin, item in self._items if origin in self._answered]
+        if missing:
+            self._items = [(origin, item) for origin, item in self._items if origin in self._answered]
 
     def _took(self, ask: Ask, part: PeerPart, answered: dict[str, bool], missing: dict[str, tuple[Ask, Gap]]) -> None:
         if part.strangers:
@@ -176,7 +179,7 @@ class Division:
                 continue
             gap = told.get(origin) or Gap("", PeerReason.INVALID_JSON.value, origin)
             missing[origin] = (ask, replace(gap, label=self._topology.label(origin)))
-        self._items.extend((origin, item) for origin, item in part.items if origin not in missing)
+        self._items.extend([(origin, item) for origin, item in part.items if origin not in missing])
 
     def _failed(self, ask: Ask, error: PeerError, missing: dict[str, tuple[Ask, Gap]]) -> None:
         for origin in ask.origins:
@@ -195,7 +198,7 @@ class Division:
         if wanted is None:
             return
         wanted.gap = gap
-        wanted.failed_peers.add(ask.peer)
+        wanted.failed_peers |= {ask.peer}
         wanted.tried.update(dict.fromkeys(gap.tried))
         if ask.instance != origin and gap.status is not None:
             wanted.tried[ask.instance] = None

@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Final
+
+import msgspec
+from msgspec.structs import replace
 
 from entities.hops import MAX_TRIED, Hops, render_hops
 from entities.identity import is_instance_id
@@ -27,8 +29,7 @@ MAX_NAME: Final = 256
 """Characters of a name that is passed on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(msgspec.Struct, frozen=True):
     """What every asked gateway is to answer: a GET of this path and query, with these headers beside the hops.
 
     `about`: kind and id of the entity whose `collection` it is; None for a collection of gateways.
@@ -62,12 +63,25 @@ async def fan_out(
         if loop.time() >= deadline:
             division.out_of_time(int((loop.time() - started) * 1000))
             break
-        if len(asks) == 1:
-            outcomes = [await _ask(reach, topology, question, asks[0], deadline)]
-        else:
-            outcomes = await asyncio.gather(*(_ask(reach, topology, question, ask, deadline) for ask in asks))
+        outcomes = await _ask_all(reach, topology, question, asks, deadline)
         division.settle(list(zip(asks, outcomes, strict=True)))
     return division.result()
+
+
+async def _ask_all(
+    reach: Reach, topology: Topology, question: Question, asks: Sequence[Ask], deadline: float
+) -> list[PeerPart | PeerError]:
+    """All at once; the last one in this very task, which spares making one for it."""
+    *others, last = asks
+    tasks = [asyncio.ensure_future(_ask(reach, topology, question, ask, deadline)) for ask in others]
+    try:
+        final = await _ask(reach, topology, question, last, deadline)
+        return [*[await task for task in tasks], final]
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
 
 
 async def _ask(reach: Reach, topology: Topology, question: Question, ask: Ask, deadline: float) -> PeerPart | PeerError:
@@ -144,8 +158,9 @@ def parse_part(body: bytes, asked: frozenset[str], *, max_bytes: int) -> PeerPar
     items: list[tuple[str, Item]] = []
     strangers = 0
     for item in document["items"]:
-        origin = _origin_of(item)
-        if origin in asked:
+        medkit = item.get("x-medkit") if isinstance(item, dict) else None
+        origin = medkit.get("origin") if isinstance(medkit, dict) else None
+        if isinstance(origin, str) and origin in asked:
             items.append((origin, item))
         else:
             strangers += 1
@@ -163,12 +178,6 @@ def _behind(told: Any, asked: frozenset[str]) -> Iterator[Gap]:
     for one in told if isinstance(told, list) else ():
         if _names_asked(one, asked) and isinstance(one.get("peer"), str):
             yield replace(_missing(one["id"], one), behind=one["peer"][:MAX_NAME])
-
-
-def _origin_of(item: Any) -> str:
-    medkit = item.get("x-medkit") if isinstance(item, dict) else None
-    origin = medkit.get("origin") if isinstance(medkit, dict) else None
-    return origin if isinstance(origin, str) else ""
 
 
 def _names_asked(told: Any, asked: frozenset[str]) -> bool:

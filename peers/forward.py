@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
 from typing import Final, Protocol
+
+import msgspec
+from msgspec.structs import replace
 
 from entities.hops import REASON, TRIED, Hops, render_hops
 from entities.routes import Topology
@@ -32,8 +34,7 @@ class Reach(Protocol):
         """In-band evidence for the peer's health: an error, or None for an answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Forwarding:
+class Forwarding(msgspec.Struct, frozen=True):
     """A request as it goes on: path and query verbatim, headers already chosen."""
 
     method: str
@@ -44,8 +45,7 @@ class Forwarding:
     stream: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
+class Delivered(msgspec.Struct, frozen=True):
     """The owner's answer (head; the body may still flow) and the step that brought it. Close it."""
 
     answer: PeerAnswer

@@ -44,6 +44,7 @@ class ResponseReader:
     """
 
     def __init__(self, settings: TransportSettings) -> None:
+        self._max_lines, self._max_bytes = settings.max_headers, settings.max_header_bytes
         self._settings = settings
         self._parser = HttpResponseParser(self)
         self._method = "GET"
@@ -110,8 +111,7 @@ class ResponseReader:
     def on_header(self, name: bytes, value: bytes) -> None:
         self._line_count += 1
         self._line_bytes += len(name) + len(value) + 4  # ": " and CR LF
-        limits = self._settings
-        if self._line_count > limits.max_headers or self._line_bytes > limits.max_header_bytes:
+        if self._line_count > self._max_lines or self._line_bytes > self._max_bytes:
             self._refuse_header_size()
             raise _StoppedError
         if self.head is None:  # otherwise a trailer, which nobody asked for

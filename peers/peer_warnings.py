@@ -3,19 +3,20 @@
 from collections.abc import Iterator
 
 from peers.mutual import ANYWHERE
-from peers.peer import Peer
+from peers.peer import Peer, Refusal
 from peers.view import Warned
 
 
 def warnings_about(peer: Peer) -> Iterator[Warned]:
     """Refused, unreadable, too large, with entities left out, or in a place where it cannot work as it should."""
     if peer.refusal is not None:
-        code = "peer_refused" if peer.refusal.reason == "not_grove" else peer.refusal.reason
-        yield Warned(code, f"peer {peer.name} is refused: {peer.refusal.why}", (), (peer.name,))
+        yield _refused(peer, peer.refusal)
     if peer.unreadable is not None:
-        code = "peer_limit_exceeded" if peer.exceeds_limits else "peer_tree_unreadable"
         message = f"the tree of peer {peer.name} cannot be read, its last one is used: {peer.unreadable}"
-        yield Warned(code, message, (), (peer.name,))
+        if peer.exceeds_limits:
+            yield Warned("peer_limit_exceeded", message, (), (peer.name,))
+        else:
+            yield Warned("peer_tree_unreadable", message, (), (peer.name,))
     if peer.held is not None and peer.held.dropped:
         message = (
             f"{peer.held.dropped} entities of peer {peer.name} are left out: "
@@ -24,6 +25,17 @@ def warnings_about(peer: Peer) -> Iterator[Warned]:
         yield Warned("peer_entities_dropped", message, (), (peer.name,))
     if (why := _misplaced(peer)) is not None:
         yield Warned("foreign_peer_misplaced", f"peer {peer.name} {why}", (), (peer.name,))
+
+
+def _refused(peer: Peer, refusal: Refusal) -> Warned:
+    message = f"peer {peer.name} is refused: {refusal.why}"
+    match refusal.reason:
+        case "not_grove":
+            return Warned("peer_refused", message, (), (peer.name,))
+        case "identity_changed":
+            return Warned("identity_changed", message, (), (peer.name,))
+        case _:
+            return Warned("duplicate_instance_id", message, (), (peer.name,))
 
 
 def _misplaced(peer: Peer) -> str | None:

@@ -118,10 +118,22 @@ class ConnectionPool:
         self._max_idle, self._idle_keep_s = settings.max_idle, settings.idle_keep_ms / 1000
         self.drop_idle()
 
+    def lease_idle(self, *, stream: bool = False) -> PeerConnection | None:
+        """A connection to use once if both a slot and an unused connection are there; it comes back by itself."""
+        lane = self._streams if stream else self._requests
+        if not self._idle or not lane.try_enter():
+            return None
+        connection = self._take_idle()
+        if connection is None:
+            lane.leave()
+        else:
+            connection.streaming = stream
+        return connection
+
     async def lease(self, deadline: float, *, stream: bool = False, fresh: bool = False) -> PeerConnection | PeerError:
         """A connection to use once; it comes back by itself. `fresh`: not one that was used before."""
         lane = self._streams if stream else self._requests
-        if not lane.try_enter() and not await lane.enter(deadline):
+        if not (lane.try_enter() or await lane.enter(deadline)):
             return PeerError(
                 PeerReason.CONNECTION_LIMIT_REACHED,
                 f"{lane.limit} {'streams' if stream else 'requests'} are under way to this peer",
@@ -202,11 +214,9 @@ class ConnectionPool:
         return None
 
     def _keep(self, connection: PeerConnection) -> None:
-        loop = asyncio.get_running_loop()
-        connection.idle_since = loop.time()
         self._idle[connection] = None
         if self._sweeper is None:
-            self._sweeper = loop.call_later(self._idle_keep_s, self._sweep)
+            self._sweeper = asyncio.get_running_loop().call_later(self._idle_keep_s, self._sweep)
 
     def _sweep(self) -> None:
         """Close what was not used for long enough, and look again when the next one is due."""

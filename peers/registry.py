@@ -179,32 +179,4 @@ class Registry:
 
     def warnings(self) -> tuple[Warned, ...]:
         """What users must be told of single peers."""
-<<<<<<< HEAD
-        found = []
-        for peer in self._peers.values():
-            if peer.refusal is not None:
-                found.append(_refused(peer, peer.refusal))
-            if peer.unreadable is not None:
-                message = f"the tree of peer {peer.name} cannot be read, its last one is used: {peer.unreadable}"
-                found.append(Warned("peer_tree_unreadable", message, (), (peer.name,)))
-            if peer.held is not None and peer.held.dropped:
-                message = (
-                    f"{peer.held.dropped} entities of peer {peer.name} are left out: "
-                    "their ids are repeated or not [A-Za-z0-9_-]{1,256}"
-                )
-                found.append(Warned("peer_entities_dropped", message, (), (peer.name,)))
-        return tuple(found)
-
-
-def _refused(peer: Peer, refusal: Refusal) -> Warned:
-    message = f"peer {peer.name} is refused: {refusal.why}"
-    match refusal.reason:
-        case "not_grove":
-            return Warned("peer_refused", message, (), (peer.name,))
-        case "identity_changed":
-            return Warned("identity_changed", message, (), (peer.name,))
-        case _:
-            return Warned("duplicate_instance_id", message, (), (peer.name,))
-=======
         return tuple(warned for peer in self._peers.values() for warned in warnings_about(peer))
->>>>>>> 1c749bc (Upstream gateways as peers and readers: walk, records, fan-out, tags, horizon)

@@ -2,16 +2,16 @@
 
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Final, NamedTuple
+
+import msgspec
 
 from peers.destination import Destination
 
 Body = bytes | AsyncIterator[bytes] | None
 
 
-@dataclass(frozen=True, slots=True)
-class PeerRequest:
+class PeerRequest(msgspec.Struct, frozen=True):
     """What is asked of a peer.
 
     `target`: origin-form, percent-encoded, sent verbatim. `body`: an iterator is streamed, with

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import msgspec
+
 from entities.classify import Structure
 from entities.items import ItemTable
 from entities.merge import MergedEntity, MergedTree, Retain
@@ -12,8 +14,7 @@ from entities.records import Names, Record
 from entities.routes import Gone, Owner, Topology, owner_of
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
+class Gap(msgspec.Struct, frozen=True):
     """Something that is missing from an answer: who, why, and what was tried.
 
     `instance` is None for a peer whose identity nobody has learned. `label` is what users read. `behind`: the foreign

@@ -1,10 +1,10 @@
 """One request as the dispatcher sees it: where it goes, what gateways told with it, what it is served from."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
+import msgspec
 from aiohttp import web
 
 from entities.hops import Hops, MalformedHopsError, parse_hops
@@ -12,6 +12,7 @@ from entities.jsontext import InvalidJsonError, parse_json
 from gateway.http import errors
 from gateway.http.gaps import wants_strict
 from gateway.http.path import Route
+from gateway.http.request import ApiRequest
 from peers.forward import SAFE_METHODS
 from peers.view import FederatedView, Gap, TreeView
 
@@ -19,15 +20,14 @@ MAX_QUERY_FIELDS: Final = 64
 """Fields of a query that are read; more are an error."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """A request with everything that was decided about it before it is answered.
 
     `own`: we are its Target, so it is served from what is our own alone. `deadline`: loop time by which the head of
     an answer must be here when others are asked. `reader`: the address of the upstream gateway that asks, if one does.
     """
 
-    request: web.Request
+    request: ApiRequest
     route: Route
     hops: Hops
     view: FederatedView
@@ -69,7 +69,7 @@ class Call:
         return (("Preference-Applied", "handling=strict"),)
 
 
-def read_hops(request: web.Request, self_id: str) -> Hops:
+def read_hops(request: ApiRequest, self_id: str) -> Hops:
     """The hops of a request that is for us. Raises ApiError: 400 malformed, 421 for another gateway, 508 a loop."""
     try:
         hops = parse_hops(request.headers.get)
@@ -82,7 +82,7 @@ def read_hops(request: web.Request, self_id: str) -> Hops:
     return hops
 
 
-async def read_json(request: web.Request, max_bytes: int) -> Any:
+async def read_json(request: ApiRequest, max_bytes: int) -> Any:
     """The body as JSON, `{}` if there is none. Raises ApiError: 400, 413."""
     try:
         body = await request.read()

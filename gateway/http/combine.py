@@ -4,131 +4,88 @@ Ids of members are translated to what they are called here, ambiguous item ids q
 Source: docs/api.md, "Resources" and "Item ids".
 """
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, Final
+from itertools import groupby
+from typing import Any
 
-from entities.classify import members_of, own_members
-from entities.items import ItemTable, Listed, Member, item_table, way_prefix
-from entities.merge import MergedEntity
+import msgspec
+
+from entities.items import Member, way_prefix
 from entities.model import App, EntityKind
 from gateway.http.gaps import gap_marks
 from gateway.http.parts import Part
-from gateway.local.answers import EntityRef
-from peers.view import FederatedView, Gap, TreeView
-
-LARGE_ENTITY: Final = 1_000
-"""Members from which on an entity's items are looked up and listed in a thread."""
-
-KEPT_TABLES: Final = 256
-"""Tables kept per view."""
+from gateway.http.subject import Subject
+from peers.view import Gap
 
 _WIRE_ONLY = frozenset({"origin", "member", "parameter", "node"})
 """Fields of `x-medkit` that gateways tell each other and clients do not see in items."""
 
 
-@dataclass(frozen=True)
-class Subject:
-    """The entity whose collection is shown, in the tree it is shown from (merged, or our own for a Target)."""
+class Whose(msgspec.Struct, frozen=True):
+    """What all items of one member have in common.
 
-    view: FederatedView
-    shown: TreeView
-    entity: MergedEntity
-    scope: tuple[str, ...] | None = None
-    """The Components below it as another gateway's tree has them, which then count instead of ours."""
+    `ids`: item -> id shown, of the items that the records list. `medkit`: what `x-medkit` says beside their own.
+    """
 
-    @property
-    def is_own(self) -> bool:
-        """Shown from our own tree: ids are our own, nobody else is asked."""
-        return self.shown is self.view.own
-
-    @cached_property
-    def members(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """(Components, Apps) that belong to it, by their ids here."""
-        if self.scope is not None:
-            found = own_members(self.shown.tree, self.shown.structure, self.entity.kind, self.entity.id, self.scope)
-            return self.scope, tuple(one for kind, one in found if kind is EntityKind.APP)
-        return members_of(self.shown.tree, self.shown.structure, self.entity)
-
-    async def prepare(self, collection: str) -> None:
-        """Makes the table of a large entity in a thread, so that the loop stays free."""
-        if collection in ("data", "operations") and sum(map(len, self.members)) > LARGE_ENTITY:
-            await asyncio.to_thread(self.table, "data" if collection == "data" else "operations")
-
-    def table(self, collection: Listed) -> ItemTable:
-        """Its item ids, made once per view."""
-        key = (self.is_own, self.entity.kind, self.entity.id, collection)
-        found = self.view.tables.get(key)
-        if found is None:
-            found = self._table(collection)
-            if len(self.view.tables) < KEPT_TABLES:
-                self.view.tables[key] = found
-        return found
-
-    def _table(self, collection: Listed) -> ItemTable:
-        return item_table(
-            self.shown.tree,
-            self.shown.structure,
-            self.view.topology,
-            self.view.names,
-            one=self.entity,
-            collection=collection,
-        )
-
-    def member(self, part: Part) -> Member:
-        """Whose part it is, by its id here."""
-        ref = part.member or EntityRef(self.entity.kind, self.entity.id)
-        here = ref.id if self.is_own else self.view.id_here(ref.kind, part.origin, ref.id)
-        return Member(part.origin, ref.kind, ref.id, here)
-
-    def is_itself(self, member: Member) -> bool:
-        """Whether a member is the entity."""
-        return (member.kind, member.here) == (self.entity.kind, self.entity.id)
-
-    def source(self, origin: str) -> dict[str, str]:
-        """`source: peer:<first hop>` for what another gateway contributes."""
-        peer = self.view.first_peer(origin)
-        return {} if peer is None else {"source": f"peer:{peer}"}
+    member: Member
+    ids: Mapping[str, str]
+    medkit: dict[str, Any]
 
 
 def render_collection(subject: Subject, collection: str, parts: Iterable[Part], gaps: Sequence[Gap]) -> dict[str, Any]:
     """The body of `GET /{entity}/{collection}`."""
-    once = {part.key: part for part in parts}
-    found = list(once.values())
-    match collection:
-        case "data" | "operations":
-            table = subject.table(collection)
-            items = [_listed_item(subject, table, collection, part) for part in found]
-        case "configurations":
-            items = [_configuration_item(subject, part) for part in found]
-        case "faults" | "logs":
-            items = [_bare_item(subject, part) for part in found]
-        case _:
-            items = [_other_item(subject, part) for part in found]
+    found = [*{part.key: part for part in parts}.values()]
+    items: list[dict[str, Any]] = []
+    for _, group in groupby(found, key=lambda part: (part.origin, part.member)):
+        run = [*group]
+        whose = _whose(subject, collection, run[0])
+        items.extend([_item(subject, collection, part, whose) for part in run])
     medkit = {**_envelope(subject, collection, found, items), **gap_marks(gaps)}
     return {"items": items, "x-medkit": medkit} if medkit else {"items": items}
 
 
-def _medkit_of(part: Part) -> dict[str, Any]:
-    medkit = part.body.get("x-medkit")
-    return {name: value for name, value in medkit.items() if name not in _WIRE_ONLY} if isinstance(medkit, dict) else {}
-
-
-def _with_medkit(body: Mapping[str, Any], medkit: Mapping[str, Any]) -> dict[str, Any]:
-    rest = {name: value for name, value in body.items() if name != "x-medkit"}
-    return {**rest, "x-medkit": dict(medkit)} if medkit else rest
-
-
-def _listed_item(subject: Subject, table: ItemTable, collection: str, part: Part) -> dict[str, Any]:
+def _whose(subject: Subject, collection: str, part: Part) -> Whose:
     member = subject.member(part)
-    medkit = {**_medkit_of(part), **subject.source(part.origin)}
-    if not subject.is_itself(member):
-        medkit["member_ids"] = [member.here]
-    if collection == "operations":
-        medkit["entity_id"] = subject.entity.id
-    return _with_medkit({**part.body, "id": table.show(member, str(part.body["id"]))}, medkit)
+    medkit: dict[str, Any] = subject.source(part.origin)
+    ids: Mapping[str, str] = {}
+    match collection:
+        case "data" | "operations":
+            ids = subject.table(collection).by_member.get(member, ids)
+            if not subject.is_itself(member):
+                medkit["member_ids"] = [member.here]
+            if collection == "operations":
+                medkit["entity_id"] = subject.entity.id
+        case "faults" | "logs" if medkit:  # these ids stay bare: whose they are stands beside them
+            medkit["member_ids"] = [member.here]
+    return Whose(member, ids, medkit)
+
+
+def _item(subject: Subject, collection: str, part: Part, whose: Whose) -> dict[str, Any]:
+    """The part as clients see it."""
+    match collection:
+        case "data" | "operations":
+            item_id = str(part.body["id"])
+            return _shown(part, whose, whose.ids.get(item_id) or subject.table(collection).show(whose.member, item_id))
+        case "configurations":
+            return _configuration_item(subject, part, whose)
+        case "faults" | "logs":
+            return _shown(part, whose)
+        case _:
+            return _shown(part, whose, f"{_contributor_prefix(subject, part.origin)}{part.body.get('id')}")
+
+
+def _shown(part: Part, whose: Whose, item_id: str | None = None) -> dict[str, Any]:
+    """The item without what only gateways tell each other, and with whose it is."""
+    told = part.body.get("x-medkit")
+    medkit = {name: value for name, value in told.items() if name not in _WIRE_ONLY} if isinstance(told, dict) else {}
+    medkit.update(whose.medkit)
+    item = {**part.body}
+    item.pop("x-medkit", None)
+    if item_id is not None:
+        item["id"] = item_id
+    if medkit:
+        item["x-medkit"] = medkit
+    return item
 
 
 def configuration_prefix(subject: Subject, member: Member) -> str:
@@ -142,29 +99,20 @@ def configuration_prefix(subject: Subject, member: Member) -> str:
     return way if subject.is_itself(member) else f"{member.here}:{way}"
 
 
-def _configuration_item(subject: Subject, part: Part) -> dict[str, Any]:
-    member = subject.member(part)
+def _configuration_item(subject: Subject, part: Part, whose: Whose) -> dict[str, Any]:
+    member = whose.member
     prefix = configuration_prefix(subject, member)
-    medkit: dict[str, Any] = {**_medkit_of(part), **subject.source(part.origin)}
+    item = _shown(part, whose, f"{prefix}{part.body['id']}")
     if prefix:
+        medkit = item.setdefault("x-medkit", {})
         medkit["source"] = member.here if member.kind is EntityKind.APP else medkit.get("source", member.here)
-    return _with_medkit({**part.body, "id": f"{prefix}{part.body['id']}"}, medkit)
+    return item
 
 
-def _bare_item(subject: Subject, part: Part) -> dict[str, Any]:
-    """Fault codes and log ids stay bare; whose they are stands beside them where several gateways contribute."""
-    source = subject.source(part.origin)
-    if not source:
-        return _with_medkit(part.body, _medkit_of(part))
-    return _with_medkit(part.body, {**_medkit_of(part), **source, "member_ids": [subject.member(part).here]})
-
-
-def _other_item(subject: Subject, part: Part) -> dict[str, Any]:
-    first = subject.entity.contributions[0].instance
-    way = "" if part.origin == first else f"{way_prefix(subject.view.topology, part.origin)}:"
-    return _with_medkit(
-        {**part.body, "id": f"{way}{part.body.get('id')}"}, {**_medkit_of(part), **subject.source(part.origin)}
-    )
+def _contributor_prefix(subject: Subject, origin: str) -> str:
+    """Nothing for the first contributor, `<way>:` for the others."""
+    is_first = origin == subject.entity.contributions[0].instance
+    return "" if is_first else f"{way_prefix(subject.view.topology, origin)}:"
 
 
 def _envelope(

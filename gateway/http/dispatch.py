@@ -3,7 +3,6 @@
 The table of docs/architecture.md, "Who answers". The view is taken once; everything below works on that one.
 """
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, assert_never
@@ -15,7 +14,6 @@ from entities.model import EntityKind, is_valid_id
 from entities.routes import Gone, Own, Remote, Shared
 from gateway.http import errors
 from gateway.http.call import Call, read_hops
-from gateway.http.combine import Subject
 from gateway.http.exchange import Exchange, scoped_paths
 from gateway.http.handlers.collections import answer_collection, answer_part
 from gateway.http.handlers.entities import answer_entities
@@ -30,7 +28,9 @@ from gateway.http.own_item import NOT_FOUND
 from gateway.http.owner_path import owner_path
 from gateway.http.path import EntityCollection, EntityPath, Route, ServerPath, relation_names
 from gateway.http.readers import UpstreamReaders
+from gateway.http.request import ApiRequest
 from gateway.http.services import Services
+from gateway.http.subject import Subject, Subjects
 from peers.broadcast import Broadcast
 from peers.forward import SAFE_METHODS
 from peers.publication import Publication
@@ -71,6 +71,7 @@ class Dispatcher:
         self._broadcast = broadcast
         self._readers = readers
         self._settings = settings
+        self._subjects = Subjects()
         # Mutable until `bind`: the services.
         self._services: Services | None = None
 
@@ -85,14 +86,14 @@ class Dispatcher:
             raise RuntimeError("the dispatcher was used before it was bound")
         return self._services
 
-    async def __call__(self, request: web.Request, route: Route) -> web.StreamResponse:
+    async def __call__(self, request: ApiRequest, route: Route) -> web.StreamResponse:
         """The answer. Raises ApiError."""
         view = self._view()
         hops = read_hops(request, view.self_id)
         budget = self._settings.timeout_ms if request.method in SAFE_METHODS else self._settings.write_timeout_ms
         if hops.deadline_ms is not None:
             budget = min(budget, hops.deadline_ms)
-        deadline = asyncio.get_running_loop().time() + budget / 1000
+        deadline = request.arrived + budget / 1000
         reader = self._readers.recognise(request, hops)
         call = Call(request, route, hops, view, own=hops.target == view.self_id, deadline=deadline, reader=reader)
         if hops.target is not None and not call.own:
@@ -181,7 +182,10 @@ class Dispatcher:
         collection = route.collection
         if collection is None or route.rest[-1] == "docs":
             return await self._documented(call, route)
-        subject = Subject(call.view, call.shown, entity, scope)
+        if scope is None:
+            subject = self._subjects.of(call.view, call.shown, entity)
+        else:
+            subject = Subject(call.view, call.shown, entity, scope)
         if route.item is None:
             return await answer_collection(self._exchange, call, subject, collection)
         if collection == "faults":

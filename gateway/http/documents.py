@@ -2,9 +2,10 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Final, TypeVar
+
+import msgspec
 
 from entities.jsontext import render_json
 from entities.model import EntityKind
@@ -22,8 +23,7 @@ LONG_LIST: Final = 5_000
 """Entities from which on a list is rendered in a thread; 1000 take about 3 ms."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
+class Rendered(msgspec.Struct, frozen=True):
     """A document ready to be sent. A partial one has no `etag`: it may be whole a moment later, byte for byte alike."""
 
     body: bytes

@@ -1,19 +1,18 @@
 """What the resource handlers work with: our own entities, the way to other gateways, and the limits between them."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass
 
 from aiohttp import web
+from msgspec.structs import replace
 
 from entities.model import EntityKind
 from gateway.http import errors
 from gateway.http.call import Call
-from gateway.http.combine import Subject
 from gateway.http.gaps import gap_of
 from gateway.http.own_item import NOT_FOUND
 from gateway.http.parts import Part, read_parts
 from gateway.http.path import API_PREFIX, EntityPath
-from gateway.http.places import own_id_of
 from gateway.http.proxy import ProxyLimits, deliver, forwarded_headers, reach_owner, relay
 from gateway.http.translate import Translation
 from gateway.local.answers import EntityRef
@@ -35,12 +34,12 @@ class Exchange:
     max_body_bytes: int
     combined_body_bytes: int
 
-    async def relay_item(
+    def relay_item(
         self, call: Call, instance: str, path: str, *, received: str = "", item_id: str | None = None
-    ) -> web.StreamResponse:
+    ) -> Awaitable[web.StreamResponse]:
         """Passes the request on to `instance`, to `path` in its own ids. Raises ApiError."""
         translation = self._translation(call, instance, path, received, item_id)
-        return await relay(call, self.reach, self.limits, to=instance, path=path, translation=translation)
+        return relay(call, self.reach, self.limits, to=instance, path=path, translation=translation)
 
     async def relay_unless(self, call: Call, instance: str, path: str, *, status: int) -> web.StreamResponse | None:
         """As `relay_item`, but None when the owner answers `status`. Raises ApiError."""
@@ -155,22 +154,6 @@ _FANNED = frozenset({"accept", "x-client-id", "x-request-id", "traceparent", "tr
 
 def _with_query(path: str, query: str) -> str:
     return f"{path}?{query}" if query else path
-
-
-def subject_path(subject: Subject, collection: str) -> str:
-    """The path of a collection at every gateway that contributes: only Apps are renamed, and they are never shared."""
-    return f"{API_PREFIX}/{subject.entity.kind.value}/{own_id_of(subject)}/{collection}"
-
-
-def scopes(subject: Subject, instances: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Per gateway, the Components below the entity that it contributes to or has members on."""
-    components = [one for one in subject.members[0] if one != subject.entity.id]
-    found: dict[str, list[str]] = {instance: [] for instance in instances}
-    for component in components:
-        for owner in subject.shown.owners(EntityKind.COMPONENT, component):
-            if owner in found:
-                found[owner].append(component)
-    return {instance: tuple(scope) for instance, scope in found.items()}
 
 
 def not_asked(call: Call, instances: Sequence[str]) -> tuple[Gap, ...]:

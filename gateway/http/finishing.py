@@ -1,12 +1,14 @@
 """Writes are finished though their client leaves: one cut off halfway leaves its owner in a state nobody knows."""
 
 import asyncio
+from collections.abc import Awaitable
 
 import structlog
 from aiohttp import web
 
 from gateway.http.errors import ApiError
 from gateway.http.path import Route
+from gateway.http.request import ApiRequest
 from gateway.http.services import Dispatch
 from peers.forward import SAFE_METHODS
 
@@ -23,10 +25,11 @@ class FinishingWrites:
         # Mutable: the writes under way.
         self._writes: set[asyncio.Future[web.StreamResponse]] = set()
 
-    async def __call__(self, request: web.Request, route: Route) -> web.StreamResponse:
+    def __call__(self, request: ApiRequest, route: Route) -> Awaitable[web.StreamResponse]:
         """The answer. Raises ApiError."""
-        if request.method in SAFE_METHODS:
-            return await self._dispatch(request, route)
+        return self._dispatch(request, route) if request.method in SAFE_METHODS else self._finish(request, route)
+
+    async def _finish(self, request: ApiRequest, route: Route) -> web.StreamResponse:
         write = asyncio.ensure_future(self._dispatch(request, route))
         self._writes.add(write)
         write.add_done_callback(self._writes.discard)

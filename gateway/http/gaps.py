@@ -1,8 +1,9 @@
 """What is missing from an answer, as it is written into bodies, and whether a client accepts that. Pure."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from peers.errors import PeerReason
 from peers.view import FederatedView, Gap

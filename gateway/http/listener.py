@@ -1,4 +1,4 @@
-"""The application on a socket. aiohttp's server, with our error form for what never becomes a request."""
+"""The API on a socket. aiohttp's server, with our error form for what never becomes a request."""
 
 import asyncio
 import ssl
@@ -8,8 +8,9 @@ import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
 
+from gateway.http.api import Api
 from gateway.http.errors import ApiError
-from gateway.http.middleware.errors import FIXED_HEADERS, has_begun, render_error
+from gateway.http.middleware.errors import has_begun, render_error
 from gateway.http.path import MAX_TARGET_BYTES
 
 MAX_LINE_BYTES: Final = 2 * MAX_TARGET_BYTES
@@ -44,7 +45,6 @@ class ApiProtocol(web.RequestHandler):
             raise ConnectionError("half an answer was sent; closing is all that is left")
         _log.debug("request refused by the parser", error=type(exc).__name__, status=status)
         response = render_error(_parser_refusal(exc) if status == 400 else _internal_error())
-        response.headers.update(FIXED_HEADERS)
         response.force_close()
         return response
 
@@ -62,9 +62,9 @@ def _parser_refusal(exc: BaseException | None) -> ApiError:
 
 
 class Listener:
-    """A bound socket that serves an application. Made by `start`, ended by `aclose`; the application ends with it."""
+    """A bound socket that serves the API. Made by `start`, ended by `aclose`."""
 
-    def __init__(self, runner: web.AppRunner, server: asyncio.Server) -> None:
+    def __init__(self, runner: web.ServerRunner, server: asyncio.Server) -> None:
         self._runner = runner
         self._server = server
         self.port: Final[int] = server.sockets[0].getsockname()[1]
@@ -73,7 +73,7 @@ class Listener:
     @classmethod
     async def start(
         cls,
-        app: web.Application,
+        api: Api,
         host: str,
         port: int,
         *,
@@ -84,10 +84,11 @@ class Listener:
 
         `drain_s`: seconds `aclose` leaves to requests under way.
         """
-        runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=drain_s)
+        manager = web.Server(api, request_factory=api.make_request, handler_cancellation=True)
+        runner = web.ServerRunner(manager, shutdown_timeout=drain_s)
         await runner.setup()
         try:
-            server = await _bind(runner, host, port, ssl_context)
+            server = await _bind(manager, host, port, ssl_context)
         except OSError:
             await runner.cleanup()
             raise
@@ -98,15 +99,12 @@ class Listener:
         self._server.close()
 
     async def aclose(self) -> None:
-        """Stops accepting, lets requests under way finish within the drain time, ends the rest and the application."""
+        """Stops accepting, lets requests under way finish within the drain time, and ends the rest."""
         self._server.close()
         await self._runner.cleanup()
 
 
-async def _bind(runner: web.AppRunner, host: str, port: int, ssl_context: ssl.SSLContext | None) -> asyncio.Server:
-    manager = runner.server
-    if manager is None:
-        raise RuntimeError("the runner must be set up before it is bound")
+async def _bind(manager: web.Server, host: str, port: int, ssl_context: ssl.SSLContext | None) -> asyncio.Server:
     loop = asyncio.get_running_loop()
     options: dict[str, Any] = {
         "access_log": None,

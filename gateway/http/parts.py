@@ -5,8 +5,10 @@ ids). Source: docs/api.md, "Between gateways".
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
+
+import msgspec
 
 from entities.model import EntityKind, is_valid_id
 from gateway.local.answers import EntityRef, ResourceError
@@ -16,6 +18,7 @@ from peers.division import Item
 from peers.view import FederatedView, Gap, TreeView
 
 _KINDS = {kind.value: kind for kind in EntityKind}
+_LONGEST_MEMBER = len("components/") + 256
 
 MEMBERLESS = frozenset({"version-info", "faults"})
 """Collections whose items may belong to a gateway and none of its entities: foreign ones tell no members of faults."""
@@ -30,8 +33,7 @@ _NEEDED: Mapping[str, Mapping[str, type]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(msgspec.Struct, frozen=True):
     """One item of one member: the gateway it comes from, the member by the gateway's own id, the item's body.
 
     `member` is None for what belongs to the gateway itself (`/version-info`).
@@ -130,10 +132,11 @@ def read_parts(items: Iterable[tuple[str, Item]], collection: str) -> tuple[list
     """Parts from a fan-out's items, and the gateways that sent some that are none (left out)."""
     parts: list[Part] = []
     liars: set[str] = set()
+    needed = _NEEDED.get(collection, {"id": str})
     for origin, item in items:
         member = _member_of(item)
         whole = member is not None or (collection in MEMBERLESS and _marks(item).get("member") is None)
-        if whole and _well_formed(collection, item):
+        if whole and _well_formed(item, needed):
             parts.append(Part(origin, member, item))
         else:
             liars.add(origin)
@@ -147,13 +150,17 @@ def _marks(item: Item) -> Mapping[str, Any]:
 
 def _member_of(item: Item) -> EntityRef | None:
     told = _marks(item).get("member")
-    kind, _, member_id = told.partition("/") if isinstance(told, str) else ("", "", "")
+    return _member_named(told) if isinstance(told, str) and len(told) <= _LONGEST_MEMBER else None
+
+
+@lru_cache(maxsize=1024)  # items come in runs of one member's
+def _member_named(told: str) -> EntityRef | None:
+    kind, _, member_id = told.partition("/")
     return EntityRef(_KINDS[kind], member_id) if kind in _KINDS and is_valid_id(member_id) else None
 
 
-def _well_formed(collection: str, item: Item) -> bool:
+def _well_formed(item: Item, needed: Mapping[str, type]) -> bool:
     """Whether an item has the fields that typed clients cannot do without (docs/api.md, "Resources")."""
-    needed = _NEEDED.get(collection, {"id": str})
     return all(_is(item.get(name), wanted) for name, wanted in needed.items())
 
 

@@ -7,15 +7,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
+import msgspec
+
 from entities.items import Ambiguous, Found, Listed, Member, Unlisted, look_up, members, way_prefix
-from entities.model import EntityKind
-from gateway.http.combine import Subject, configuration_prefix
+from gateway.http.combine import configuration_prefix
 from gateway.http.path import API_PREFIX
+from gateway.http.subject import Subject
 from gateway.local.answers import EntityRef
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """Where an item is: ask gateway `instance` for `item` of its own entity `ref`."""
 
     instance: str
@@ -89,18 +90,10 @@ def _members(subject: Subject) -> Iterator[Member]:
 def contributor_place(subject: Subject, item: str) -> Place:
     """Where an item of any other collection is: `<way>:<item>` at that contributor, else at the first one."""
     entity = subject.entity
-    ref = EntityRef(entity.kind, own_id_of(subject))
+    ref = EntityRef(entity.kind, subject.own_id)
     head, colon, rest = item.partition(":")
     if colon and rest:
         for instance in entity.instances:
             if way_prefix(subject.view.topology, instance) == head:
                 return Place(instance, ref, rest)
     return Place(entity.instances[0], ref, item)
-
-
-def own_id_of(subject: Subject) -> str:
-    """The owner's own id of the entity shown."""
-    entity = subject.entity
-    if subject.is_own or entity.kind is not EntityKind.APP:
-        return entity.id
-    return subject.view.own_id(entity.kind, entity.id)

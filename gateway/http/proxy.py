@@ -14,9 +14,10 @@ from aiohttp import HttpVersion11, web
 
 from entities.jsontext import InvalidJsonError, parse_json, render_json
 from gateway.http import errors
+from gateway.http.answer import WholeAnswer
 from gateway.http.call import Call
-from gateway.http.keys import REQUEST_ID
 from gateway.http.path import API_PREFIX, EntityPath, ServerPath
+from gateway.http.request import ApiRequest
 from gateway.http.translate import VERBATIM, Translation, reverse
 from peers.answer import PeerAnswer
 from peers.attempt import GiveUp
@@ -124,7 +125,8 @@ async def reach_owner(
 
     `bodiless`: the client's body stays here, for it can be sent once only.
     """
-    body, length = (None, None) if bodiless else await _body_of(call, limits, translation)
+    has_body = call.request.body_exists and not bodiless
+    body, length = await _body_of(call, limits, translation) if has_body else (None, None)
     request = Forwarding(
         method=call.request.method,
         target=f"{path}?{call.route.query}" if call.route.query else path,
@@ -144,13 +146,15 @@ async def reach_owner(
 
 def forwarded_headers(call: Call, translation: Translation = VERBATIM) -> tuple[tuple[str, str], ...]:
     """The client's headers that go on, and the id of this request. Raises ApiError: 400 for bytes that are no text."""
-    chosen = [(name, value) for name, value in call.request.headers.items() if name.lower() in SENT_ON]
-    if not translation.is_empty:
-        chosen = [(name, _condition(name, value, translation)) for name, value in chosen]
-    for name, value in chosen:
-        if not value.isascii():
+    chosen = [("X-Request-Id", call.request.request_id)]
+    for name, told in call.request.headers.items():
+        if name.lower() not in SENT_ON:
+            continue
+        if not told.isascii():
             raise errors.invalid_request(f"The header {name} has bytes that are not ASCII; only ASCII can be forwarded")
-    return (*((name, value) for name, value in chosen if value), ("X-Request-Id", call.request[REQUEST_ID]))
+        if value := told if translation.is_empty else _condition(name, told, translation):
+            chosen.append((name, value))
+    return tuple(chosen)
 
 
 def _condition(name: str, value: str, translation: Translation) -> str:
@@ -185,11 +189,9 @@ def _unreached(end: GiveUp, *, is_read: bool) -> errors.ApiError:
 
 async def _body_of(
     call: Call, limits: ProxyLimits, translation: Translation
-) -> tuple[bytes | AsyncIterator[bytes] | None, int | None]:
-    """The request's body: held when small, streamed otherwise; None where there is none."""
+) -> tuple[bytes | AsyncIterator[bytes], int | None]:
+    """The body of a request that has one: held when small, streamed otherwise."""
     request = call.request
-    if not request.body_exists:
-        return None, None
     length = request.content_length
     is_translated = bool(translation.apps) and request.content_type == "application/json"
     held = limits.translated_request_bytes if is_translated else limits.replayable_bytes
@@ -201,7 +203,7 @@ async def _body_of(
     return request.content.iter_any(), length
 
 
-async def _held(request: web.Request, limits: ProxyLimits) -> bytes:
+async def _held(request: ApiRequest, limits: ProxyLimits) -> bytes:
     try:
         async with asyncio.timeout(limits.idle_s):
             return await request.read()
@@ -243,7 +245,7 @@ async def deliver(
     if call.request.method == "HEAD" or answer.status in _BODILESS:
         if answer.content_length is not None and answer.status not in _BODILESS:
             headers.append(("Content-Length", str(answer.content_length)))
-        return web.Response(status=answer.status, headers=headers)
+        return WholeAnswer(answer.status, headers)
     if not _is_json(answer):
         # A page of the owner's, shown in a browser, must not act in the name of this gateway.
         headers.append(("Content-Security-Policy", "sandbox"))
@@ -254,9 +256,9 @@ async def deliver(
             raise _broken(call, to, body)
         if translated:
             body = await _in_our_words(body, translation, limits.translated_bytes)
-        return web.Response(status=answer.status, headers=headers, body=body)
+        return WholeAnswer(answer.status, headers, body)
     if answer.body_ready is not None:
-        return web.Response(status=answer.status, headers=headers, body=answer.body_ready)
+        return WholeAnswer(answer.status, headers, answer.body_ready)
     return await _stream(call, answer, headers, idle_s=limits.idle_s)
 
 

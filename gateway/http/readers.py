@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from aiohttp import hdrs, web
+from aiohttp import hdrs
 
 from entities.hops import Hops
 from entities.model import EntityKind
 from gateway.http.documents import LONG_LIST, Documents
+from gateway.http.request import ApiRequest
 from peers.horizon import tree_without
 from peers.mutual import MutualPeers
 from peers.view import FederatedView, Warned
@@ -33,7 +34,7 @@ MAX_ENTITIES: Final = 10_000
 """Entities altogether that it takes."""
 
 
-def is_upstream(request: web.Request, hops: Hops) -> bool:
+def is_upstream(request: ApiRequest, hops: Hops) -> bool:
     """Whether an upstream gateway asks."""
     return (
         request.headers.get(hdrs.USER_AGENT, "").startswith("cpp-httplib/")
@@ -63,7 +64,7 @@ class UpstreamReaders:
         self._readers: OrderedDict[str, _Reader] = OrderedDict()
         self._documents: dict[frozenset[str], Documents] = {}
 
-    def recognise(self, request: web.Request, hops: Hops) -> str | None:
+    def recognise(self, request: ApiRequest, hops: Hops) -> str | None:
         """The address of the upstream gateway that asks, or None if none does."""
         if not is_upstream(request, hops) or request.remote is None:
             return None

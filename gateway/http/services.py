@@ -1,6 +1,6 @@
 """What the HTTP layer is given to work with."""
 
-import uuid
+import os
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -8,14 +8,15 @@ from aiohttp import web
 
 from gateway.http.documents import Documents
 from gateway.http.path import Route
+from gateway.http.request import ApiRequest
 from gateway.settings import CorsSettings
 from peers.view import FederatedView, PeerStatus, Warned
 
-Dispatch = Callable[[web.Request, Route], Awaitable[web.StreamResponse]]
+Dispatch = Callable[[ApiRequest, Route], Awaitable[web.StreamResponse]]
 
 
 def _new_request_id() -> str:
-    return uuid.uuid4().hex
+    return os.urandom(16).hex()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

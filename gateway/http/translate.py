@@ -6,8 +6,9 @@ Only the gateway that faces the client does this, and only where the owner's App
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+import msgspec
 
 from entities.model import EntityKind
 from entities.names import display_name
@@ -21,14 +22,13 @@ _IDS: Final = frozenset({"entity_id", "source_app", "app_id", "member_id", "sour
 _APPS: Final = f"{API_PREFIX}/{EntityKind.APP.value}/"
 
 
-@dataclass(frozen=True, slots=True)
-class Translation:
+class Translation(msgspec.Struct, frozen=True):
     """What to replace in one exchange: App ids, display names, and the path we sent by the path we received.
 
     `apps`: id there -> id here. `item_id`: the id a client addressed an item by, which its answer shall echo.
     """
 
-    apps: Mapping[str, str] = field(default_factory=dict)
+    apps: Mapping[str, str] = msgspec.field(default_factory=dict)
     sent_path: str = ""
     received_path: str = ""
     item_id: str | None = None

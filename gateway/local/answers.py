@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from entities.model import EntityKind
 
 
-@dataclass(frozen=True, slots=True)
-class EntityRef:
+class EntityRef(msgspec.Struct, frozen=True):
     """One entity of one kind; the same id may name another entity of another kind."""
 
     kind: EntityKind

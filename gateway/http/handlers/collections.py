@@ -2,21 +2,21 @@
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import replace
 
 from aiohttp import web
+from msgspec.structs import replace
 
 from entities.classify import own_members
 from entities.hops import MAX_LISTED
-from entities.model import EntityKind
 from gateway.http import errors
-from gateway.http.answer import json_answer
+from gateway.http.answer import WholeAnswer, json_answer
 from gateway.http.call import Call
-from gateway.http.combine import LARGE_ENTITY, Subject, render_collection
-from gateway.http.exchange import Exchange, entity_path, not_asked, scopes, silent, subject_path
+from gateway.http.combine import render_collection
+from gateway.http.exchange import Exchange, entity_path, not_asked
 from gateway.http.own_item import own_collection_change, raised, status_document
 from gateway.http.parts import own_parts, render_part
 from gateway.http.path import RESOURCE_COLLECTIONS, UNBUILT_COLLECTIONS
+from gateway.http.subject import LARGE_ENTITY, Subject
 from gateway.local.answers import EntityRef, ResourceError
 from peers.foreign_tree import ANSWERED_BY
 from peers.view import Gap
@@ -40,7 +40,7 @@ async def answer_collection(exchange: Exchange, call: Call, subject: Subject, co
     return await _create(exchange, call, subject, collection)
 
 
-def _status(call: Call, subject: Subject) -> web.Response:
+def _status(call: Call, subject: Subject) -> WholeAnswer:
     entity = subject.entity.entity
     document = status_document(
         subject.entity.kind, is_online=subject.entity.available and getattr(entity, "is_online", True)
@@ -50,26 +50,23 @@ def _status(call: Call, subject: Subject) -> web.Response:
     return json_answer(document)
 
 
-async def _read(exchange: Exchange, call: Call, subject: Subject, collection: str) -> web.Response:
-    members = local_members(call, subject)
-    parts = await own_parts(exchange.own, call.view, members, collection=collection, query=call.query())
+async def _read(exchange: Exchange, call: Call, subject: Subject, collection: str) -> WholeAnswer:
+    parts = await own_parts(exchange.own, call.view, subject.local_members, collection=collection, query=call.query())
     if isinstance(parts, ResourceError):
         raise raised(parts, subject.entity.id)
-    others = other_owners(call, subject)
     gaps: tuple[Gap, ...] = ()
-    if others and call.hops.no_fan_out and not call.hops.via:
-        gaps = not_asked(call, others)
-    elif others:
-        live = [instance for instance in others if call.view.topology.is_live(instance)]
+    if subject.others and call.hops.no_fan_out and not call.hops.via:
+        gaps = not_asked(call, subject.others)
+    elif subject.others:
         found, _, missing = await exchange.ask_others(
             call,
-            scopes(subject, live),
-            path=subject_path(subject, collection),
+            subject.live_scopes,
+            path=subject.path(collection),
             collection=collection,
             about=EntityRef(subject.entity.kind, subject.entity.id),
         )
         parts = [*parts, *found]
-        gaps = (*silent(call, others), *missing)
+        gaps = (*subject.silent, *missing)
     applied = call.require_whole(gaps)
     await subject.prepare(collection)
     if len(parts) > LARGE_ENTITY:
@@ -81,27 +78,7 @@ async def _read(exchange: Exchange, call: Call, subject: Subject, collection: st
     return json_answer(body, headers=[_NO_STORE, *applied])
 
 
-def local_members(call: Call, subject: Subject) -> list[EntityRef]:
-    """Our own part of the entity, under our own ids."""
-    entity = subject.entity
-    tree, structure = call.view.own.tree, call.view.own.structure
-    if entity.kind is EntityKind.APP:
-        own_id = entity.id if subject.is_own else call.view.own_id(entity.kind, entity.id)
-        is_ours = entity.contributions[0].instance == call.view.self_id
-        return [EntityRef(entity.kind, own_id)] if is_ours else []
-    found = own_members(tree, structure, entity.kind, entity.id, subject.members[0])
-    return [EntityRef(kind, entity_id) for kind, entity_id in found]
-
-
-def other_owners(call: Call, subject: Subject) -> tuple[str, ...]:
-    """The other gateways that contribute to the entity or own a member of it; nobody when we are the Target."""
-    if call.own:
-        return ()
-    owners = subject.shown.owners(subject.entity.kind, subject.entity.id)
-    return tuple(instance for instance in owners if instance != call.view.self_id)
-
-
-async def answer_part(exchange: Exchange, call: Call, collection: str) -> web.Response:
+async def answer_part(exchange: Exchange, call: Call, collection: str) -> WholeAnswer:
     """The answer to X-Medkit-Origins: our own part if we are asked, and the parts of those behind us."""
     route = entity_path(call)
     origins = call.hops.origins or ()
@@ -138,19 +115,19 @@ async def _create(exchange: Exchange, call: Call, subject: Subject, collection: 
         ref = EntityRef(subject.entity.kind, subject.entity.id)
         await own_collection_change(exchange.own, ref, collection, method=call.request.method)
         raise errors.no_route()
-    return await exchange.relay_item(call, first, subject_path(subject, collection))
+    return await exchange.relay_item(call, first, subject.path(collection))
 
 
 async def _change_all(exchange: Exchange, call: Call, subject: Subject, collection: str) -> web.StreamResponse:
     """Clears or resets at every contributor; 207 when some of them fail."""
     results: list[dict[str, object]] = []
-    for ref in local_members(call, subject):
+    for ref in subject.local_members:
         answer = await own_collection_change(exchange.own, ref, collection, method=call.request.method)
         failed = isinstance(answer, ResourceError)
         results.append({"app_id": ref.id, "node": "", "success": not failed})
-    results.extend(await change_others(exchange, call, subject, subject_path(subject, collection)))
+    results.extend(await change_others(exchange, call, subject, subject.path(collection)))
     if all(result["success"] for result in results):
-        return web.Response(status=204)
+        return WholeAnswer(204)
     return json_answer({"entity_id": subject.entity.id, "results": results}, status=207)
 
 
@@ -177,7 +154,7 @@ async def _change_at(exchange: Exchange, call: Call, instance: str, path: str) -
 
 def scoped_calls(call: Call, subject: Subject) -> Iterator[tuple[str, Call]]:
     """The call as each other owner gets it: with the Components below the entity that concern it, some at a time."""
-    for instance, scope in scopes(subject, other_owners(call, subject)).items():
+    for instance, scope in subject.scopes.items():
         for at in range(0, max(1, len(scope)), MAX_LISTED):
             hops = replace(call.hops, scope=scope[at : at + MAX_LISTED])
             yield instance, replace(call, hops=hops)

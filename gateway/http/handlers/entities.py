@@ -3,16 +3,17 @@
 from aiohttp import hdrs, web
 
 from gateway.http import errors
-from gateway.http.answer import has_current
+from gateway.http.answer import WholeAnswer, has_current
 from gateway.http.documents import Documents, Rendered
 from gateway.http.gaps import wants_strict
 from gateway.http.handlers.server import READABLE
 from gateway.http.lookup import find_entity, find_related, gone
 from gateway.http.path import EntityCollection, EntityPath, relation_names
+from gateway.http.request import ApiRequest
 
 
 async def answer_entities(
-    request: web.Request, documents: Documents, parsed: EntityCollection | EntityPath, *, own: bool = False
+    request: ApiRequest, documents: Documents, parsed: EntityCollection | EntityPath, *, own: bool = False
 ) -> web.StreamResponse:
     """The document at `parsed`; `own`: what is ours alone, as the Target of a request answers it.
 
@@ -26,7 +27,7 @@ async def answer_entities(
     return answer_document(request, _document(documents, parsed, own=own))
 
 
-def answer_document(request: web.Request, rendered: Rendered) -> web.Response:
+def answer_document(request: ApiRequest, rendered: Rendered) -> WholeAnswer:
     """The document as this client wants it: 304 when it has it, an error instead of a partial one if it says so."""
     headers = [("Content-Type", "application/json")]
     if wants_strict(request.headers.getall("Prefer", ())):
@@ -35,11 +36,11 @@ def answer_document(request: web.Request, rendered: Rendered) -> web.Response:
         headers.append(("Preference-Applied", "handling=strict"))
     if rendered.etag is None:
         headers.append((hdrs.CACHE_CONTROL, "no-store"))
-        return web.Response(body=rendered.body, headers=headers)
+        return WholeAnswer(200, headers, rendered.body)
     headers += [(hdrs.ETAG, rendered.etag), (hdrs.CACHE_CONTROL, "no-cache")]
     if has_current(request, rendered.etag):
-        return web.Response(status=304, headers=headers)
-    return web.Response(body=rendered.body, headers=headers)
+        return WholeAnswer(304, headers)
+    return WholeAnswer(200, headers, rendered.body)
 
 
 def _document(documents: Documents, parsed: EntityPath, *, own: bool) -> Rendered:

@@ -4,21 +4,21 @@ Codes are bare: a read asks the contributors in order until one knows the code, 
 """
 
 import asyncio
-from dataclasses import replace
 from urllib.parse import quote
 
 from aiohttp import web
+from msgspec.structs import replace
 
 from gateway.http import errors
-from gateway.http.answer import json_answer
+from gateway.http.answer import WholeAnswer, json_answer
 from gateway.http.call import Call
-from gateway.http.combine import Subject
-from gateway.http.exchange import Exchange, entity_path, subject_path
+from gateway.http.exchange import Exchange, entity_path
 from gateway.http.gaps import gap_of
-from gateway.http.handlers.collections import change_others, local_members, other_owners, scoped_calls
+from gateway.http.handlers.collections import change_others, scoped_calls
 from gateway.http.handlers.items import own_answer
 from gateway.http.own_item import NOT_FOUND, own_item, raised
 from gateway.http.places import Place
+from gateway.http.subject import Subject
 from gateway.local.answers import ItemAnswer
 
 
@@ -50,12 +50,12 @@ async def answer_fault(exchange: Exchange, call: Call, subject: Subject) -> web.
 
 
 def _path(subject: Subject, code: str) -> str:
-    return f"{subject_path(subject, 'faults')}/{quote(code, safe='')}"
+    return f"{subject.path('faults')}/{quote(code, safe='')}"
 
 
-async def _at_ours(exchange: Exchange, call: Call, subject: Subject, code: str) -> web.Response | None:
+async def _at_ours(exchange: Exchange, call: Call, subject: Subject, code: str) -> WholeAnswer | None:
     """What our own members answer, the first that knows the code; None if none does."""
-    for ref in local_members(call, subject):
+    for ref in subject.local_members:
         answer = await own_item(exchange.own, ref, "faults", method=call.request.method, item=code)
         if isinstance(answer, ItemAnswer):
             return own_answer(answer, subject, Place(call.view.self_id, ref, code), code)
@@ -66,7 +66,7 @@ async def _at_ours(exchange: Exchange, call: Call, subject: Subject, code: str) 
 
 async def _clear(exchange: Exchange, call: Call, subject: Subject, code: str, *, is_ours: bool) -> web.StreamResponse:
     """204 when all that know the code cleared it, 207 when some could not be asked, 404 when nobody knows it."""
-    others = other_owners(call, subject)
+    others = subject.others
     results = await change_others(exchange, call, subject, _path(subject, code))
     cleared = is_ours or any(result["success"] for result in results)
     failed = [result for result in results if not result["success"] and result.get("status") != NOT_FOUND]
@@ -80,7 +80,7 @@ async def _clear(exchange: Exchange, call: Call, subject: Subject, code: str, *,
         raise errors.ApiError(502, errors.PEER_UNAVAILABLE, str(failed[0].get("error")), {"results": failed})
     if not cleared:
         raise _unknown(subject, code)
-    return web.Response(status=204)
+    return WholeAnswer(204)
 
 
 def _unknown(subject: Subject, code: str) -> errors.ApiError:

@@ -9,7 +9,7 @@ from entities.merge import MergedEntity
 from entities.model import EntityKind, is_valid_id
 from entities.routes import Gone, Own, Owner, Remote, Shared
 from gateway.http import errors
-from gateway.http.answer import has_current, json_answer
+from gateway.http.answer import WholeAnswer, has_current, json_answer
 from gateway.http.call import Call
 from gateway.http.exchange import Exchange, not_asked, silent
 from gateway.http.gaps import gap_marks
@@ -102,28 +102,28 @@ def _global_item(call: Call, part: Part) -> dict[str, Any]:
     return {**rest, "x-medkit": medkit} if medkit else rest
 
 
-async def clear_own_faults(exchange: Exchange, call: Call) -> web.Response:
+async def clear_own_faults(exchange: Exchange, call: Call) -> WholeAnswer:
     """`DELETE /faults[?status=]`: ours only, and said so, as upstream does. Raises ApiError: 400 for a bad status."""
     status = call.query().get("status")
     statuses = ALL_STATUSES if status is None else parse_status_filter(status)
     if isinstance(statuses, ResourceError):
         raise raised(statuses, "")
     exchange.own.clear_faults(None, statuses)
-    return web.Response(status=204, headers={"X-Medkit-Local-Only": "true"})
+    return WholeAnswer(204, [("X-Medkit-Local-Only", "true")])
 
 
-async def answer_tree(call: Call, publication: Publication) -> web.Response:
+async def answer_tree(call: Call, publication: Publication) -> WholeAnswer:
     """`GET /x-medkit-tree[?since=BOOT:GENERATION]`: 304, a diff, or all of it; the ETag is always that of all of it."""
     full = await publication.full(call.view)
     headers = [("ETag", full.etag), ("Cache-Control", "no-cache")]
     if has_current(call.request, full.etag):
-        return web.Response(status=304, headers=headers)
+        return WholeAnswer(304, headers)
     since = call.query().get("since")
     change = None if since is None else await publication.since(full, since)
     return json_answer(full.body if change is None else change, headers=headers)
 
 
-def answer_route(call: Call, entity_id: str) -> web.Response:
+def answer_route(call: Call, entity_id: str) -> WholeAnswer:
     """`GET /x-medkit-route/{id}`: who answers for an id, over which hops; one row per kind. Raises ApiError."""
     if not is_valid_id(entity_id):
         raise errors.invalid_entity_id(entity_id)

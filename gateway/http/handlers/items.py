@@ -6,11 +6,9 @@ from typing import Any, Final
 from aiohttp import web
 
 from gateway.http import errors
-from gateway.http.answer import json_answer
+from gateway.http.answer import WholeAnswer, json_answer
 from gateway.http.call import Call, read_json
-from gateway.http.combine import Subject
 from gateway.http.exchange import Exchange, entity_path
-from gateway.http.handlers.collections import local_members, other_owners
 from gateway.http.own_item import NOT_FOUND, own_item, raised
 from gateway.http.path import SLASHED_COLLECTIONS
 from gateway.http.places import (
@@ -19,9 +17,9 @@ from gateway.http.places import (
     configuration_places,
     contributor_place,
     listed_place,
-    own_id_of,
     spellings,
 )
+from gateway.http.subject import Subject
 from gateway.local.answers import EntityRef, ItemAnswer, ResourceError
 
 SHOWN_IDS: Final = 20
@@ -101,13 +99,13 @@ async def _at(addressed: Addressed, place: Place) -> web.StreamResponse:
     return own_answer(answer, addressed.subject, place, addressed.item)
 
 
-def own_answer(answer: ItemAnswer | ResourceError, subject: Subject, place: Place, item: str) -> web.Response:
+def own_answer(answer: ItemAnswer | ResourceError, subject: Subject, place: Place, item: str) -> WholeAnswer:
     """Our answer for an item as it was addressed. Raises ApiError."""
     if isinstance(answer, ResourceError):
         raise raised(answer, subject.entity.id)
     headers = list(answer.headers.items())
     if answer.body is None:
-        return web.Response(status=answer.status, headers=headers)
+        return WholeAnswer(answer.status, headers)
     body = dict(answer.body)
     if "id" in body:
         body["id"] = item
@@ -137,18 +135,18 @@ async def _unlisted(addressed: Addressed) -> web.StreamResponse:
     """No record lists it: our own members may know it by now, else the first contributor is asked."""
     call, subject = addressed.call, addressed.subject
     first = subject.entity.instances[0]
-    if first == call.view.self_id or not other_owners(call, subject):
+    if first == call.view.self_id or not subject.others:
         return await _at_ours(addressed)
-    place = Place(first, EntityRef(subject.entity.kind, own_id_of(subject)), addressed.item)
+    place = Place(first, EntityRef(subject.entity.kind, subject.own_id), addressed.item)
     return await addressed.exchange.relay_item(call, first, place.path(addressed.collection, addressed.tail))
 
 
-async def _at_ours(addressed: Addressed) -> web.Response:
+async def _at_ours(addressed: Addressed) -> WholeAnswer:
     """The answer of the first of our members that has the item, else the last one's refusal."""
     call, subject, item = addressed.call, addressed.subject, addressed.item
     body = await addressed.body()
     refusal: ResourceError | None = None
-    for ref in local_members(call, subject):
+    for ref in subject.local_members:
         for spelling in spellings(item) if addressed.collection == "data" else (item,):
             answer = await addressed.at_ours(ref, spelling, body)
             if isinstance(answer, ItemAnswer) or answer.status != NOT_FOUND:

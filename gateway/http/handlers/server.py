@@ -8,10 +8,11 @@ from aiohttp import hdrs, web
 
 from entities.model import EntityKind
 from gateway.http import errors
-from gateway.http.answer import json_answer
+from gateway.http.answer import WholeAnswer, json_answer
 from gateway.http.entity_json import CAPABILITIES
 from gateway.http.health import health_document
 from gateway.http.path import API_PREFIX, ServerPath, relation_names
+from gateway.http.request import ApiRequest
 from gateway.http.services import ServedIdentity, Services
 from peers.view import FederatedView
 
@@ -58,7 +59,7 @@ _RESOURCE_ENDPOINTS: Final = (
 
 
 async def answer_server(
-    request: web.Request, services: Services, parsed: ServerPath, view: FederatedView
+    request: ApiRequest, services: Services, parsed: ServerPath, view: FederatedView
 ) -> web.StreamResponse:
     """The root document, `/version-info` (our own entry alone) and `/health`. Raises ApiError for everything else."""
     if request.method not in READABLE or parsed.rest:
@@ -128,7 +129,7 @@ def _endpoints() -> Iterator[str]:
         yield from (endpoint.format(entity=entity) for endpoint in _RESOURCE_ENDPOINTS)
 
 
-def _answer_health(services: Services, view: FederatedView) -> web.Response:
+def _answer_health(services: Services, view: FederatedView) -> WholeAnswer:
     draining = services.draining()
     document = health_document(
         replace(view, warnings=(*view.warnings, *services.reader_warnings(view))),

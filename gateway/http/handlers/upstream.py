@@ -6,15 +6,16 @@ when its gateway cannot be asked. Source: docs/api.md, "Upstream gateways".
 """
 
 import asyncio
-from dataclasses import replace
 from typing import Final
 
 from aiohttp import web
+from msgspec.structs import replace
 
 from entities.merge import MergedEntity
 from entities.model import EntityKind
 from entities.routes import Gone, Remote
 from gateway.http import errors
+from gateway.http.answer import WholeAnswer
 from gateway.http.call import Call
 from gateway.http.documents import Documents, Rendered
 from gateway.http.exchange import Exchange
@@ -57,7 +58,7 @@ def _is_document(route: EntityPath) -> bool:
     return not route.rest or (len(route.rest) == 1 and route.rest[0] in relation_names(route.kind))
 
 
-async def _collection(readers: UpstreamReaders, call: Call, route: EntityCollection, address: str) -> web.Response:
+async def _collection(readers: UpstreamReaders, call: Call, route: EntityCollection, address: str) -> WholeAnswer:
     """A collection; a reading begins with that of Areas."""
     if route.kind is EntityKind.AREA:
         await readers.mutual.look()
@@ -66,7 +67,7 @@ async def _collection(readers: UpstreamReaders, call: Call, route: EntityCollect
     return answer_document(call.request, await documents.list_of(route.kind))
 
 
-async def _document(readers: UpstreamReaders, call: Call, route: EntityPath, address: str) -> web.Response:
+async def _document(readers: UpstreamReaders, call: Call, route: EntityPath, address: str) -> WholeAnswer:
     """An entity or a relation of it; also one that was listed a moment ago and is gone."""
     rendered = _rendered(await readers.documents(address, call.view), route)
     if rendered is None and call.view.merged.find(route.kind, route.entity_id) is None:

@@ -6,8 +6,8 @@ Own code because errors and streams need the headers too. Source: docs/security.
 from typing import Final
 
 from aiohttp import hdrs, web
-from aiohttp.typedefs import Handler, Middleware
 
+from gateway.http.answer import WholeAnswer
 from gateway.http.errors import ApiError
 from gateway.settings import CorsSettings
 
@@ -33,20 +33,15 @@ class Cors:
         if settings.allow_credentials:
             self._headers[hdrs.ACCESS_CONTROL_ALLOW_CREDENTIALS] = "true"
 
-    def middleware(self) -> Middleware:
-        """Answers OPTIONS itself: 204 for an allowed origin, else 403."""
+    def preflight(self, request: web.BaseRequest) -> WholeAnswer | None:
+        """The answer to OPTIONS: 204. None for every other method. Raises ApiError: 403 for a foreign origin."""
+        if request.method != hdrs.METH_OPTIONS:
+            return None
+        if self._allowed_origin(request) is None:
+            raise ApiError(403, "forbidden", "This origin is not allowed here (cors.allowed_origins)")
+        return WholeAnswer(204, [(hdrs.ACCESS_CONTROL_MAX_AGE, self._max_age)])
 
-        @web.middleware
-        async def answer_preflight(request: web.Request, handler: Handler) -> web.StreamResponse:
-            if request.method != hdrs.METH_OPTIONS:
-                return await handler(request)
-            if self._allowed_origin(request) is None:
-                raise ApiError(403, "forbidden", "This origin is not allowed here (cors.allowed_origins)")
-            return web.Response(status=204, headers={hdrs.ACCESS_CONTROL_MAX_AGE: self._max_age})
-
-        return answer_preflight
-
-    async def mark(self, request: web.Request, response: web.StreamResponse) -> None:
+    def mark(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
         """Sets the headers of an answer that is about to be sent. Caches must keep origins apart, also refused ones."""
         vary = response.headers.get(hdrs.VARY)
         response.headers[hdrs.VARY] = hdrs.ORIGIN if vary is None else f"{vary}, {hdrs.ORIGIN}"
@@ -55,7 +50,7 @@ class Cors:
             response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
             response.headers.update(self._headers)
 
-    def _allowed_origin(self, request: web.Request) -> str | None:
+    def _allowed_origin(self, request: web.BaseRequest) -> str | None:
         origin = request.headers.get(hdrs.ORIGIN)
         if not origin or not (ANY_ORIGIN in self._origins or origin in self._origins):
             return None

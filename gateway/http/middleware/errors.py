@@ -4,12 +4,11 @@ from typing import Final
 
 import structlog
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
 from gateway.http import errors
-from gateway.http.answer import json_answer
+from gateway.http.answer import WholeAnswer, json_answer
 from gateway.http.errors import ApiError
-from gateway.http.keys import REQUEST_ID, SERVICES
+from gateway.http.request import ApiRequest
 
 FIXED_HEADERS: Final = {"X-Content-Type-Options": "nosniff", "Server": "grove"}
 """On every answer: bodies are what their type says, and what we are made of is nobody's business."""
@@ -17,31 +16,25 @@ FIXED_HEADERS: Final = {"X-Content-Type-Options": "nosniff", "Server": "grove"}
 _log = structlog.stdlib.get_logger(__name__)
 
 
-@web.middleware
-async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """The handler's answer, or that of what it raised.
+def answer_to(error: Exception, request: ApiRequest, max_body_bytes: int) -> WholeAnswer:
+    """The answer that stands for what a handler raised.
 
-    Once an answer has begun it cannot be replaced: the exception goes on and ends the connection, so that nobody
-    takes half an answer for a whole one.
+    Raises the error again where nothing can be answered: the client is gone, or an answer has begun. It ends the
+    connection then, so that nobody takes half an answer for a whole one.
     """
-    try:
-        return await handler(request)
-    except ApiError as error:
+    if isinstance(error, ApiError):
         return render_error(error)
-    except web.HTTPException as error:
-        if error.status < 400:
-            raise
-        return render_error(_translated(error, request.app[SERVICES].max_body_bytes))
-    except Exception as error:
-        if _client_left(request, error):
-            raise
-        _log.exception("request failed", method=request.method, target=request.raw_path, request_id=request[REQUEST_ID])
-        if has_begun(request):
-            raise
-        return render_error(ApiError(500, "internal-error", "Internal error; the gateway's log has the cause"))
+    if isinstance(error, web.HTTPException) and error.status >= 400:
+        return render_error(_translated(error, max_body_bytes))
+    if isinstance(error, web.HTTPException) or _client_left(request, error):
+        raise error
+    _log.exception("request failed", method=request.method, target=request.raw_path, request_id=request.request_id)
+    if has_begun(request):
+        raise error
+    return render_error(ApiError(500, "internal-error", "Internal error; the gateway's log has the cause"))
 
 
-def render_error(error: ApiError) -> web.Response:
+def render_error(error: ApiError) -> WholeAnswer:
     """The answer that `error` stands for."""
     response = json_answer(error.body(), error.status, error.headers)
     if error.closes:
@@ -67,6 +60,6 @@ def _translated(error: web.HTTPException, max_body_bytes: int) -> ApiError:
             return ApiError(status, "internal-error", error.reason)
 
 
-def _client_left(request: web.Request, error: Exception) -> bool:
+def _client_left(request: ApiRequest, error: Exception) -> bool:
     transport = request.transport
     return isinstance(error, ConnectionError) and (transport is None or transport.is_closing())

@@ -7,7 +7,6 @@ import re
 from typing import Final
 
 from aiohttp import HttpVersion10, HttpVersion11, hdrs, web
-from aiohttp.typedefs import Handler, Middleware
 
 from gateway.http.errors import ApiError
 
@@ -17,21 +16,15 @@ _HOST: Final = re.compile(r"(?:[A-Za-z0-9._~-]{1,255}|\[[0-9A-Fa-f:.%A-Za-z]{2,6
 _LINE_OVERHEAD: Final = 4  # ": " and the line end
 
 
-def guard(max_header_bytes: int) -> Middleware:
-    """The first middleware below the error form: refuses, and closes the connection, or lets the request pass."""
-
-    @web.middleware
-    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        refusal = _line_refusal(request) or _header_refusal(request, max_header_bytes)
-        if refusal is not None:
-            raise refusal
-        return await handler(request)
-
-    return check
+def require_plain(request: web.BaseRequest, max_header_bytes: int) -> None:
+    """Raises ApiError, after which the connection is closed, for what is not plain HTTP/1."""
+    refusal = _line_refusal(request) or _header_refusal(request, max_header_bytes)
+    if refusal is not None:
+        raise refusal
 
 
-def _line_refusal(request: web.Request) -> ApiError | None:
-    if request.version not in {HttpVersion10, HttpVersion11}:
+def _line_refusal(request: web.BaseRequest) -> ApiError | None:
+    if request.version not in (HttpVersion11, HttpVersion10):
         return _refuse(505, "Only HTTP/1.0 and HTTP/1.1 are spoken here")
     if request.method in _REFUSED_METHODS:
         return _refuse(405, f"The method {request.method} is not allowed", (hdrs.ALLOW, _ALLOWED))
@@ -40,18 +33,20 @@ def _line_refusal(request: web.Request) -> ApiError | None:
     return None
 
 
-def _header_refusal(request: web.Request, max_bytes: int) -> ApiError | None:
-    size = sum(len(name) + len(value) + _LINE_OVERHEAD for name, value in request.raw_headers)
+def _header_refusal(request: web.BaseRequest, max_bytes: int) -> ApiError | None:
+    size = 0
+    for name, value in request.raw_headers:
+        size += len(name) + len(value) + _LINE_OVERHEAD
     if size > max_bytes:
         return _refuse(
             431, f"The headers have {size} bytes together, at most {max_bytes} are allowed (server.max_header_bytes)"
         )
     hosts = request.headers.getall(hdrs.HOST, [])
     needed = 1 if request.version == HttpVersion11 else len(hosts)
-    if len(hosts) != needed or not all(_HOST.fullmatch(host) for host in hosts):
+    if len(hosts) != needed or not all(map(_HOST.fullmatch, hosts)):
         return _refuse(400, "One Host header with a name or address, and perhaps a port, is needed")
-    coding = request.headers.get(hdrs.CONTENT_ENCODING, "identity")
-    if coding.strip().lower() != "identity":
+    coding = request.headers.get(hdrs.CONTENT_ENCODING)
+    if coding is not None and coding.strip().lower() != "identity":
         return _refuse(415, "Encoded bodies are not accepted; send the body without Content-Encoding")
     return None
 

@@ -10,12 +10,13 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
-from gateway.http.app import build_app
+from gateway.http.api import Api
 from gateway.http.documents import Documents
 from gateway.http.handlers.entities import answer_entities
 from gateway.http.handlers.server import answer_server
 from gateway.http.listener import Listener
 from gateway.http.path import EntityCollection, EntityPath, Route, ServerPath
+from gateway.http.request import ApiRequest
 from gateway.http.services import Dispatch, ServedIdentity, Services
 from gateway.settings import CorsSettings
 from peers.view import FederatedView, PeerStatus
@@ -38,7 +39,7 @@ class World:
     """Instead of entities and server routes."""
 
     def services(self) -> Services:
-        async def dispatch(request: web.Request, route: Route) -> web.StreamResponse:
+        async def dispatch(request: ApiRequest, route: Route) -> web.StreamResponse:
             match route:
                 case ServerPath():
                     return await answer_server(request, services, route, self.view)
@@ -105,7 +106,7 @@ class Client:
 @asynccontextmanager
 async def serving(world: World) -> AsyncIterator[Client]:
     """A running gateway over `world`, and a client of it."""
-    listener = await Listener.start(build_app(world.services()), "127.0.0.1", 0, drain_s=1)
+    listener = await Listener.start(Api(world.services()), "127.0.0.1", 0, drain_s=1)
     try:
         async with aiohttp.ClientSession() as session:
             yield Client(session, listener.port)

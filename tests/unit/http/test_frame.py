@@ -10,8 +10,8 @@ from structlog.testing import capture_logs
 
 from gateway.http import errors
 from gateway.http.errors import ApiError
-from gateway.http.keys import REQUEST_ID
 from gateway.http.path import Route
+from gateway.http.request import ApiRequest
 from gateway.settings import CorsSettings
 from tests.unit.http.serving import World, serving
 
@@ -19,21 +19,21 @@ UI = "http://localhost:3000"
 ALLOWED = CorsSettings(allowed_origins=(UI,), allow_credentials=True, max_age_seconds=60)
 
 
-def answering(handler: Callable[[web.Request], Awaitable[web.StreamResponse]], **world: Any) -> World:
-    async def dispatch(request: web.Request, _: Route) -> web.StreamResponse:
+def answering(handler: Callable[[ApiRequest], Awaitable[web.StreamResponse]], **world: Any) -> World:
+    async def dispatch(request: ApiRequest, _: Route) -> web.StreamResponse:
         return await handler(request)
 
     return World(dispatch=dispatch, **world)
 
 
 def raising(error: Exception) -> World:
-    async def fail(_: web.Request) -> web.StreamResponse:
+    async def fail(_: ApiRequest) -> web.StreamResponse:
         raise error
 
     return answering(fail)
 
 
-async def streaming(request: web.Request) -> web.StreamResponse:
+async def streaming(request: ApiRequest) -> web.StreamResponse:
     response = web.StreamResponse()
     response.content_type = "text/event-stream"
     await response.prepare(request)
@@ -76,7 +76,7 @@ async def test_a_mistake_of_ours_is_500_says_nothing_of_its_cause_and_is_logged_
 
 
 async def test_an_answer_that_fails_half_way_is_cut_off_and_never_looks_whole() -> None:
-    async def fail_late(request: web.Request) -> web.StreamResponse:
+    async def fail_late(request: ApiRequest) -> web.StreamResponse:
         await streaming(request)
         raise ZeroDivisionError
 
@@ -90,7 +90,7 @@ async def test_an_answer_that_fails_half_way_is_cut_off_and_never_looks_whole() 
 async def test_a_client_that_leaves_ends_its_handler_and_is_no_failure() -> None:
     began, ended = asyncio.Event(), asyncio.Event()
 
-    async def wait(_: web.Request) -> web.StreamResponse:
+    async def wait(_: ApiRequest) -> web.StreamResponse:
         began.set()
         try:
             await asyncio.Event().wait()
@@ -109,7 +109,7 @@ async def test_a_client_that_leaves_ends_its_handler_and_is_no_failure() -> None
 
 
 async def test_a_body_that_is_too_large_is_413() -> None:
-    async def read(request: web.Request) -> web.StreamResponse:
+    async def read(request: ApiRequest) -> web.StreamResponse:
         return web.Response(body=await request.read())
 
     async with serving(answering(read, max_body_bytes=10)) as client:
@@ -122,8 +122,8 @@ async def test_a_body_that_is_too_large_is_413() -> None:
 async def test_a_request_id_is_taken_over_and_comes_back(sent: str) -> None:
     seen: list[str] = []
 
-    async def note(request: web.Request) -> web.StreamResponse:
-        seen.append(request[REQUEST_ID])
+    async def note(request: ApiRequest) -> web.StreamResponse:
+        seen.append(request.request_id)
         return web.Response()
 
     async with serving(answering(note)) as client:
@@ -209,7 +209,7 @@ async def test_errors_and_streams_can_be_read_by_allowed_pages_too() -> None:
 
 
 async def test_origin_joins_what_an_answer_varies_by_already() -> None:
-    async def vary(_: web.Request) -> web.StreamResponse:
+    async def vary(_: ApiRequest) -> web.StreamResponse:
         return web.Response(headers={"Vary": "Accept"})
 
     async with serving(answering(vary, cors=ALLOWED)) as client:

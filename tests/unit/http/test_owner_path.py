@@ -1,5 +1,7 @@
 """A client's path in its owner's words: only ids of Apps that are called differently change, all else byte for byte."""
 
+from typing import cast
+
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
@@ -7,6 +9,7 @@ from entities.hops import Hops
 from gateway.http.call import Call
 from gateway.http.owner_path import owner_path
 from gateway.http.path import EntityPath, parse_target
+from gateway.http.request import ApiRequest
 from tests.unit.http.test_places import BEE, FAR, HERE, world
 
 
@@ -16,7 +19,8 @@ def sent(target: str, instance: str) -> str:
     view = world()
     entity = view.merged.find(route.kind, route.entity_id)
     assert entity is not None
-    call = Call(make_mocked_request("GET", target), route, Hops(), view, own=False, deadline=0)
+    request = cast("ApiRequest", make_mocked_request("GET", target))
+    call = Call(request, route, Hops(), view, own=False, deadline=0)
     return owner_path(call, entity, instance)
 
 

@@ -6,16 +6,15 @@ from typing import Any
 import pytest
 
 from entities.model import App, Area, Component, EntityKind, Function
-from gateway.http.combine import Subject
 from gateway.http.places import (
     Place,
     Undecided,
     configuration_places,
     contributor_place,
     listed_place,
-    own_id_of,
     spellings,
 )
+from gateway.http.subject import Subject
 from gateway.local.answers import EntityRef
 from peers.view import FederatedView
 from tests.unit.http.views import Peer, instance, link_to, record, view_of
@@ -182,11 +181,11 @@ def test_any_other_item_is_at_the_contributor_its_way_leads_to_else_at_the_first
 @pytest.mark.parametrize(("item", "rest"), [("log1", "log1"), ("b:log1", "log1")])
 def test_an_item_of_an_app_is_asked_for_under_the_id_its_owner_gives_the_app(item: str, rest: str) -> None:
     cam = subject(APP, "b__cam")
-    assert own_id_of(cam) == "cam"
+    assert cam.own_id == "cam"
     assert contributor_place(cam, item) == Place(BEE, EntityRef(APP, "cam"), rest)
 
 
 def test_our_own_app_is_never_taken_for_one_of_that_name_elsewhere() -> None:
     ours: Mapping[bool, Any] = {own: subject(APP, "cam", own=own) for own in (False, True)}
-    assert [own_id_of(one) for one in ours.values()] == ["cam", "cam"]
+    assert [one.own_id for one in ours.values()] == ["cam", "cam"]
     assert contributor_place(ours[True], "x") == Place(HERE, EntityRef(APP, "cam"), "x")

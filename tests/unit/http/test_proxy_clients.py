@@ -12,6 +12,7 @@ from entities.hops import Hops
 from gateway.http.call import Call
 from gateway.http.path import Route
 from gateway.http.proxy import ProxyLimits, relay
+from gateway.http.request import ApiRequest
 from gateway.http.translate import VERBATIM
 from peers.client import PeerClient
 from peers.errors import PeerError
@@ -50,7 +51,7 @@ async def proxying(
     async with wire.serving(owner) as server, wire.client_to(server.url, stream_idle_ms=stream_idle_ms) as client:
         reach = OnePeer(client)
 
-        async def dispatch(request: web.Request, route: Route) -> web.StreamResponse:
+        async def dispatch(request: ApiRequest, route: Route) -> web.StreamResponse:
             call = Call(request, route, Hops(), VIEW, own=False, deadline=wire.within())
             return await relay(call, reach, limits, to=instance("bee"), path=request.path, translation=VERBATIM)
 

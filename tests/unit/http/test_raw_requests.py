@@ -9,8 +9,10 @@ import pytest
 from aiohttp import web
 from structlog.testing import capture_logs
 
+from gateway.http.api import Api
 from gateway.http.listener import MAX_FIELD_BYTES, MAX_LINE_BYTES, Listener
 from gateway.http.path import MAX_TARGET_BYTES, Route
+from gateway.http.request import ApiRequest
 from tests.unit.http.serving import Client, World, serving
 
 HOST = b"Host: x\r\n"
@@ -24,7 +26,7 @@ def reached() -> list[str]:
 
 @pytest.fixture
 async def client(reached: list[str]) -> AsyncIterator[Client]:
-    async def dispatch(request: web.Request, _: Route) -> web.StreamResponse:
+    async def dispatch(request: ApiRequest, _: Route) -> web.StreamResponse:
         reached.append(f"{request.method} {request.raw_path}")
         return web.Response(body=await request.read())
 
@@ -180,16 +182,16 @@ async def test_noise_from_the_network_leaves_no_line_above_debug(client: Client)
 
 async def test_a_port_that_is_taken_is_an_error_of_the_system(client: Client) -> None:
     with pytest.raises(OSError, match="in use"):
-        await Listener.start(web.Application(), "127.0.0.1", client.port)
+        await Listener.start(Api(World().services()), "127.0.0.1", client.port)
 
 
 async def test_a_listener_that_no_longer_accepts_still_answers_who_is_connected() -> None:
-    listener = await Listener.start(web.Application(), "127.0.0.1", 0)
+    listener = await Listener.start(Api(World().services()), "127.0.0.1", 0)
     reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
     try:
         for _ in range(2):
             writer.write(b"GET / HTTP/1.1\r\n" + HOST + b"\r\n")
-            received = await asyncio.wait_for(reader.readuntil(b"404: Not Found"), 10)
+            received = await asyncio.wait_for(reader.readuntil(b"}}"), 10)
             assert received.startswith(b"HTTP/1.1 404")
             listener.stop_accepting()
         with pytest.raises(OSError, match=r"refused|failed"):

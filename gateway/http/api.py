@@ -1,0 +1,84 @@
+"""The API: what every request passes on its way to the dispatcher, and its answer on the way back. It starts nothing.
+
+It stands on aiohttp's low-level server: paths are read by `parse_target`, a router would match decoded ones, and what
+a chain of middlewares does is one function here.
+"""
+
+import asyncio
+
+from aiohttp import HttpVersion11, StreamReader, hdrs, web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http import RawRequestMessage
+
+from gateway.http import errors
+from gateway.http.middleware.cors import Cors
+from gateway.http.middleware.errors import FIXED_HEADERS, answer_to
+from gateway.http.middleware.guard import require_plain
+from gateway.http.middleware.log import RequestLog, mark_request_id
+from gateway.http.path import PathProblem, parse_target
+from gateway.http.request import ApiRequest
+from gateway.http.services import Services
+
+
+class Api:
+    """The HTTP API over `services`: the handler and the request factory of a `web.Server`."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._cors = Cors(services.cors)
+        self._log = RequestLog(services.new_request_id)
+
+    def make_request(
+        self,
+        message: RawRequestMessage,
+        payload: StreamReader,
+        protocol: web.RequestHandler,
+        writer: AbstractStreamWriter,
+        task: asyncio.Task[None],
+    ) -> ApiRequest:
+        """The request that the server read from these."""
+        loop = task.get_loop()
+        limit = self._services.max_body_bytes
+        request = ApiRequest(message, payload, protocol, writer, task, loop, client_max_size=limit)
+        request.arrived = loop.time()
+        request.mark = self._mark
+        return request
+
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+        """The answer. Raises only where none can be given; the connection ends then."""
+        assert isinstance(request, ApiRequest)  # noqa: S101 -- for the type checker: they all come from `make_request`
+        self._log.name(request)
+        try:
+            answer = await self._answer(request)
+        except Exception as error:  # noqa: BLE001 -- every failure becomes an answer or is raised again
+            answer = answer_to(error, request, self._services.max_body_bytes)
+        self._log.tell(request, answer)
+        return answer
+
+    async def _answer(self, request: ApiRequest) -> web.StreamResponse:
+        require_plain(request, self._services.max_header_bytes)
+        if hdrs.EXPECT in request.headers:
+            await _ask_on(request)
+        if self._cors.is_on and (preflight := self._cors.preflight(request)):
+            return preflight
+        parsed = parse_target(request.raw_path)
+        if isinstance(parsed, PathProblem):
+            raise errors.refused_target(parsed)
+        if request.method == hdrs.METH_OPTIONS:
+            raise errors.no_route()
+        return await self._services.dispatch(request, parsed)
+
+    def _mark(self, request: ApiRequest, answer: web.StreamResponse) -> None:
+        mark_request_id(request, answer)
+        answer.headers.update(FIXED_HEADERS)
+        if self._cors.is_on:
+            self._cors.mark(request, answer)
+
+
+async def _ask_on(request: ApiRequest) -> None:
+    """Tells a client that waits before it sends its body to go on. Raises ApiError: 417 for other expectations."""
+    if request.headers[hdrs.EXPECT].lower() != "100-continue":
+        raise errors.expectation_failed()
+    if request.version == HttpVersion11:
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # the interim answer does not count as begun
