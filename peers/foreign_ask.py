@@ -7,7 +7,8 @@ peers of its own, for it is told not to ask these.
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from entities.jsontext import InvalidJsonError, parse_json
 from entities.model import App, Component, EntityKind, Function, GatewayTree

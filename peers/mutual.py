@@ -80,7 +80,7 @@ class MutualPeers:
                 return
             self._looks = wanted
             unknown = [peer for peer in self._peers if peer.upstream is not None and peer.reads_us_from is None]
-            await asyncio.gather(*(self.ask(peer) for peer in unknown if peer.is_up))
+            await asyncio.gather(*(self.ask(peer) for peer in unknown if peer.health.linked))
 
     async def ask(self, peer: Peer) -> None:
         """Asks one peer. What was known stays when it does not answer."""

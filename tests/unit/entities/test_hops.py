@@ -1,6 +1,6 @@
 """What gateways tell each other in headers: read strictly, written so that it is read back."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 import pytest
 

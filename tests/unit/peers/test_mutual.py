@@ -17,6 +17,7 @@ async def a_peer(**oddity: object) -> AsyncIterator[tuple[Peer, MutualPeers]]:
     """A foreign peer, and who asks it; the token is always `t1`, `t2`, ..."""
     async with serving_upstream({}, *([{"path": "/api/v1/version-info", **oddity}] if oddity else [])) as served:
         health = Health(HealthSettings(), wall=lambda: 0.0, clock=lambda: 0.0, sick=lambda: False)
+        health.ok(1.0)
         peer = Peer(served.client.endpoint, served.client, health, instance="F" * 22, upstream=UpstreamHealth())
         numbers = iter(range(1, 100))
         mutual = MutualPeers(
