@@ -1,8 +1,7 @@
 """What gateways tell each other in headers: read strictly, written so that it is read back."""
 
-from msgspec.structs import replace
-
 import pytest
+from msgspec.structs import replace
 
 from entities.hops import (
     DEADLINE,
