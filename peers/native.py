@@ -79,7 +79,8 @@ def _probed(body: Any, asked: float, elapsed_ms: float) -> Probed:
     if not (
         is_instance_id(instance) and is_instance_id(boot) and isinstance(capabilities, list) and "tree" in capabilities
     ):
-        return Probed(asked, elapsed_ms, upstream=upstream)
+        # Upstream gateways have no such id: one that is malformed is a broken Grove, not one of them.
+        return Probed(asked, elapsed_ms, upstream=None if "instance_id" in medkit else upstream)
     return Probed(
         asked,
         elapsed_ms,
