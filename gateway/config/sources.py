@@ -80,6 +80,9 @@ def _from_document(document: Document, node_name: str | None) -> Given:
     match document.value:
         case None:
             return Given(problems=document.problems)
+        case Group() as root if _is_manifest(root):
+            advice = "name the manifest in local.manifest; to check it: grove check -p local.manifest:=FILE"
+            return _refused(Problem(root.place, "", "a manifest of entities", "settings", advice))
         case Group() as root:
             content = unwrap(root, node_name)
             return Given(content.entries, document.problems + content.problems, content.other_nodes)
@@ -89,6 +92,10 @@ def _from_document(document: Document, node_name: str | None) -> Given:
             # Not quoted: the file may be a secret given by mistake.
             found = "a text" if isinstance(value, Scalar) else "a list"
             return _refused(*document.problems, Problem(value.place, "", found, "settings as `key: value`"))
+
+
+def _is_manifest(root: Group) -> bool:
+    return any(member.key == "manifest_version" for member in root.members)
 
 
 def _refused(*problems: Problem) -> Given:

@@ -23,7 +23,8 @@ class WholeAnswer(web.StreamResponse):
     forward a request. Header values go out in latin-1, as they came from a peer.
     """
 
-    def __init__(self, status: int = 200, headers: Iterable[tuple[str, str]] = (), body: bytes = b"") -> None:
+    def __init__(self, status: int = 200, headers: Iterable[tuple[str, str]] = (), body: bytes | None = b"") -> None:
+        """`body`: None for an answer to HEAD of which nobody knows how long its body would be."""
         super().__init__(status=status, headers=[*headers])
         self.body = body
         self._keeps_connection = False
@@ -38,7 +39,7 @@ class WholeAnswer(web.StreamResponse):
         if isinstance(request, ApiRequest):
             request.mark(request, self)
         self._keeps_connection = request.keep_alive and super().keep_alive is not False
-        head, body = self._head(request), b"" if request.method == hdrs.METH_HEAD else self.body
+        head, body = self._head(request), b"" if request.method == hdrs.METH_HEAD else self.body or b""
         if len(body) <= _JOINED_BYTES:
             await request.writer.write(head + body)
         else:
@@ -50,7 +51,7 @@ class WholeAnswer(web.StreamResponse):
         """Nothing is left to send."""
 
     def _head(self, request: web.BaseRequest) -> bytes:
-        if self.status not in _BODILESS:
+        if self.status not in _BODILESS and self.body is not None:
             self.headers.setdefault(hdrs.CONTENT_LENGTH, str(len(self.body)))
         if not self._keeps_connection:
             self.headers[hdrs.CONNECTION] = "close"

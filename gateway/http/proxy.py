@@ -245,7 +245,7 @@ async def deliver(
     if call.request.method == "HEAD" or answer.status in _BODILESS:
         if answer.content_length is not None and answer.status not in _BODILESS:
             headers.append(("Content-Length", str(answer.content_length)))
-        return WholeAnswer(answer.status, headers)
+        return WholeAnswer(answer.status, headers, None)
     if not _is_json(answer):
         # A page of the owner's, shown in a browser, must not act in the name of this gateway.
         headers.append(("Content-Security-Policy", "sandbox"))

@@ -222,6 +222,12 @@ def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
     assert settings(path).name == "a"
 
 
+def test_a_manifest_in_the_place_of_settings_is_one_mistake_that_says_what_it_is_for(tmp_path: Path) -> None:
+    path = write(tmp_path, 'manifest_version: "1.0"\nareas: []\napps: []\n')
+    advice = "name the manifest in local.manifest; to check it: grove check -p local.manifest:=FILE"
+    assert mistakes(path) == [f"{path}:1: found a manifest of entities; allowed: settings; {advice}"]
+
+
 def test_a_huge_file_is_refused_unread(tmp_path: Path) -> None:
     path = write(tmp_path, "#" * (MAX_FILE_BYTES + 1))
     assert mistakes(path) == [f"{path}: found more than 1048576 bytes; allowed: at most 1048576 bytes"]

@@ -148,3 +148,14 @@ async def test_a_client_of_http_1_0_gets_a_body_without_length_until_the_connect
     assert head.startswith(b"HTTP/1.0 200 ")
     assert b"transfer-encoding" not in head.lower()
     assert body == b"hello world"
+
+
+async def test_an_answer_to_head_says_no_length_that_its_owner_does_not_know() -> None:
+    async def chunked(owner: wire.Wire) -> None:
+        await owner.request()
+        await owner.send(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
+        await owner.gone()
+
+    async with proxying(chunked) as (user, _):
+        answer = await user.request("HEAD", PATH)
+        assert (answer.status, answer.headers.get("Content-Length"), answer.body) == (200, None, b"")
