@@ -45,6 +45,8 @@ def summary(body: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(peers := body.get("peers"), list):
         online = sum(isinstance(peer, dict) and peer.get("status") == "online" for peer in peers)
         pairs["peers"] = f"{online} of {len(peers)} online"
+    if isinstance(silent := about.get("failed_peers"), list):
+        pairs["silent"] = [label for label in silent if isinstance(label, str)]
     return pairs
 
 

@@ -56,11 +56,18 @@ def health_document(
             "version": identity.version,
             "generation": view.generation,
             "capabilities": list(capabilities),
+            **_missing(view),
         },
     }
     if peers is not None:
         document["peers"] = [_peer(status) for status in peers]
     return document
+
+
+def _missing(view: FederatedView) -> dict[str, list[str]]:
+    """Every gateway that is known and silent, however far away: what the lists lack."""
+    labels = dict.fromkeys(gap.label for gap in view.gaps)
+    return {"failed_peers": list(labels)} if labels else {}
 
 
 def _warning(warned: Warned) -> dict[str, Any]:

@@ -195,6 +195,14 @@ async def test_health_prints_what_matters_and_every_warning() -> None:
     ]
 
 
+async def test_health_names_every_gateway_that_is_silent_however_far_away() -> None:
+    medkit = {"x-medkit": {"name": "gateway_a", "failed_peers": ["mid_level/leaf_system", "spare"]}}
+    async with serving({"/health": {"status": "healthy", **medkit}}) as url:
+        ended = await grove("health", url)
+    lines = [line.split(maxsplit=1) for line in ended.out.splitlines()]
+    assert ["silent", "mid_level/leaf_system, spare"] in [[label, value.strip()] for label, value in lines]
+
+
 async def test_health_of_a_gateway_that_drains_is_shown_and_ends_with_1() -> None:
     async with serving({"/health": Reply({"status": "draining"}, 503)}) as url:
         ended = await grove("health", url)
