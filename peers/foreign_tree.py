@@ -63,15 +63,9 @@ def _is_copy(told: ToldEntity, is_recognised: Callable[[str], bool]) -> bool:
 def _area(told: ToldEntity) -> Area:
     medkit = _medkits(told)
     return Area(
-        id=told.id,
-        name=_text(told.item, "name") or "",
-        description=_description(told),
-        tags=sort_tags(_tags(told)).plain,
-        translation_id=_translation_id(told),
+        **_of_any_kind(told, medkit),
         namespace=_text(medkit, "namespace") or _text(_object(medkit, "ros2"), "namespace"),
         parent_area_id=told.parent or _id(medkit, "parent_area_id"),
-        source=_text(medkit, "source") or "runtime",
-        declared=_text(medkit, "source") == "manifest",
     )
 
 
@@ -79,11 +73,7 @@ def _component(told: ToldEntity) -> Component:
     medkit = _medkits(told)
     ros2 = _object(medkit, "ros2")
     return Component(
-        id=told.id,
-        name=_text(told.item, "name") or "",
-        description=_description(told),
-        tags=sort_tags(_tags(told)).plain,
-        translation_id=_translation_id(told),
+        **_of_any_kind(told, medkit),
         type=_text(medkit, "type"),
         variant=_text(medkit, "variant"),
         namespace=_text(medkit, "namespace") or _text(ros2, "namespace"),
@@ -94,27 +84,19 @@ def _component(told: ToldEntity) -> Component:
         external=medkit.get("external") is True,
         available=_is_available(told),
         identity=_identity(medkit.get("identity")),
-        source=_text(medkit, "source") or "runtime",
-        declared=_text(medkit, "source") == "manifest",
     )
 
 
 def _app(told: ToldEntity) -> App:
     medkit = _medkits(told)
     return App(
-        id=told.id,
-        name=_text(told.item, "name") or "",
-        description=_description(told),
-        tags=sort_tags(_tags(told)).plain,
-        translation_id=_translation_id(told),
+        **_of_any_kind(told, medkit),
         component_id=_located_on(told, medkit),
         depends_on=_depends_on(told),
         external=medkit.get("external") is True,
         available=_is_available(told),
         is_online=medkit.get("is_online") is True,
         node=_text(_object(medkit, "ros2"), "node"),
-        source=_text(medkit, "source") or "runtime",
-        declared=_text(medkit, "source") == "manifest",
         data=told.data,
         operations=told.operations,
     )
@@ -124,16 +106,24 @@ def _function(told: ToldEntity, copied: Iterable[str]) -> Function:
     """Hosts that are copies of ours are ours to name."""
     medkit = _medkits(told)
     return Function(
-        id=told.id,
-        name=_text(told.item, "name") or "",
-        description=_description(told),
-        tags=sort_tags(_tags(told)).plain,
-        translation_id=_translation_id(told),
+        **_of_any_kind(told, medkit),
         hosts=tuple(host for host in _ids(_texts(medkit, "hosts")) if host not in copied),
         depends_on=_depends_on(told),
-        source=_text(medkit, "source") or "runtime",
-        declared=_text(medkit, "source") == "manifest",
     )
+
+
+def _of_any_kind(told: ToldEntity, medkit: Json) -> dict[str, Any]:
+    """What is told alike of all four kinds."""
+    source = _text(medkit, "source")
+    return {
+        "id": told.id,
+        "name": _text(told.item, "name") or "",
+        "description": _description(told),
+        "tags": sort_tags(_tags(told)).plain,
+        "translation_id": _translation_id(told),
+        "source": source or "runtime",
+        "declared": source == "manifest",
+    }
 
 
 def _medkit(document: Json) -> Json:
