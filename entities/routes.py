@@ -129,6 +129,18 @@ class Topology:
                 found.extend((*way.peers, link.peer) for link in record.links if link.instance is None)
         return tuple(sorted(found))
 
+    def too_far(self) -> tuple[tuple[str, ...], ...]:
+        """Links that lead to gateways more than MAX_HOPS links away, each as the peer names of the way to it."""
+        found: list[tuple[str, ...]] = []
+        for instance, way in self.configured.items():
+            if len(way.peers) == MAX_HOPS and (record := self.records.get(instance)) is not None:
+                found.extend(
+                    (*way.peers, link.peer)
+                    for link in record.links
+                    if link.instance is not None and not self.is_known(link.instance)
+                )
+        return tuple(sorted(found))
+
 
 def survey(self_id: str, first_hops: Sequence[FirstHop], records: Mapping[str, Record]) -> Topology:
     """The topology seen from `self_id`; `records` that cannot be reached over any link are left out."""

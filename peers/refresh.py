@@ -15,7 +15,7 @@ from entities.merge import Retain, merge
 from entities.model import EntityKind, GatewayTree
 from entities.names import NameTable, Naming, give_names
 from entities.records import Record
-from entities.routes import FirstHop, Topology, survey
+from entities.routes import MAX_HOPS, FirstHop, Topology, survey
 from peers.gaps import standing_gaps
 from peers.own_record import OwnRecord, alone
 from peers.registry import Registry
@@ -116,6 +116,14 @@ def _dropped_edge(kind: EntityKind, entity_id: str, why: Dropped) -> Warned:
             return Warned("hierarchy_too_deep", message, (entity_id,))
         case _:
             assert_never(why)
+
+
+def _too_far(way: str) -> Warned:
+    message = (
+        f"{way} is more than {MAX_HOPS} links away; it and what stands behind it is left out. "
+        "List a gateway that is nearer to it as a peer of this one"
+    )
+    return Warned("gateway_too_far", message, (), (way,))
 
 
 class Refresh:
@@ -238,7 +246,8 @@ class Refresh:
         dropped = [
             _dropped_edge(kind, entity_id, why) for (kind, entity_id), why in merged.structure.dropped_edges.items()
         ]
-        return (*self._standing, *collisions, *dropped, *self._notices, *self._registry.warnings())
+        far = [_too_far("/".join(way)) for way in topology.too_far()]
+        return (*self._standing, *collisions, *dropped, *far, *self._notices, *self._registry.warnings())
 
     def _log_changes(self, before: Sequence[Gap], now: Sequence[Gap]) -> None:
         lost = {gap.label: gap.reason for gap in now}

@@ -7,7 +7,7 @@ import pytest
 
 from tests.federation.client import Client
 from tests.federation.gateways import Cluster, Gateway, eventually
-from tests.federation.plant import assert_gaps, manifest
+from tests.federation.plant import assert_gaps, manifest, requests_for
 
 Two = tuple[Gateway, Gateway]
 
@@ -112,7 +112,8 @@ async def test_a_peer_that_lost_its_state_inherits_the_names_and_is_warned_of(pa
     assert logged(a, "peer identity changed", peer="subsystem_b", before=before, now=after) == 1
 
 
-async def test_two_urls_of_one_gateway_are_one_peer_that_is_up_while_either_is(cluster: Cluster) -> None:
+async def test_fault_041_two_urls_of_one_gateway_are_one_peer_that_is_up_while_either_is(cluster: Cluster) -> None:
+    """Both static. One static and one found by mDNS come with discovery."""
     b = cluster.add("b", manifest=manifest("b"), log_level="debug")
     ways = {"front_door": await cluster.link(b), "back_door": await cluster.link(b)}
     a = cluster.add("a", manifest=manifest("a"), peers=ways.items())
@@ -133,21 +134,26 @@ async def test_two_urls_of_one_gateway_are_one_peer_that_is_up_while_either_is(c
     await shows(a, "a", missing=("front_door",))
 
 
-async def test_a_peer_that_is_ourselves_is_told_so_and_adds_nothing(cluster: Cluster) -> None:
-    a = cluster.add("a", manifest=manifest("a"))
-    a.add_peer("mirror", await cluster.link(a))
+async def test_fault_039_a_peer_that_is_ourselves_is_told_so_once_and_adds_nothing(cluster: Cluster) -> None:
+    """Under another port, under another name, and under the very URL we listen on."""
+    a = cluster.add("a", manifest=manifest("a"), log_level="debug")
+    selves = {"mirror": (await cluster.link(a)).url, "echo": f"http://localhost:{a.port}", "shadow": a.url}
+    for name, url in selves.items():
+        a.add_peer(name, url)
     await a.start()
 
-    async def is_recognised() -> bool:
-        return bool((await peer(a, "mirror"))["state"] == "self")
+    async def are_recognised() -> bool:
+        return all([(await peer(a, name))["state"] == "self" for name in selves])
 
-    await eventually(is_recognised)
+    await eventually(are_recognised)
+    probed = requests_for(a, "/health")
+    await eventually(lambda: requests_for(a, "/health") >= probed + 20)
     await shows(a, "a")
     assert (await a.get("/apps")).ids == ["a_app", "cam"]
     production = await a.get("/functions/production/data")
     assert_gaps(production)
     assert len(production.items) == 1
-    assert logged(a, "peer is ourselves", peer="mirror") == 1
+    assert {name: logged(a, "peer is ourselves", peer=name) for name in selves} == dict.fromkeys(selves, 1)
 
 
 async def test_a_copied_state_directory_is_found_out_and_the_later_gateway_refused(cluster: Cluster) -> None:

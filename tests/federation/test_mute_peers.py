@@ -1,17 +1,13 @@
 """Peers that are down or mute cost their own entities, and nobody else's answers."""
 
 import asyncio
-import socket
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 
 import pytest
 import pytest_asyncio
 
 from tests.federation.gateways import Cluster, Gateway, Link, eventually
 from tests.federation.plant import assert_gaps, manifest
-from tests.federation.ports import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -110,55 +106,3 @@ async def test_a_peer_known_to_be_mute_is_named_without_being_asked(pair: Pair) 
         assert_gaps(answer, {"bad"})
         assert answer.medkit["peer_errors"][0]["elapsed_ms"] == 0
     assert (gone.status, gone.json["vendor_code"]) == (502, "x-medkit-peer-unavailable")
-
-
-@asynccontextmanager
-async def mute_server() -> AsyncIterator[str]:
-    """Accepts, and never says a word."""
-    ended = asyncio.Event()
-
-    async def stay_silent(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with closing(writer):
-            await ended.wait()
-
-    async with await asyncio.start_server(stay_silent, "127.0.0.1", 0) as server:
-        try:
-            yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        finally:
-            ended.set()
-
-
-@contextmanager
-def unaccepting_server() -> Iterator[str]:
-    """A port whose queue of connections is full: a further one is never completed."""
-    with ExitStack() as sockets:
-        listener = sockets.enter_context(socket.socket())
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        for _ in range(3):
-            filler = sockets.enter_context(socket.socket())
-            filler.setblocking(False)
-            filler.connect_ex(listener.getsockname())
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-
-
-async def test_a_gateway_all_of_whose_peers_are_dead_at_its_start_serves_its_own_and_names_them(
-    shared_cluster: Cluster,
-) -> None:
-    async with mute_server() as mute:
-        with unaccepting_server() as unaccepting:
-            dead = {
-                "refuses": f"http://127.0.0.1:{free_port()}",
-                "mute": mute,
-                "unaccepting": unaccepting,
-                "nameless": "http://no-such-gateway.invalid:8080",
-            }
-            lonely = shared_cluster.add("lonely", manifest=manifest("own"), peers=dead.items())
-            await lonely.start()
-            for path in ("/components", "/faults"):
-                assert_gaps(await lonely.get(path), dead)
-            assert (await lonely.get("/components")).ids == ["own_unit"]
-            own = await lonely.get("/functions/production/data")
-            assert_gaps(own)
-            assert own.ids == ["whose"]
-            assert await lonely.stop() == 0

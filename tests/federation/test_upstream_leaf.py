@@ -235,7 +235,9 @@ async def test_faults_on_what_only_we_have_are_found_and_cleared_at_its_apps(clu
     assert (await grove.request("DELETE", "/components/base/faults/P_LOW")).status == 404
 
 
-async def test_it_is_told_the_way_and_not_to_ask_others_and_nothing_else_of_ours(cluster: Cluster) -> None:
+async def test_fault_046_an_upstream_gateway_is_told_the_way_and_not_to_ask_others_and_nothing_else_of_ours(
+    cluster: Cluster,
+) -> None:
     gateway, leaf = await reading(cluster, MANIFEST)
     await leaf.forget()
     await gateway.get("/functions/navigation/data")

@@ -109,7 +109,7 @@ async def test_what_is_silent_stays_readable_as_upstream_knows_it(cluster: Clust
     assert set(cache["functions"]) == {"production", "near_function"}
 
 
-async def test_both_directions_at_once_show_each_entity_once(cluster: Cluster) -> None:
+async def test_fault_037_an_upstream_gateway_in_both_directions_has_each_entity_shown_once(cluster: Cluster) -> None:
     upstream = cluster.upstream("c", recorded_tree("leaf"))
     grove = cluster.add("grove", manifest=mutual_manifest(), peers=[("c", upstream)])
     upstream.add_peer("grove", grove.url)
@@ -155,7 +155,7 @@ async def record_of(grove: Gateway, upstream: Upstream) -> dict[str, Any]:
     return dict(record)
 
 
-async def test_in_both_directions_requests_reach_their_owner_and_none_circles(cluster: Cluster) -> None:
+async def test_fault_037_an_upstream_gateway_in_both_directions_lets_no_request_circle(cluster: Cluster) -> None:
     upstream = cluster.upstream("c", recorded_tree("leaf"))
     grove = cluster.add("grove", manifest=mutual_manifest(), peers=[("c", upstream)], log_level="debug")
     upstream.add_peer("grove", grove.url)

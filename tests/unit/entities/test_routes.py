@@ -1,5 +1,6 @@
 """Ways over links: known and live, the order of ways, the longest one, what is left out."""
 
+import msgspec
 import pytest
 
 from entities.records import Link, LinkState, Record, url_digest
@@ -65,6 +66,15 @@ def test_a_way_has_at_most_sixteen_links() -> None:
     topology = seen_from(own, *gateways)
     assert len(topology.live) == MAX_HOPS
     assert topology.live[gateways[MAX_HOPS - 1].id].peers == ("n", *["next"] * (MAX_HOPS - 1))
+    assert topology.too_far() == (("n", *["next"] * MAX_HOPS),)
+
+
+def test_who_is_sixteen_links_away_is_not_too_far() -> None:
+    gateways = chain(MAX_HOPS)
+    own = Record(instance("a"), (1, 0), "a", (Link("n", url_digest("n"), LinkState.UP, gateways[0].id),))
+    assert seen_from(own, *gateways).too_far() == ()
+    round_about = msgspec.structs.replace(gateways[-1], links=(Link("a", url_digest("a"), LinkState.UP, own.id),))
+    assert seen_from(own, *gateways[:-1], round_about).too_far() == ()
 
 
 def test_a_far_trusted_gateway_does_not_hide_what_a_discovered_peer_reaches_through_it() -> None:
