@@ -20,9 +20,9 @@ def _all_of(numbers: Iterable[int], why: str) -> Mapping[int, str]:
 
 
 NOT_YET: Mapping[int, str] = {
-    **_all_of(range(1, 37), SIBLING),
+    **_all_of({*range(1, 37)} - {23}, SIBLING),
     **_all_of(range(48, 61), MDNS),
-    **_all_of([*range(61, 72), 78, 79, 80], CLIENTS),
+    **_all_of((61, 62, 63, 68, 69, 71, 79, 80), CLIENTS),
     **_all_of(range(72, 78), AUTH),
     **_all_of(range(81, 88), PROCESS),
 }
@@ -36,10 +36,10 @@ def numbers_with_a_test() -> set[int]:
 
 def test_every_number_has_a_test_or_stands_in_the_list_of_those_that_have_none_yet() -> None:
     tested = numbers_with_a_test()
-    missing = {number: NOT_YET.get(number, "its test is lost") for number in NUMBERS if number not in tested}
-    done = sorted(tested & NOT_YET.keys())
-    table = "\n".join(f"{number:03} {why}" for number, why in missing.items())
-    assert missing == NOT_YET, f"have a test and must leave NOT_YET: {done}; have none:\n{table}"
+    untested = {*NUMBERS} - tested
+    lost, done = sorted(untested - NOT_YET.keys()), sorted(tested & NOT_YET.keys())
+    table = "\n".join(f"{number:03} {NOT_YET.get(number, 'its test is lost')}" for number in sorted(untested))
+    assert (lost, done) == ([], []), f"lost: {lost}; have a test and must leave NOT_YET: {done}; have none:\n{table}"
 
 
 def test_no_number_is_one_that_the_catalogue_does_not_have() -> None:
