@@ -1,6 +1,8 @@
 """Opening connections to one peer: its addresses in turn, the address rule, TCP, TLS."""
 
 import asyncio
+import errno
+import os
 import socket
 import ssl
 from collections.abc import Callable
@@ -83,22 +85,27 @@ class Dialer:
 
     async def _connect_tcp(self, sock: socket.socket, address: Address, limit: float) -> PeerError | None:
         try:
-            async with asyncio.timeout_at(limit):
-                await asyncio.get_running_loop().sock_connect(sock, address.sockaddr)
-        except TimeoutError:
-            return PeerError(PeerReason.CONNECTION_TIMEOUT, f"{address} did not answer in time")
+            code = sock.connect_ex(address.sockaddr)
         except OSError as error:
             return _failure(address, error)
+        if code == errno.EINPROGRESS:
+            await _writable(sock, limit)
+            code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if code:
+            return _failure(address, OSError(code, os.strerror(code)))
+        if not _is_connected(sock):
+            return PeerError(PeerReason.CONNECTION_TIMEOUT, f"{address} did not answer in time")
         return None
 
     async def _start(
         self, sock: socket.socket, address: Address, limit: float, make: MakeConnection
     ) -> PeerConnection | PeerError:
-        """Put the protocol, and TLS where it is due, on a connected socket."""
-        name = self._destination.host if self._ssl_context is not None else None
+        """Put the protocol, and TLS where it is due, on a connected socket. Without TLS there is nobody to wait for."""
+        is_tls = self._ssl_context is not None
+        name = self._destination.host if is_tls else None
         connection = make()
         try:
-            async with asyncio.timeout_at(limit):
+            async with asyncio.timeout_at(limit if is_tls else None):
                 await asyncio.get_running_loop().create_connection(
                     lambda: connection, sock=sock, ssl=self._ssl_context, server_hostname=name
                 )
@@ -111,6 +118,31 @@ class Dialer:
                 return _failure(address, error)
             raise
         return connection
+
+
+async def _writable(sock: socket.socket, limit: float) -> None:
+    """Waits until the connection came or failed, or its time is over; which, the socket knows.
+
+    The loop's own `sock_connect` would call a connection late that came in time, while the loop was busy elsewhere.
+    """
+    loop = asyncio.get_running_loop()
+    settled = asyncio.Event()
+    loop.add_writer(sock, settled.set)
+    try:
+        async with asyncio.timeout_at(limit):
+            await settled.wait()
+    except TimeoutError:
+        pass
+    finally:
+        loop.remove_writer(sock)
+
+
+def _is_connected(sock: socket.socket) -> bool:
+    try:
+        sock.getpeername()
+    except OSError:
+        return False
+    return True
 
 
 def _failure(address: Address, error: OSError) -> PeerError:

@@ -108,5 +108,4 @@ async def test_nine_of_ten_peers_are_killed_at_random_and_cost_nobody_else_a_req
                 await nemesis.round(each)
     print(f"{load.outcomes.total()} answers, by kind of question and status: {dict(sorted(load.outcomes.items()))}")
     assert len(truth.everybody(Presence.DEAD)) == len(PEERS) - SURVIVORS - RETURNING
-    assert load.outcomes["Single", 200] > load.outcomes["Single", 502] > 0
-    assert load.outcomes["Combined", 200] > 0
+    assert min(load.outcomes[each] for each in (("Single", 200), ("Single", 502), ("Combined", 200))) > 0
