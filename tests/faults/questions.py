@@ -62,6 +62,9 @@ class Single:
         else:
             assert answer.json["vendor_code"] == "x-medkit-peer-unavailable", "another error"
             assert self.owner in answer.json["message"], "does not say who is missing"
+            assert answer.status == 502 or answer.json["parameters"]["may_have_executed"] is True, (
+                "does not say that it may have run"
+            )
 
 
 @dataclass(frozen=True, slots=True)
