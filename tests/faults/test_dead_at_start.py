@@ -2,8 +2,9 @@
 
 import time
 
+from tests.federation.black_hole import black_hole
 from tests.federation.gateways import Cluster
-from tests.federation.mute import mute_server, unaccepting_server
+from tests.federation.mute import mute_server
 from tests.federation.plant import assert_gaps, manifest
 from tests.federation.ports import free_port
 
@@ -18,11 +19,11 @@ async def test_fault_088_a_gateway_all_of_whose_peers_are_dead_serves_its_own_at
     cluster: Cluster,
 ) -> None:
     async with mute_server() as mute:
-        with unaccepting_server() as unaccepting:
+        with black_hole() as unaccepting:
             dead = {
                 "refuses": f"http://127.0.0.1:{free_port()}",
                 "mute": mute,
-                "unaccepting": unaccepting,
+                "unaccepting": f"http://127.0.0.1:{unaccepting}",
                 "nameless": "http://no-such-gateway.invalid:8080",
             }
             lonely = cluster.add("lonely", manifest=manifest("own"), peers=dead.items(), settings=PATIENCE)
