@@ -33,7 +33,7 @@ def test_every_module_imports_first_and_without_a_warning() -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=110,
         check=False,
     )
     assert (result.stdout, result.stderr, result.returncode) == ("", "", 0)
