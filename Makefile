@@ -51,8 +51,8 @@ unit: setup  ## the quick tests only: the import table and the units
 bench: setup  ## figures as ratios against nginx and bare aiohttp
 	$(BIN)/python -m benchmarks
 
-soak: setup  ## gateways under load and failing links for SOAK_MINUTES (default 15): nothing may grow
-	$(PYTEST) -m soak --capture=no --timeout=0
+soak: setup  ## SOAK_REQUESTS over SOAK_FLAPS failing links and killed gateways: every answer true, nothing grown
+	$(PYTEST) tests/soak -m soak --capture=no --timeout=0
 
 format: setup  ## let ruff mend what it can
 	$(BIN)/ruff check --fix

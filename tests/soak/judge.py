@@ -26,13 +26,17 @@ class WrongAnswerError(AssertionError):
 
 
 class Judge:
-    """`outcomes`: how often what was answered how; `missing`: how often somebody was missing from an answer."""
+    """`outcomes`: how often what was answered how; `missing`: how often somebody was missing from an answer.
+
+    `longest_s`: how long, at most, answers lacked what could be reached, or showed who was dead.
+    """
 
     def __init__(self, truth: Truth, registers: Registers) -> None:
         self._truth = truth
         self._registers = registers
         self.outcomes: Counter[str] = Counter()
         self.missing = 0
+        self.longest_s = 0.0
         self._late: dict[tuple[str, str, str], float] = {}
         # Mutable state: the counts, and since when which (viewer, owner, path) is answered wrongly.
 
@@ -130,6 +134,7 @@ class Judge:
             self._late.pop(key, None)
             return
         late = max(self._late.setdefault(key, began), since)
+        self.longest_s = max(self.longest_s, self._truth.clock() - late)
         if self._truth.clock() - late > PATIENCE_S:
             what = f"shows {owner}, which is dead" if is_shown else f"lacks {owner}, which can be reached"
             raise self._wrong(f"{what}, since {late:.3f}", question, answer)

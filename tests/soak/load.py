@@ -21,7 +21,7 @@ WRITES, STRICT, LISTS = 0.1, 0.05, 0.4
 
 
 class Load:
-    """`requests`: how many were answered or broken off so far. Entered, it keeps connections to every gateway."""
+    """`requests`: how many `run` has made so far. Entered, it keeps connections to every gateway."""
 
     def __init__(self, mesh: Mesh, judge: Judge, registers: Registers, chance: random.Random) -> None:
         self.requests = 0
@@ -66,6 +66,7 @@ class Load:
         while not is_over():
             viewer = self._chance.choice([name for name in NAMES if self._mesh.truth.is_alive(name)])
             await self._one(self._questions[viewer])
+            self.requests += 1
 
     async def _one(self, questions: Questions) -> None:
         at = self._chance.random()
@@ -92,10 +93,11 @@ class Load:
 
     async def _write(self, questions: Questions) -> None:
         owner, app = self._chance.choice([*questions.marks])
-        write = self._registers.begin(owner, app)
-        if write is None:  # one client at a time
-            return
         question = self._chance.choice(questions.marks[owner, app])
+        write = self._registers.begin(owner, app)
+        if write is None:  # another client is writing it
+            await self._ask(question)
+            return
         answer = await self._answer(question, write.began, "PUT", json={"value": write.value})
         if answer is None:
             self._registers.unknown(write)
@@ -104,7 +106,6 @@ class Load:
 
     async def _answer(self, question: Question, began: float, method: str, **options: Any) -> Answer | None:
         """None = it was broken off, and may be."""
-        self.requests += 1
         try:
             return await self._clients[question.viewer].request(method, question.path, **options)
         except (aiohttp.ClientError, TimeoutError) as error:

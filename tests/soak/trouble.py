@@ -9,7 +9,7 @@ from tests.soak.mesh import NAMES, SPARED, Mesh
 FLAPPERS = 5
 """Links broken at a time, at most."""
 
-KILLERS = 1
+KILLERS = 2
 """Gateways dead at a time, at most."""
 
 FLAPS_S = ((0.8, 0.01, 0.3), (0.19, 0.5, 3.0), (0.01, 45.0, 60.0))
@@ -18,8 +18,8 @@ FLAPS_S = ((0.8, 0.01, 0.3), (0.19, 0.5, 3.0), (0.01, 45.0, 60.0))
 PEACE_S = (0.0, 0.6)
 """Between two flaps of one flapper."""
 
-DEATHS_S, LIVES_S = (0.2, 4.0), (2.0, 8.0)
-"""How long one is dead, and how long until the next one dies."""
+DEATHS_S, LIVES_S = (0.0, 4.0), (0.5, 15.0)
+"""How long one is dead, and how long until a killer comes again."""
 
 
 class Trouble:
