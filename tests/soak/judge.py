@@ -8,7 +8,7 @@ from tests.soak.questions import ItemQuestion, ListQuestion
 from tests.soak.registers import Registers, Write
 from tests.soak.truth import Truth
 
-PATIENCE_S = 30.0
+PATIENCE_S = 20.0
 """How long answers may lack what can be reached, or show who is dead: detection, a peer that flapped held down for
 up to 10 s, and a slow machine. One good answer to the same question ends it."""
 
@@ -86,11 +86,10 @@ class Judge:
         self._be_patient(question, answer, question.owner, began, is_shown=answer.status == 200)
 
     def _judge_value(self, question: ItemQuestion, answer: Answer, began: float) -> None:
-        value = answer.json["data"]
         if question.register is None:
-            if value != question.owner:
-                raise self._wrong(f"is of {value}", question, answer)
-        elif mistake := self._registers.seen(*question.register, value, began):
+            if question.claimed(answer.json) != question.owner:
+                raise self._wrong(f"is of {question.claimed(answer.json)}", question, answer)
+        elif mistake := self._registers.seen(*question.register, answer.json["data"], began):
             raise self._wrong(mistake, question, answer)
 
     def judge_write(self, question: ItemQuestion, answer: Answer, write: Write) -> None:

@@ -1,8 +1,11 @@
 """Five real gateways, each the peer of each other over links of their own, and what anyone may break of it."""
 
 import asyncio
+import contextlib
+import os
 import random
-from collections.abc import Mapping
+import signal
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tests.federation.gateways import Cluster, Gateway, Link
@@ -101,8 +104,20 @@ class Mesh:
         await self.gateways[name].start()
         self.truth.gateway_lives(name)
 
-    async def restore(self) -> None:
-        """Every link works and every gateway lives."""
-        for way in self.truth.broken:
-            await self.heal_link(way)
-        await asyncio.gather(*(self.revive(name) for name in self.truth.dead))
+    async def stumble(self, name: str, seconds: float) -> None:
+        """A dead one is started, and killed again so many seconds later, whatever it is doing then."""
+        await self.gateways[name].start(wait=False)
+        await asyncio.sleep(seconds)
+        await self.gateways[name].kill()
+
+    @contextlib.contextmanager
+    def stopped(self, name: str) -> Iterator[None]:
+        """It does nothing while the block runs, as on a machine that sleeps."""
+        self.truth.gateway_stops(name)
+        pid = self.gateways[name].process.pid
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
+            self.truth.gateway_lives(name)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 from tests.soak.mesh import NAMES, app_here, own_apps
@@ -26,12 +27,13 @@ class ListQuestion:
 
 @dataclass(frozen=True, slots=True)
 class ItemQuestion:
-    """One data item: `register` is the (owner, App) whose `mark` it is, None for the one that says whose it is."""
+    """A data item or an entity. `register`: the (owner, App) whose `mark` it is; `claimed`: whose it says it is."""
 
     viewer: str
     path: str
     owner: str
     register: tuple[str, str] | None = None
+    claimed: Callable[[Item], object] = itemgetter("data")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,11 @@ def questions_of(viewer: str) -> Questions:
     }
     whose = [each for here, owner in apps.items() for each in _item_questions(viewer, owner, here, "whose", None)]
     rack = [ItemQuestion(viewer, f"/components/rack/data/{item}", owner) for item, owner in _rack_items(viewer).items()]
-    return Questions(viewer, _list_questions(viewer, apps), (*whose, *rack), marks)
+    details = [
+        *(ItemQuestion(viewer, f"/apps/{here}", owner, claimed=_unit_of_app) for here, owner in apps.items()),
+        *(ItemQuestion(viewer, f"/components/{owner}_unit", owner, claimed=itemgetter("name")) for owner in NAMES),
+    ]
+    return Questions(viewer, _list_questions(viewer, apps), (*whose, *rack, *details), marks)
 
 
 def _item_questions(
@@ -94,6 +100,10 @@ def _list_questions(viewer: str, apps: Mapping[str, str]) -> tuple[ListQuestion,
         ListQuestion(viewer, "/components/rack/data", _rack_items(viewer), _id, _value),
         ListQuestion(viewer, "/version-info", {name: name for name in NAMES}, _name, source),
     )
+
+
+def _unit_of_app(detail: Item) -> str:
+    return str(detail["x-medkit"]["component_id"]).removesuffix("_unit")
 
 
 def _id(item: Item) -> str:

@@ -21,6 +21,12 @@ PEACE_S = (0.0, 0.6)
 DEATHS_S, LIVES_S = (0.0, 4.0), (0.5, 15.0)
 """How long one is dead, and how long until a killer comes again."""
 
+STOPS = 0.3
+"""How many of the deaths are a machine that sleeps, after which everything goes on as before."""
+
+STUMBLES, STUMBLES_S = 0.3, (0.0, 2.0)
+"""How many of those started again are killed once more so soon, or while they start."""
+
 
 class Trouble:
     """`flaps` and `kills`: how many there were so far."""
@@ -33,11 +39,10 @@ class Trouble:
         # Mutable state: the counts, and whether it is over.
 
     async def run(self) -> None:
-        """Until `end`; then all is whole again."""
+        """Until `end`; then all that it has broken works again."""
         async with asyncio.TaskGroup() as tasks:
             for step in (*[self._flap] * FLAPPERS, *[self._kill] * KILLERS):
                 tasks.create_task(self._repeat(step))
-        await self._mesh.restore()
 
     def end(self) -> None:
         self._over.set()
@@ -60,9 +65,16 @@ class Trouble:
         if self._over.is_set():
             return
         name = self._chance.choice([name for name in NAMES if name not in SPARED and self._mesh.truth.is_alive(name)])
+        if self._chance.random() < STOPS:
+            with self._mesh.stopped(name):
+                await self._pause(*DEATHS_S)
+            return
         await self._mesh.kill(name)
         self.kills += 1
         await self._pause(*DEATHS_S)
+        if self._chance.random() < STUMBLES:
+            await self._mesh.stumble(name, self._chance.uniform(*STUMBLES_S))
+            self.kills += 1
         await self._mesh.revive(name)
 
     async def _pause(self, shortest: float, longest: float) -> None:

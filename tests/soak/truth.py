@@ -28,10 +28,6 @@ class Truth:
         return "\n".join([f"now {now:.3f}; dead: {sorted(self._dead)}; broken: {broken or 'no link'}", *self._events])
 
     @property
-    def dead(self) -> tuple[str, ...]:
-        return tuple(self._dead)
-
-    @property
     def broken(self) -> tuple[tuple[str, str], ...]:
         return tuple(self._broken)
 
@@ -46,6 +42,11 @@ class Truth:
         self._dead.add(name)
         self._boots[name] = self.boots(name) + 1
         self._note(name, f"{name} is killed")
+
+    def gateway_stops(self, name: str) -> None:
+        """For others it is as good as dead, but nothing that it holds is lost."""
+        self._dead.add(name)
+        self._note(name, f"{name} is stopped")
 
     def gateway_lives(self, name: str) -> None:
         self._dead.discard(name)
