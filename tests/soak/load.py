@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import dataclasses
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self
 
 import aiohttp
@@ -53,14 +53,18 @@ class Load:
                 clients.create_task(self._keep_asking(is_over))
 
     async def finds_nothing_missing(self) -> bool:
-        """Asks every gateway everything once; what is wrong raises, what is missing is counted."""
+        """Asks every gateway everything once, lists first; what is wrong raises, what is missing is counted."""
         missing = self._judge.missing
-        for questions in self._questions.values():
-            marks = [question for ways in questions.marks.values() for question in ways]
-            every: tuple[Question, ...] = (*questions.lists, *questions.items, *marks)
-            for question in every:
-                await self._ask(question)
-        return self._judge.missing == missing
+        for kind in (_lists, _single_items):
+            asked = [self._ask_each(kind(questions)) for questions in self._questions.values()]
+            await asyncio.gather(*asked)
+            if self._judge.missing > missing:
+                return False
+        return True
+
+    async def _ask_each(self, questions: Iterable[Question]) -> None:
+        for question in questions:
+            await self._ask(question)
 
     async def _keep_asking(self, is_over: Callable[[], bool]) -> None:
         while not is_over():
@@ -111,3 +115,11 @@ class Load:
         except (aiohttp.ClientError, TimeoutError) as error:
             self._judge.judge_broken(question, error, began)
             return None
+
+
+def _lists(questions: Questions) -> Iterable[Question]:
+    return questions.lists
+
+
+def _single_items(questions: Questions) -> Iterable[Question]:
+    return (*questions.items, *(question for ways in questions.marks.values() for question in ways))
