@@ -30,6 +30,7 @@ NEVER_SENT: Final = frozenset(
         PeerReason.HTTP_REQUEST_DENIED,
         PeerReason.TLS_CERTIFICATE_ERROR,
         PeerReason.TLS_PROTOCOL_ERROR,
+        PeerReason.NOT_ASKED,
     }
 )
 """Reasons that prove the owner never saw the request."""

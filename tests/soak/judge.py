@@ -18,6 +18,13 @@ GRACE_S = 1.0
 UNREACHABLE = frozenset({502, 503, 504, 508})
 """What a gateway may answer for another one."""
 
+REASONS = {
+    *("connection_refused", "connection_terminated", "connection_timeout", "connection_read_timeout"),
+    *("http_response_timeout", "http_response_incomplete", "destination_unavailable", "no_route", "loop_detected"),
+    *("flapping", "not_asked", "connection_limit_reached"),
+}
+"""What cut, frozen, reset and slow links and dead gateways can be the reason of; others would be false."""
+
 Question = ListQuestion | ItemQuestion
 
 
@@ -42,7 +49,7 @@ class Judge:
 
     def judge_list(self, question: ListQuestion, answer: Answer, began: float) -> None:
         """Nobody twice, nobody unnamed, everything its owner's."""
-        self._count("list", answer)
+        self._count("list", question, answer)
         if question.strict and answer.status in {502, 504}:
             missing = {owner for owner in self._truth.names if self._is_named(owner, answer)}
             if not missing:
@@ -78,7 +85,7 @@ class Judge:
 
     def judge_item(self, question: ItemQuestion, answer: Answer, began: float) -> None:
         """The owner's value, or an error that says it cannot be had."""
-        self._count("item", answer)
+        self._count("item", question, answer)
         if answer.status == 200:
             self._judge_value(question, answer, began)
         elif answer.status not in UNREACHABLE or question.owner == question.viewer:
@@ -94,7 +101,7 @@ class Judge:
 
     def judge_write(self, question: ItemQuestion, answer: Answer, write: Write) -> None:
         """Executed once at its owner, or not at all, or the answer says that it does not know."""
-        self._count("write", answer)
+        self._count("write", question, answer)
         mistake = None
         if answer.status == 200:
             self._registers.done(write)
@@ -115,8 +122,14 @@ class Judge:
         if self._truth.has_lived(question.viewer, began - GRACE_S):
             raise self._wrong(f"breaks off: {error!r}", question) from error
 
-    def _count(self, what: str, answer: Answer) -> None:
-        reason = "" if answer.status == 200 else answer.medkit.get("reason", "")
+    def _count(self, what: str, question: Question, answer: Answer) -> None:
+        """The outcome, whose reasons must be among those there can be."""
+        reasons = {error["reason"] for error in answer.medkit.get("peer_errors", ())}
+        if answer.status != 200:
+            reasons |= {answer.medkit["reason"]} if "reason" in answer.medkit else set()
+        if reasons - REASONS:
+            raise self._wrong(f"gives reasons that there are not: {sorted(reasons - REASONS)}", question, answer)
+        reason = "" if answer.status == 200 or what == "list" else " ".join(sorted(reasons))
         self.outcomes[f"{what} {answer.status} {reason}".rstrip()] += 1
 
     def _is_named(self, owner: str, answer: Answer) -> bool:

@@ -120,6 +120,13 @@ def test_a_write_that_was_never_sent_goes_another_way_also_with_a_body_that_cann
     assert stepped(going).peer == "c"
 
 
+def test_a_write_for_which_the_next_gateway_had_no_time_left_goes_another_way() -> None:
+    going = attempt(write=True)
+    stepped(going)
+    assert going.answered(504, PeerReason.NOT_ASKED.value, None) is False
+    assert stepped(going).peer == "c"
+
+
 @pytest.mark.parametrize(("error", "is_timeout"), [(LATE, True), (LOST, False)])
 def test_a_read_whose_body_is_spent_ends_with_what_went_wrong(error: PeerError, is_timeout: bool) -> None:
     going = attempt(replayable=False)
