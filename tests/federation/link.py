@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.federation.ports import free_port
@@ -32,6 +33,8 @@ class Link:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.counters = Counters()
+        self.on_way_up: Callable[[bytes], None] = lambda _: None
+        """Called with every piece of bytes before it goes on to the target."""
         host, _, port = target_url.removeprefix("http://").rpartition(":")
         self._target = (host, int(port))
         self._server: asyncio.Server | None = None
@@ -120,6 +123,8 @@ class Link:
         while chunk := await reader.read(CHUNK_BYTES):
             await asyncio.sleep(self._delay_s)
             await self._flowing.wait()
+            if counter == "bytes_up":
+                self.on_way_up(chunk)
             writer.write(chunk)
             await writer.drain()
             setattr(self.counters, counter, getattr(self.counters, counter) + len(chunk))

@@ -102,6 +102,8 @@ class Judge:
     def judge_write(self, question: ItemQuestion, answer: Answer, write: Write) -> None:
         """Executed once at its owner, or not at all, or the answer says that it does not know."""
         self._count("write", question, answer)
+        if self._registers.repeated:
+            raise self._wrong(f"{self._registers.repeated} were sent to their owners twice", question, answer)
         mistake = None
         if answer.status == 200:
             self._registers.done(write)

@@ -1,9 +1,13 @@
 """What the `mark` of every App may say now: written by one client at a time, with a value never used before."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 UNWRITTEN = ""
+
+VALUE = re.compile(rb'"(\w+/\w+/\d+)"')
+"""A value as it stands in the body of a write."""
 
 
 @dataclass(slots=True)
@@ -41,8 +45,11 @@ class Registers:
     def __init__(self, clock: Callable[[], float], boots: Callable[[str], int]) -> None:
         self._clock = clock
         self._boots = boots
+        self.repeated: list[str] = []
+        """Values that were sent to their owner more than once."""
         self._by_app: dict[tuple[str, str], Register] = {}
-        # Mutable state: the registers.
+        self._arrived: set[str] = set()
+        # Mutable state: the registers, and what was sent to owners over links.
 
     def begin(self, owner: str, app: str) -> Write | None:
         """The next write to it; None while another one is under way."""
@@ -69,12 +76,16 @@ class Registers:
         self._refresh(write.register).writing = False
 
     def not_done(self, write: Write) -> str | None:
-        """It was not executed, and never will be; what is wrong if somebody has seen it."""
+        """It was not executed, and never will be; what is wrong if it was seen, or sent to its owner."""
         register = self._refresh(write.register)
         register.writing = False
-        was_seen = register.unsettled.pop(write.value) is not None
+        was_seen = register.unsettled.pop(write.value) is not None or write.value in self._arrived
         register.standing[write.value] = write.began
-        return f"the write of {write.value!r} is said not to have been executed, and was seen" if was_seen else None
+        return (
+            f"the write of {write.value!r} is said not to have been executed, and was seen, or sent"
+            if was_seen
+            else None
+        )
 
     def seen(self, owner: str, app: str, value: str, began: float) -> str | None:
         """What is wrong with reading this value by a request that was begun then; None if nothing is."""
@@ -87,6 +98,15 @@ class Registers:
         if value in register.unsettled and register.unsettled[value] is None:
             register.unsettled[value] = self._clock()
         return None
+
+    def arrives(self, owner: str, data: bytes) -> None:
+        """Bytes on their way to `owner` over a link: a value in them is written there, and must not come again."""
+        for found in VALUE.findall(data):
+            value = found.decode()
+            if value.startswith(f"{owner}/"):
+                if value in self._arrived:
+                    self.repeated.append(value)
+                self._arrived.add(value)
 
     def _of(self, owner: str, app: str) -> Register:
         register = self._by_app.setdefault((owner, app), Register(owner, app, self._boots(owner)))

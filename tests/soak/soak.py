@@ -3,6 +3,7 @@
 import asyncio
 import random
 from dataclasses import dataclass
+from functools import partial
 
 from tests.federation.gateways import eventually
 from tests.soak.judge import Judge
@@ -38,6 +39,8 @@ class Soak:
         self._mesh = mesh
         self._amount = amount
         registers = Registers(mesh.truth.clock, mesh.truth.boots)
+        for (_, owner), link in mesh.links.items():
+            link.on_way_up = partial(registers.arrives, owner)
         self._judge = Judge(mesh.truth, registers)
         self._load = Load(mesh, self._judge, registers, random.Random(seed))
         self._trouble = Trouble(mesh, random.Random(seed + 1))

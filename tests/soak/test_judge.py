@@ -185,7 +185,7 @@ def test_a_write_that_was_seen_is_not_denied(bench: Bench) -> None:
     write = bench.registers.begin("g3", "cam")
     assert write is not None
     bench.reads("g3", write.value)
-    with pytest.raises(WrongAnswerError, match="is said not to have been executed, and was seen"):
+    with pytest.raises(WrongAnswerError, match="is said not to have been executed, and was seen, or sent"):
         bench.judge.judge_write(bench.mark("g3"), told(UNREACHED, 502), write)
 
 
@@ -193,6 +193,15 @@ def test_a_write_that_landed_elsewhere_is_found(bench: Bench) -> None:
     value = bench.writes("g3", 200)
     with pytest.raises(WrongAnswerError, match="which nobody wrote there"):
         bench.reads("g2", value)
+
+
+def test_a_write_that_is_sent_to_its_owner_twice_is_found(bench: Bench) -> None:
+    bench.registers.arrives("g3", b'PUT / HTTP/1.1\r\n\r\n{"value": "g3/cam/1"}')
+    bench.registers.arrives("g2", b'{"value": "g3/cam/1"}')  # on its way over another gateway
+    bench.writes("g3", 200)
+    bench.registers.arrives("g3", b'{"value":"g3/cam/1"}')
+    with pytest.raises(WrongAnswerError, match=r"\['g3/cam/1'\] were sent to their owners twice"):
+        bench.writes("g3", 200)
 
 
 def test_what_its_owner_held_is_lost_when_it_dies(bench: Bench) -> None:
