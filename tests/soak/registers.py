@@ -12,7 +12,7 @@ VALUE = re.compile(rb'"(\w+/\w+/\d+)"')
 
 @dataclass(slots=True)
 class Register:
-    """`standing`: values that may have been read; each with the time from which on it must not be read any more.
+    """`standing`: values that may be read now; `ended`: since when each of the others may not.
 
     A write that was confirmed replaces all that stood before it for good, and a value that was seen and then replaced
     must not come back: its write would have been executed twice. A write that nobody knows anything of may still be
@@ -24,7 +24,8 @@ class Register:
     boots: int = 0
     writing: bool = False
     written: int = 0
-    standing: dict[str, float | None] = field(default_factory=lambda: {UNWRITTEN: None})
+    standing: set[str] = field(default_factory=lambda: {UNWRITTEN})
+    ended: dict[str, float] = field(default_factory=dict)
     unsettled: dict[str, float | None] = field(default_factory=dict)
     """Values whose write was not confirmed, and when each was first seen; None = it may still arrive."""
 
@@ -59,7 +60,7 @@ class Registers:
         register.writing = True
         register.written += 1
         value = f"{owner}/{app}/{register.written}"
-        register.standing[value] = None
+        register.standing.add(value)
         register.unsettled[value] = None
         return Write(register, value, self._clock(), register.boots)
 
@@ -80,20 +81,18 @@ class Registers:
         register = self._refresh(write.register)
         register.writing = False
         was_seen = register.unsettled.pop(write.value) is not None or write.value in self._arrived
-        register.standing[write.value] = write.began
-        return (
-            f"the write of {write.value!r} is said not to have been executed, and was seen, or sent"
-            if was_seen
-            else None
-        )
+        register.standing.discard(write.value)
+        register.ended[write.value] = write.began
+        lie = f"the write of {write.value!r} is said not to have been executed, and was seen, or sent"
+        return lie if was_seen else None
 
     def seen(self, owner: str, app: str, value: str, began: float) -> str | None:
         """What is wrong with reading this value by a request that was begun then; None if nothing is."""
         register = self._of(owner, app)
-        if value not in register.standing:
+        ended = register.ended.get(value)
+        if value not in register.standing and ended is None:
             return f"{owner}'s {app} says {value!r}, which nobody wrote there"
-        ended = register.standing[value]
-        if ended is not None and ended < began:
+        if value not in register.standing and ended is not None and ended < began:
             return f"{owner}'s {app} says {value!r}, which was replaced for good at {ended:.3f}, or never executed"
         if value in register.unsettled and register.unsettled[value] is None:
             register.unsettled[value] = self._clock()
@@ -117,12 +116,13 @@ class Registers:
         if register.boots != self._boots(register.owner):
             register.boots = self._boots(register.owner)
             self._end(register, keep=UNWRITTEN, seen_before=self._clock())
-            register.standing[UNWRITTEN] = None
+            register.standing.add(UNWRITTEN)
         return register
 
     def _end(self, register: Register, *, keep: str, seen_before: float) -> None:
         """All that stands ends now, but for `keep` and what may have arrived after that time, or may yet."""
-        for value, ended in register.standing.items():
+        for value in register.standing - {keep}:
             seen = register.unsettled.get(value, seen_before - 1)
-            if ended is None and value != keep and seen is not None and seen < seen_before:
-                register.standing[value] = self._clock()
+            if seen is not None and seen < seen_before:
+                register.standing.discard(value)
+                register.ended[value] = self._clock()
