@@ -8,9 +8,10 @@ from tests.soak.questions import ItemQuestion, ListQuestion
 from tests.soak.registers import Registers, Write
 from tests.soak.truth import Truth
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 """How long answers may lack what can be reached, or show who is dead: detection, a peer that flapped held down for
-up to 10 s, and a slow machine. One good answer to the same question ends it."""
+up to 10 s, and gateways that get so little of a busy machine that they miss each other's probes. One good answer to
+the same question ends it."""
 
 GRACE_S = 1.0
 """How long after its start a client may still find that a connection to the gateway before is dead."""
