@@ -5,7 +5,7 @@
 serves one gateway per entry of the JSON list SPEC on a free port each, and prints the ports as one JSON line. An entry
 is `{name, apps, items, functions}`: how many Apps `<name>_app0...` it has, each with how many data items `value0...`,
 and the ids of Functions hosted by the first App. Beside the protocol: `POST /change` adds an App
-`added<generation>`, and answers with its id; SIGKILL is its death.
+`added<generation>`, and answers with its id; after `POST /die` that gateway is gone as if its process had been killed.
 """
 
 import asyncio
@@ -32,6 +32,8 @@ _STREAM_HEAD: Final = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\n"
     b"Transfer-Encoding: chunked\r\n\r\n"
 )
+_PING: Final = b": ping\n\n"
+_PING_S: Final = 5.0
 _NOT_FOUND: Final = b"HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 
 
@@ -46,8 +48,10 @@ class StandinGateway:
         apps = tuple(self._app(f"{self.name}_app{number}") for number in range(spec["apps"]))
         functions = tuple(Function(id=each, name=each, hosts=(apps[0].id,)) for each in spec.get("functions", ()))
         self._history = History()
+        # Mutable state: its server, who is connected and who listens; the record, its generation, answers by path.
+        self.server: asyncio.Server | None = None
+        self.connected: set[asyncio.Transport] = set()
         self.listeners: set[asyncio.Transport] = set()
-        # Mutable state: the record and its generation, ready answers by path, who listens.
         self.generation = 0
         self._record = Record(
             self.instance_id, (1, 0), self.name, components=components, apps=apps, functions=functions
@@ -78,6 +82,18 @@ class StandinGateway:
     def event(self) -> bytes:
         """What those who listen are told now, as a chunk."""
         return _chunk(b"event: tree\ndata: %s\n\n" % render_json({"generation": self.generation}))
+
+    def tell(self, chunk: bytes) -> None:
+        """To all who listen."""
+        for listener in self.listeners:
+            listener.write(chunk)
+
+    def die(self) -> None:
+        """What the kernel does for a killed process: closes everything, says nothing."""
+        if self.server is not None:
+            self.server.close()
+        for transport in tuple(self.connected):
+            transport.abort()
 
     def _tree(self, head: bytes, query: bytes) -> bytes:
         if self._etag in head:
@@ -129,6 +145,7 @@ class StandinConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
+        self._gateway.connected.add(self._transport)
 
     def data_received(self, data: bytes) -> None:
         data = self._unread + data
@@ -136,12 +153,15 @@ class StandinConnection(asyncio.Protocol):
         for head in heads:
             if head.startswith(b"POST /change"):
                 self._change()
+            elif head.startswith(b"POST /die"):
+                self._gateway.die()
             elif b"/x-medkit-events" in head:
                 self._listen()
             else:
                 self._transport.write(self._gateway.answer(head))
 
     def connection_lost(self, _: Exception | None) -> None:
+        self._gateway.connected.discard(self._transport)
         self._gateway.listeners.discard(self._transport)
 
     def _listen(self) -> None:
@@ -150,8 +170,7 @@ class StandinConnection(asyncio.Protocol):
 
     def _change(self) -> None:
         added = self._gateway.add_app()
-        for listener in self._gateway.listeners:
-            listener.write(self._gateway.event())
+        self._gateway.tell(self._gateway.event())
         self._transport.write(_answer({"id": added}))
 
 
@@ -172,14 +191,19 @@ def _ready(body: bytes, etag: bytes | None = None) -> bytes:
 async def serve(specs: Sequence[Mapping[str, Any]]) -> None:
     """Until it is killed."""
     loop = asyncio.get_running_loop()
-    servers = [
-        await loop.create_server(partial(StandinConnection, gateway), "127.0.0.1", 0, backlog=1024)
-        for gateway in map(StandinGateway, specs)
-    ]
+    gateways = [StandinGateway(spec) for spec in specs]
+    ports = []
+    for gateway in gateways:
+        server = await loop.create_server(partial(StandinConnection, gateway), "127.0.0.1", 0, backlog=1024)
+        gateway.server = server
+        ports.append(server.sockets[0].getsockname()[1])
     gc.freeze()
-    sys.stdout.write(json.dumps([server.sockets[0].getsockname()[1] for server in servers]) + "\n")
+    sys.stdout.write(json.dumps(ports) + "\n")
     sys.stdout.flush()
-    await asyncio.Event().wait()
+    while True:
+        await asyncio.sleep(_PING_S)
+        for gateway in gateways:
+            gateway.tell(_chunk(_PING))
 
 
 if __name__ == "__main__":
