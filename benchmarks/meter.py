@@ -35,7 +35,7 @@ class Meter:
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
-        self.target = (parts.hostname, parts.port)
+        self.target = (parts.hostname or "", parts.port or 80)
         self.ends: set[MeterEnd] = set()
         self._burst = Burst()
         # Mutable state: the open ends, and what has passed since `burst` was called.
@@ -91,22 +91,33 @@ class MeterEnd(asyncio.Protocol):
 class NearEnd(MeterEnd):
     """The gateway's."""
 
+    def __init__(self, meter: Meter) -> None:
+        super().__init__(meter)
+        self._early = b""
+        # Mutable state beside that: what came before the peer's end was open.
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self.transport.pause_reading()
         self._opening = asyncio.create_task(self._open())
 
-    async def _open(self) -> None:
-        host, port = self.meter.target
-        _, self.other = await asyncio.get_running_loop().create_connection(lambda: FarEnd(self.meter, self), host, port)
-        self.transport.resume_reading()
-
     def data_received(self, data: bytes) -> None:
-        assert self.other is not None
+        if self.other is None:
+            self._early += data
+            return
         self.counts = not data.startswith(_NOT_COUNTED)
         if self.counts:
             self.meter.count(data, asks=True)
         self.other.transport.write(data)
+
+    async def _open(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            _, self.other = await loop.create_connection(lambda: FarEnd(self.meter, self), *self.meter.target)
+        except OSError:
+            self.transport.abort()
+            return
+        if self._early:
+            self.data_received(self._early)
 
 
 class FarEnd(MeterEnd):

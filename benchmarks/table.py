@@ -18,7 +18,7 @@ class Figure:
     def __str__(self) -> str:
         value, unit = (self.value / 1000, "k" + self.unit) if self._is_high_rate else (self.value, self.unit)
         digits = 0 if value == int(value) or value >= 100 else 1 if value >= 10 else 2
-        return f"{value:.{digits}f} {unit}"
+        return f"{value:.{digits}f} {unit}".rstrip()
 
     @property
     def _is_high_rate(self) -> bool:
@@ -71,7 +71,7 @@ class Row:
 
     def cells(self) -> tuple[str, ...]:
         """As text, in the order of HEADS."""
-        ratio = NOTHING if self.ratio is None else f"{self.ratio:.2f}"
+        ratio = NOTHING if self.ratio is None else f"{self.ratio:.2{'f' if self.ratio >= 0.1 else 'g'}}"
         met = {True: "yes", False: "no", None: NOTHING}[self.is_met]
         return (self.what, str(self.grove), self._rival_text(), ratio, self._goal_text(), met)
 
@@ -84,7 +84,7 @@ class Row:
         if self.goal is None:
             return NOTHING
         bound = f"{self.goal.sign} {self.goal.bound:g}"
-        return f"{bound} x" if self.goal.of == "ratio" else f"{bound} {self.grove.unit}"
+        return f"{bound} {'x' if self.goal.of == 'ratio' else self.grove.unit}".rstrip()
 
 
 def render_table(rows: Sequence[Row]) -> str:

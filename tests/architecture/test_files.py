@@ -1,6 +1,7 @@
 """A file is one noun of readable size, has a name that says something, and explains what it silences."""
 
 import io
+import itertools
 import re
 import statistics
 import tokenize
@@ -24,8 +25,9 @@ REASON = re.compile(r"^\s*[#-]+\s.*?\w+\W+\w+")
 
 
 def python_files() -> list[Path]:
-    """Of the packages and of the tests."""
-    return [*modules().values(), *sorted((ROOT / "tests").rglob("*.py"))]
+    """Of the packages, the tests and the benchmarks."""
+    beside = (sorted((ROOT / folder).rglob("*.py")) for folder in ("tests", "benchmarks"))
+    return [*modules().values(), *itertools.chain(*beside)]
 
 
 def line_counts() -> dict[str, int]:
