@@ -81,8 +81,12 @@ class Division:
         self._answered: dict[str, None] = {}
         self._gaps: list[Gap] = []
 
-    def next_asks(self) -> list[Ask]:
-        """The requests to send now; those without any way left become gaps."""
+    def next_asks(self, *, deadline_ms: int | None = None) -> list[Ask]:
+        """The requests to send now; those without any way left become gaps.
+
+        `deadline_ms`: what each is told instead of what came with the hops.
+        """
+        hops = self._hops if deadline_ms is None else replace(self._hops, deadline_ms=deadline_ms)
         groups: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
         surveyed: dict[_LeftOut, Mapping[str, Way]] = {}
         for origin, wanted in list(self._pending.items()):
@@ -95,7 +99,7 @@ class Division:
             Ask(
                 peer,
                 instance,
-                replace(self._hops, via=self._via, to=instance, tried=tried, origins=origins, scope=scope),
+                replace(hops, via=self._via, to=instance, tried=tried, origins=origins, scope=scope),
             )
             for (peer, instance, tried), members in groups.items()
             for origins, scope in self._requests(members)

@@ -59,7 +59,7 @@ async def fan_out(
     loop = asyncio.get_running_loop()
     started = loop.time()
     division = Division(topology, wanted, hops)
-    while asks := division.next_asks():
+    while asks := division.next_asks(deadline_ms=max(0, int((deadline - loop.time()) * 1000) - HOP_COST_MS)):
         if loop.time() >= deadline:
             division.out_of_time(int((loop.time() - started) * 1000))
             break
@@ -113,8 +113,7 @@ async def _ask_upstream(
 
 
 async def _ask_grove(client: PeerClient, question: Question, ask: Ask, deadline: float) -> PeerPart | PeerError:
-    remaining = int((deadline - asyncio.get_running_loop().time()) * 1000) - HOP_COST_MS
-    headers = (*question.headers, *render_hops(replace(ask.hops, deadline_ms=max(0, remaining))))
+    headers = (*question.headers, *render_hops(ask.hops))
     fetched = await client.fetch(PeerRequest("GET", question.target, headers), deadline=deadline, cap=question.body_cap)
     if isinstance(fetched, PeerError):
         return fetched

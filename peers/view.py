@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 import msgspec
 
@@ -12,6 +13,9 @@ from entities.model import EntityKind
 from entities.names import NameTable
 from entities.records import Names, Record
 from entities.routes import Gone, Owner, Topology, owner_of
+
+KEPT_OWNERS: Final = 4096
+"""Owners kept per view; those of further entities are found anew each time."""
 
 
 class Gap(msgspec.Struct, frozen=True):
@@ -96,6 +100,8 @@ class FederatedView:
     warnings: tuple[Warned, ...] = ()
     retain: Retain = "none"
     """Which entities of silent gateways `merged` lists."""
+    owned: dict[tuple[EntityKind, str], Owner] = field(default_factory=dict, init=False, compare=False, repr=False)
+    """Who answers for entities that were asked for, found once per view."""
     tables: dict[tuple[bool, EntityKind, str, str], ItemTable] = field(default_factory=dict, compare=False, repr=False)
     """Item ids of entities that were asked for, made once per view; it holds nothing that the view does not say."""
 
@@ -106,12 +112,16 @@ class FederatedView:
 
     def owner(self, kind: EntityKind, entity_id: str) -> Owner | None:
         """Who answers for an entity as clients name it, or None if it is unknown. Gone: no contributor is live."""
-        entity = self.merged.find(kind, entity_id)
-        if entity is None:
-            return None
-        if not entity.available:
-            return Gone(entity.instances)
-        return owner_of(self.merged.owners(kind, entity_id), self.topology)
+        owner = self.owned.get((kind, entity_id))
+        if owner is None:
+            entity = self.merged.find(kind, entity_id)
+            if entity is None:
+                return None
+            available = owner_of(self.merged.owners(kind, entity_id), self.topology) if entity.available else None
+            owner = available or Gone(entity.instances)
+            if len(self.owned) < KEPT_OWNERS:
+                self.owned[kind, entity_id] = owner
+        return owner
 
     def own_id(self, kind: EntityKind, entity_id: str) -> str:
         """The id its owner gives an entity that is called `entity_id` here."""

@@ -8,28 +8,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-import msgspec
-
 from entities.items import Member, way_prefix
 from entities.model import App, EntityKind
 from gateway.http.gaps import gap_marks
 from gateway.http.parts import Part
-from gateway.http.subject import Subject
+from gateway.http.subject import Subject, Whose
 from peers.view import Gap
 
 _WIRE_ONLY = frozenset({"origin", "member", "parameter", "node"})
 """Fields of `x-medkit` that gateways tell each other and clients do not see in items."""
-
-
-class Whose(msgspec.Struct, frozen=True):
-    """What all items of one member have in common.
-
-    `ids`: item -> id shown, of the items that the records list. `medkit`: what `x-medkit` says beside their own.
-    """
-
-    member: Member
-    ids: Mapping[str, str]
-    medkit: dict[str, Any]
 
 
 def render_collection(subject: Subject, collection: str, parts: Iterable[Part], gaps: Sequence[Gap]) -> dict[str, Any]:
@@ -38,26 +25,10 @@ def render_collection(subject: Subject, collection: str, parts: Iterable[Part], 
     items: list[dict[str, Any]] = []
     for _, group in groupby(found, key=lambda part: (part.origin, part.member)):
         run = [*group]
-        whose = _whose(subject, collection, run[0])
+        whose = subject.whose(run[0], collection)
         items.extend([_item(subject, collection, part, whose) for part in run])
     medkit = {**_envelope(subject, collection, found, items), **gap_marks(gaps)}
     return {"items": items, "x-medkit": medkit} if medkit else {"items": items}
-
-
-def _whose(subject: Subject, collection: str, part: Part) -> Whose:
-    member = subject.member(part)
-    medkit: dict[str, Any] = subject.source(part.origin)
-    ids: Mapping[str, str] = {}
-    match collection:
-        case "data" | "operations":
-            ids = subject.table(collection).by_member.get(member, ids)
-            if not subject.is_itself(member):
-                medkit["member_ids"] = [member.here]
-            if collection == "operations":
-                medkit["entity_id"] = subject.entity.id
-        case "faults" | "logs" if medkit:  # these ids stay bare: whose they are stands beside them
-            medkit["member_ids"] = [member.here]
-    return Whose(member, ids, medkit)
 
 
 def _item(subject: Subject, collection: str, part: Part, whose: Whose) -> dict[str, Any]:

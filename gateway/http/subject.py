@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
+import msgspec
 from msgspec.structs import replace
 
 from entities.classify import members_of, own_members
@@ -27,6 +28,20 @@ KEPT_TABLES: Final = 256
 KEPT_SUBJECTS: Final = 1024
 """Entities of one view whose answers stay worked out; beyond it all are forgotten, and worked out anew."""
 
+KEPT_WHOSE: Final = 64
+"""Members of one entity for which it stays worked out what their items have in common."""
+
+
+class Whose(msgspec.Struct, frozen=True):
+    """What all items of one member have in common.
+
+    `ids`: item -> id shown, of the items that the records list. `medkit`: what `x-medkit` says beside their own.
+    """
+
+    member: Member
+    ids: Mapping[str, str]
+    medkit: Mapping[str, Any]
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -37,6 +52,7 @@ class Subject:
     entity: MergedEntity
     scope: tuple[str, ...] | None = None
     """The Components below it as another gateway's tree has them, which then count instead of ours."""
+    _whose: dict[tuple[str, str, EntityRef | None], Whose] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def is_own(self) -> bool:
@@ -125,6 +141,31 @@ class Subject:
         ref = part.member or EntityRef(self.entity.kind, self.entity.id)
         here = ref.id if self.is_own else self.view.id_here(ref.kind, part.origin, ref.id)
         return Member(part.origin, ref.kind, ref.id, here)
+
+    def whose(self, part: Part, collection: str) -> Whose:
+        """What the part has in common with all items of its member in this collection."""
+        key = (collection, part.origin, part.member)
+        found = self._whose.get(key)
+        if found is None:
+            found = self._whose_of(part, collection)
+            if len(self._whose) < KEPT_WHOSE:
+                self._whose[key] = found
+        return found
+
+    def _whose_of(self, part: Part, collection: str) -> Whose:
+        member = self.member(part)
+        medkit: dict[str, Any] = self.source(part.origin)
+        ids: Mapping[str, str] = {}
+        match collection:
+            case "data" | "operations":
+                ids = self.table(collection).by_member.get(member, ids)
+                if not self.is_itself(member):
+                    medkit["member_ids"] = [member.here]
+                if collection == "operations":
+                    medkit["entity_id"] = self.entity.id
+            case "faults" | "logs" if medkit:  # these ids stay bare: whose they are stands beside them
+                medkit["member_ids"] = [member.here]
+        return Whose(member, ids, medkit)
 
     def is_itself(self, member: Member) -> bool:
         """Whether a member is the entity."""
