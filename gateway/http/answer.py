@@ -43,8 +43,7 @@ class WholeAnswer(web.StreamResponse):
         if len(body) <= _JOINED_BYTES:
             await request.writer.write(head + body)
         else:
-            await request.writer.write(head)
-            await request.writer.write(body)
+            await _write_both(request, head, body)
         return request.writer
 
     async def write_eof(self, data: bytes = b"") -> None:
@@ -63,6 +62,15 @@ class WholeAnswer(web.StreamResponse):
             raise ValueError("a line break in a header of an answer")
         date = _http_date(int(time.time()))
         return f"HTTP/1.1 {self.status} {self.reason}\r\n{text}Date: {date}\r\n\r\n".encode("latin-1")
+
+
+async def _write_both(request: web.BaseRequest, head: bytes, body: bytes) -> None:
+    """In one system call, which aiohttp's writer would make two of; returns when the client has taken enough."""
+    if request.transport is None or request.transport.is_closing():
+        raise ConnectionResetError("the client is gone")
+    request.writer.output_size += len(head) + len(body)
+    request.transport.writelines((head, body))
+    await request.writer.drain()
 
 
 @lru_cache(maxsize=1)
