@@ -2,7 +2,9 @@
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 
 from discovery.endpoint import PeerEndpoint
 from peers.answer import FetchedAnswer, PeerAnswer
@@ -78,7 +80,7 @@ class PeerClient:
         """
         wire = self._writer.render(request)
         idle_s = self._idle_s if idle_s is None else idle_s
-        terms = Terms(asyncio.get_running_loop().time(), deadline, idle_s)
+        terms = Terms(self._now(), deadline, idle_s)
         connection = self._at_once(terms, stream=stream) or await self._lease(terms, stream=stream)
         if isinstance(connection, PeerError):
             return connection
@@ -95,7 +97,7 @@ class PeerClient:
         A GET whose answer is cut off by a reset is asked once more, on a new connection.
         """
         wire = self._writer.render(request)
-        terms = Terms(asyncio.get_running_loop().time(), deadline, self._idle_s, unframed_ok=True)
+        terms = Terms(self._now(), deadline, self._idle_s, unframed_ok=True)
         fetched = await self._read_whole(wire, terms, cap)
         if isinstance(fetched, PeerError) and _repeats(wire, fetched):
             fetched = await self._read_whole(wire, terms, cap, fresh=True)
@@ -119,12 +121,12 @@ class PeerClient:
 
     async def _lease(self, terms: Terms, *, stream: bool = False, fresh: bool = False) -> PeerConnection | PeerError:
         """A connection. `fresh`: one just died, and those that lie idle are no younger."""
-        if terms.deadline <= (asyncio.get_running_loop().time() if fresh else terms.started):
+        if terms.deadline <= (self._now() if fresh else terms.started):
             return PeerError(PeerReason.HTTP_RESPONSE_TIMEOUT, "the deadline had passed before the request was sent")
         if fresh:
             self._pool.drop_idle()
         leased = await self._pool.lease(terms.deadline, stream=stream, fresh=fresh)
-        return replace(leased, elapsed_ms=_elapsed_ms(terms)) if isinstance(leased, PeerError) else leased
+        return replace(leased, elapsed_ms=self._elapsed_ms(terms)) if isinstance(leased, PeerError) else leased
 
     async def _read_whole(
         self, wire: WireRequest, terms: Terms, cap: int, *, fresh: bool = False
@@ -137,14 +139,18 @@ class PeerClient:
             return answer
         body = await answer.read(cap)
         if isinstance(body, PeerError):
-            return replace(body, elapsed_ms=_elapsed_ms(terms))
-        return FetchedAnswer(answer.status, answer.headers, body, _elapsed_ms(terms), answer.unframed)
+            return replace(body, elapsed_ms=self._elapsed_ms(terms))
+        return FetchedAnswer(answer.status, answer.headers, body, self._elapsed_ms(terms), answer.unframed)
+
+    def _elapsed_ms(self, terms: Terms) -> int:
+        return round((self._now() - terms.started) * 1000)
+
+    @cached_property
+    def _now(self) -> Callable[[], float]:
+        """The clock of the loop, which is asked for once: each time costs a system call."""
+        return asyncio.get_running_loop().time
 
 
 def _repeats(wire: WireRequest, error: PeerError) -> bool:
     """Whether this may be asked once more: a read whose connection was lost, not one that took too long."""
     return wire.repeatable and error.sent and error.reason is PeerReason.CONNECTION_TERMINATED
-
-
-def _elapsed_ms(terms: Terms) -> int:
-    return round((asyncio.get_running_loop().time() - terms.started) * 1000)

@@ -73,7 +73,8 @@ async def _ask_all(
 ) -> list[PeerPart | PeerError]:
     """All at once; the last one in this very task, which spares making one for it."""
     *others, last = asks
-    tasks = [asyncio.ensure_future(_ask(reach, topology, question, ask, deadline)) for ask in others]
+    loop = asyncio.get_running_loop()
+    tasks = [loop.create_task(_ask(reach, topology, question, ask, deadline)) for ask in others]
     try:
         final = await _ask(reach, topology, question, last, deadline)
         return [*[await task for task in tasks], final]
