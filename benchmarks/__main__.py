@@ -11,8 +11,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import uvloop
 
 from benchmarks import fanning, forwarding, listing, machine, mute, refreshing, size, spreading
+from benchmarks.changes import NeverSeenError
 from benchmarks.cores import Cores, choose_cores, pin
-from benchmarks.load import FULL, QUICK, Pace
+from benchmarks.load import FULL, QUICK, LoadError, Pace
 from benchmarks.stage import Stage
 from benchmarks.table import Row, render_table
 
@@ -26,6 +27,7 @@ MEASUREMENTS: Mapping[str, Callable[[Stage], Awaitable[Sequence[Row]]]] = {
     "size": size.measure,
 }
 
+FAILED = 1
 INTERRUPTED = 130
 
 
@@ -57,10 +59,13 @@ def main() -> int:
     if unknown:
         parser.error(f"found {', '.join(unknown)}; allowed: {', '.join(MEASUREMENTS)}")
     cores = choose_cores()
-    print(machine.describe(cores) + "\n", flush=True)
+    print(f"{machine.describe(cores)}\n", flush=True)
     pin(os.getpid(), cores.load)
     try:
         rows = uvloop.run(measure(arguments.names or [*MEASUREMENTS], cores, QUICK if arguments.quick else FULL))
+    except (LoadError, NeverSeenError) as error:
+        _tell(f"no figures: {error}")
+        return FAILED
     except asyncio.CancelledError:
         _tell("interrupted; everything is stopped")
         return INTERRUPTED

@@ -1,5 +1,6 @@
 """Everything one measurement needs running: Grove, the peers behind it, its rivals; all ended on leaving."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
@@ -32,15 +33,23 @@ class Stage:
     @asynccontextmanager
     async def open(cls, cores: Cores, pace: Pace) -> AsyncIterator["Stage"]:
         """An empty one."""
+        interrupted: asyncio.CancelledError | None = None
         with ExitStack() as ending:
             async with Cluster() as cluster:
                 stage = cls(cluster, cores, pace, ending)
                 try:
                     yield stage
+                except asyncio.CancelledError as error:  # goes on below, for the cluster would print all its logs
+                    interrupted, cluster.forgive = error, True
                 finally:
-                    for process in stage._beside:
-                        if process.is_running:
-                            await process.kill()
+                    await stage._kill_beside()
+        if interrupted is not None:
+            raise interrupted
+
+    async def _kill_beside(self) -> None:
+        for process in self._beside:
+            if process.is_running:
+                await process.kill()
 
     async def peers(self, specs: Sequence[Mapping[str, Any]]) -> tuple[Process, list[str]]:
         """One process that serves a stand-in for each spec, see standin.py; their URLs."""

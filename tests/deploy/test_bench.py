@@ -1,6 +1,7 @@
 """`python -m benchmarks` runs, with whatever rivals this machine has, and leaves nothing behind."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -65,8 +66,9 @@ async def started(pid: int, *modules: str) -> Sequence[psutil.Process]:
     """The processes below `pid`, once these run."""
     async with asyncio.timeout(TIMEOUT_S):
         while True:
-            children = psutil.Process(pid).children(recursive=True)
-            lines = [" ".join(child.cmdline()) for child in children if child.is_running()]
-            if all(any(f"-m {module}" in line for line in lines) for module in modules):
-                return children
+            with contextlib.suppress(psutil.NoSuchProcess):  # some, such as the load, come and go
+                children = psutil.Process(pid).children(recursive=True)
+                lines = [" ".join(child.cmdline()) for child in children]
+                if all(any(f"-m {module}" in line for line in lines) for module in modules):
+                    return children
             await asyncio.sleep(0.05)
