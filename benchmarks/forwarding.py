@@ -16,7 +16,7 @@ async def measure(stage: Stage) -> Sequence[Row]:
     _, (url,) = await stage.peers([{"name": "peer", "apps": 1}])
     grove = await stage.grove("grove", [("peer", url)])
     await whole_list(grove, 1)
-    nginx, bare = stage.nginx(url), await stage.bare([url])
+    nginx, bare = await stage.nginx(url), await stage.bare([url])
     urls = {"grove": grove.url + PATH, "nginx": nginx and nginx + PATH, "bare": bare + PATH}
     rows = []
     for connections in CONNECTIONS:

@@ -17,7 +17,7 @@ async def measure(stage: Stage) -> Sequence[Row]:
     _, (url,) = await stage.peers([{"name": "peer", "apps": APPS}])
     grove = await stage.grove("grove", [("peer", url)])
     page = await whole_list(grove, APPS)
-    nginx = stage.nginx(url, page)
+    nginx = await stage.nginx(url, page)
     urls = {"grove": grove.url + LIST_PATH, "nginx": nginx and nginx + LIST_PATH}
     found = await saturate_in_turn(urls, CONNECTIONS, stage.pace)
     rival = Rival("nginx", Figure(found["nginx"].rate, "/s") if nginx else None)

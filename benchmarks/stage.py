@@ -63,12 +63,18 @@ class Stage:
         pin(process.pid, self.cores.gateway)
         return f"http://127.0.0.1:{line}"
 
-    def nginx(self, peer_url: str, page: bytes = b"") -> str | None:
-        """The URL of an nginx before this peer; None if it is not installed."""
+    async def nginx(self, peer_url: str, page: bytes = b"") -> str | None:
+        """The URL of a running nginx before this peer; None if it is not installed."""
         if (program := find_nginx()) is None:
             return None
         nginx = self._ending.enter_context(running_nginx(program, self.cluster.folder / "nginx", peer_url, page))
         pin(nginx.pid, self.cores.gateway)
+
+        async def answers() -> bool:
+            async with self.cluster.session.get(nginx.url):
+                return True
+
+        await eventually(answers, SETTLE_S)
         return nginx.url
 
     async def grove(

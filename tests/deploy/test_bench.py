@@ -1,4 +1,4 @@
-"""`python -m benchmarks` runs, with whatever rivals this machine has, and leaves nothing behind."""
+"""`python -m benchmarks` runs, with whatever rivals this machine has, and leaves no process behind."""
 
 import asyncio
 import contextlib
@@ -33,7 +33,7 @@ def cells(line: str) -> list[str]:
 
 
 def test_a_quick_measurement_prints_the_machine_and_a_table(tmp_path: Path) -> None:
-    """Without wrk and nginx on the path: those columns stay empty, the rest is measured all the same."""
+    """Without wrk on the path: our own load takes its place."""
     done = bench("--quick", "spread", "list", env={"PATH": str(tmp_path)})
     assert done.returncode == 0, done.stderr
     assert "load average" in done.stdout
