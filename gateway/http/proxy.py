@@ -80,6 +80,8 @@ class ProxyLimits:
 
     replayable_bytes: int = 64 * 1024
     """A request body up to this size is held, so that it can go another way if the first one fails."""
+    held_bytes: int = 64 * 1024
+    """An answer known to be no larger is held until it is whole: if it breaks, the client gets an error and no half."""
     translated_bytes: int = 10 * 1024 * 1024
     """An answer in which ids must be translated."""
     translated_request_bytes: int = 1024 * 1024
@@ -134,6 +136,7 @@ async def reach_owner(
         body=body,
         content_length=length,
         stream=_is_stream(call),
+        hold=0 if _is_download(call) else limits.held_bytes,
     )
     try:
         outcome = await forward(reach, call.view.topology, request, to=to, hops=call.hops, deadline=call.deadline)
