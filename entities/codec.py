@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from entities.identity import is_instance_id
-from entities.jsontext import InvalidJsonError, parse_json_as, render_json
+from entities.jsontext import InvalidJsonError, parse_json, parse_json_as, render_json
 from entities.model import Entity, is_valid_id
 from entities.records import AT_PATTERN, Names, Record, TreeDocument, is_peer_name
 
@@ -69,10 +69,10 @@ def parse_document(body: bytes, *, max_bytes: int, max_entities: int) -> Decoded
     """A peer's answer as records. Raises InvalidJsonError for anything that must not be believed."""
     try:
         found = parse_json_as(body, _Format, max_bytes=max_bytes).format
-    except InvalidJsonError as error:
-        if "format" in str(error):
-            return OtherFormat("no `format`")
-        raise
+    except InvalidJsonError:
+        if not isinstance(parse_json(body, max_bytes=max_bytes), dict):
+            raise
+        return OtherFormat("no `format`")
     if found != TREE_FORMAT:
         return OtherFormat(f"format {found}")
     document = _parse_records(parse_json_as(body, _Envelope, max_bytes=max_bytes))

@@ -5,6 +5,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import aiohttp
+import pytest
+
 from tests.faults.bad_peer import BadPeer, running
 from tests.federation.client import Answer
 from tests.federation.eventually import eventually
@@ -93,6 +96,13 @@ class Hub:
         """A forwarded request is answered by an error of ours."""
         answer = await self.forwarded(peer)
         assert_unavailable(answer, peer, reason, status=status)
+
+    async def breaks_off(self, peer: BadPeer) -> None:
+        """A forwarded answer that had begun ends with a broken connection, never as if it were whole."""
+        async with self.gateway.open("GET", peer.item) as answer:
+            assert answer.status == 200
+            with pytest.raises(aiohttp.ClientPayloadError):
+                await answer.read()
 
     async def names(self, peer: BadPeer, reason: str) -> None:
         """A fan-out has what the gateway has itself, and names the peer with the reason."""

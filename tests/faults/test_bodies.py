@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-import aiohttp
 import pytest
 import pytest_asyncio
 
@@ -31,14 +30,6 @@ async def hub(shared_cluster: Cluster) -> AsyncIterator[Hub]:
         yield hub
 
 
-async def breaks_off(hub: Hub, peer: BadPeer) -> None:
-    """A forwarded answer that had begun ends with a broken connection, never as if it were whole."""
-    async with hub.gateway.open("GET", peer.item) as answer:
-        assert answer.status == 200
-        with pytest.raises(aiohttp.ClientPayloadError):
-            await answer.read()
-
-
 async def test_fault_005_a_body_that_drips_is_cut_off_at_the_deadline_and_one_that_rests_breaks_the_client_off(
     hub: Hub,
 ) -> None:
@@ -47,7 +38,7 @@ async def test_fault_005_a_body_that_drips_is_cut_off_at_the_deadline_and_one_th
     drip = dripping(b"HTTP/1.1 200 OK\r\ncontent-length: 10000\r\n\r\n" + b" " * 10_000, pause_s=0.005)
     await hub.refuses(peer, drip, "http_response_timeout", status=504)
     peer.misbehave(endless(HALF_CHUNKED, b" ", pause_s=60))
-    await breaks_off(hub, peer)
+    await hub.breaks_off(peer)
     await hub.names(peer, "http_response_timeout")
     await hub.recovers(peer)
 
@@ -61,7 +52,7 @@ async def test_fault_007_a_reset_in_the_body_is_502_and_a_read_is_tried_again(hu
     await hub.names(peer, "connection_terminated")
     assert peer.times_asked(peer.line) == asked + 2
     if half is HALF_CHUNKED:
-        await breaks_off(hub, peer)
+        await hub.breaks_off(peer)
     else:
         asked = peer.times_asked(peer.item)
         await hub.forwards_not(peer, "connection_terminated")
@@ -85,7 +76,7 @@ async def test_fault_008_a_body_that_ends_too_early_is_502_and_nothing_of_it_is_
     await hub.refuses(peer, then_close(whole[:-1]), "http_response_incomplete")
     chunk = whole.partition(b"\r\n\r\n")[2]
     peer.misbehave(then_close(CHUNKED + b"%x\r\n%b\r\n" % (len(chunk), chunk)))  # only the last chunk is missing
-    await breaks_off(hub, peer)
+    await hub.breaks_off(peer)
     await hub.names(peer, "http_response_incomplete")
     peer.answers[TREE] = then_close(http(peer.tree.body, etag='"half"')[:-1])
     peer.tree.change({"components": []})

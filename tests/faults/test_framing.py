@@ -17,6 +17,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 MIB = 1024 * 1024
 EARLY = b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n"
 
+CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+
 NO_HTTP = {
     "length and chunked": http(b"{}", transfer_encoding="chunked"),
     "two lengths": b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{}",
@@ -115,9 +117,8 @@ async def test_fault_012_eight_interim_answers_are_read_and_not_relayed(hub: Hub
         endless(b"HTTP/1.1 200 OK\r\nx-header: ", b"y" * 65_536),
         endless(b"HTTP/1.1 200 ", b"y" * 65_536),
         b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 200 + b"content-length: 2\r\n\r\n{}",
-        endless(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", b"y" * 65_536),
     ],
-    ids=["lines", "one line", "status line", "short lines", "chunk line"],
+    ids=["lines", "one line", "status line", "short lines"],
 )
 async def test_fault_013_a_header_without_end_is_502_and_costs_no_memory(hub: Hub, script: Script) -> None:
     peer = hub["f013"]
@@ -130,4 +131,17 @@ async def test_fault_013_a_header_without_end_is_502_and_costs_no_memory(hub: Hu
     await hub.others_are_well(peer)
     assert (await hub.told(peer))["state"] == "up"
     assert hub.gateway.rss_bytes() < before + 32 * MIB
+    await hub.recovers(peer)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [endless(CHUNKED + b"0\r\n", b"a: b\r\n" * 1000), endless(CHUNKED + b"5;", b"y" * 65_536)],
+    ids=["trailers", "chunk line"],
+)
+async def test_fault_013_behind_the_head_it_breaks_the_answer_off(hub: Hub, script: Script) -> None:
+    peer = hub["f013"]
+    peer.misbehave(script)
+    await hub.breaks_off(peer)
+    await hub.names(peer, "http_response_header_size")
     await hub.recovers(peer)
