@@ -60,6 +60,10 @@ class OtherFormat:
     found: str
 
 
+class TooManyEntitiesError(InvalidJsonError):
+    """The document has more entities than are taken from one peer; nothing else is wrong with it."""
+
+
 def render_document(document: TreeDocument) -> bytes:
     """The document's bytes; equal documents give equal bytes."""
     return render_json(document)
@@ -114,7 +118,9 @@ def require_limits(document: TreeDocument, *, max_entities: int) -> None:
         raise InvalidJsonError(f"{len(document.records)} records found, at most {MAX_RECORDS} allowed")
     total = sum(len(record.tree) for record in document.records)
     if total > max_entities:
-        raise InvalidJsonError(f"{total} entities found, at most {max_entities} allowed (max_peer_entities)")
+        raise TooManyEntitiesError(
+            f"{total} entities found, at most {max_entities} allowed (aggregation.max_peer_entities)"
+        )
     if document.since is None and all(record.id != document.instance_id for record in document.records):
         raise InvalidJsonError("a full document without the record of its own gateway")
 

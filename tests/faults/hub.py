@@ -17,7 +17,7 @@ from tests.federation.plant import assert_gaps
 
 SETTINGS = {
     "refresh_interval_ms": 1000,
-    "health_interval_ms": 1000,
+    "health_interval_ms": 300,
     "aggregation.timeout_ms": 1000,
     "aggregation.stream_idle_ms": 1000,
 }
@@ -67,13 +67,17 @@ class Hub:
         lines = (line for line in self.gateway.log() if line["event"] == "peer state changed")
         return [line["state"] for line in lines if line["peer"] == peer.name]
 
+    async def is_online(self, peer: BadPeer) -> None:
+        """Requests go there, as its health sees it."""
+        assert (await self.told(peer))["status"] == "online"
+
     async def lists(self, peer: BadPeer) -> None:
         """Its entities are there."""
         assert f"{peer.name}_unit" in (await self.gateway.get("/components")).ids
 
     async def is_well(self, peer: BadPeer) -> bool:
-        """It is up, listed, and answers in full."""
-        assert (await self.told(peer))["state"] == "up"
+        """It is online, listed, and answers in full."""
+        await self.is_online(peer)
         await self.lists(peer)
         assert (await self.forwarded(peer)).json["data"] == peer.name
         fanned = await self.fanned_out(peer)
@@ -115,13 +119,13 @@ class Hub:
     async def refuses(self, peer: BadPeer, script: Script, reason: str, *, status: int = 502) -> None:
         """This is no answer, neither to a forwarded request nor to a fan-out; it costs nobody else anything.
 
-        The peer stays up and listed.
+        The peer stays online and listed.
         """
         peer.misbehave(script)
         await self.forwards_not(peer, reason, status=status)
         await self.names(peer, reason)
         await self.others_are_well(peer)
-        assert (await self.told(peer))["state"] == "up"
+        await self.is_online(peer)
         await self.lists(peer)
 
 
