@@ -1,6 +1,7 @@
 """A peer that is a good one until a test says otherwise: on its socket, or in what it answers."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -35,6 +36,7 @@ class BadPeer(GarbagePeer):
         self.line = f"/api/v1/functions/{name}_line/data"
         """Where a fan-out arrives."""
         self.accepted = 0
+        self.tls: ssl.SSLContext | None = None
         self._server: asyncio.Server | None = None
         self._talking: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         # Mutable state beside the answers: the listener, and the connections by the task that serves each.
@@ -64,7 +66,7 @@ class BadPeer(GarbagePeer):
 
     async def start(self) -> None:
         """Listens, on the same port every time."""
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port, limit=2**20)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port, limit=2**20, ssl=self.tls)
 
     async def stop(self) -> None:
         """Refuses, and resets the connections that are there."""

@@ -8,7 +8,6 @@ import pytest_asyncio
 from peers.settings import UPSTREAM_CONTROL, UPSTREAM_TRANSPORT
 from tests.faults.bad_peer import GOOD, BadPeer
 from tests.faults.hub import Hub, hub_of
-from tests.federation.eventually import eventually
 from tests.federation.garbage import Script, Wire, endless, http, never
 from tests.federation.gateways import Cluster
 

@@ -46,9 +46,9 @@ async def test_fault_027_a_peer_that_flaps_is_held_down_until_it_stays_and_troub
             await eventually(lambda: _is_held_or_up(hub, peer))
         for _ in range(3):  # it flaps on, and nobody is told
             await peer.stop()
-            await asyncio.sleep(0.3)
+            await eventually(lambda: _is_refusing(hub, peer))
             await peer.start()
-            await asyncio.sleep(0.3)
+            await eventually(lambda: _is_held(hub, peer))
         others.cancel()
     assert downs == FREE_FLAPS + 1
     states = hub.states(peer)
@@ -62,6 +62,11 @@ async def test_fault_027_a_peer_that_flaps_is_held_down_until_it_stays_and_troub
 async def _is_held(hub: Hub, peer: BadPeer) -> bool:
     told = await hub.told(peer)
     return (told["state"], told.get("reason")) == ("down", "flapping")
+
+
+async def _is_refusing(hub: Hub, peer: BadPeer) -> bool:
+    told = await hub.told(peer)
+    return (told["state"], told.get("reason")) == ("down", "connection_refused")
 
 
 async def _is_held_or_up(hub: Hub, peer: BadPeer) -> bool:

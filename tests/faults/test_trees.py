@@ -165,7 +165,9 @@ async def test_fault_024_an_entity_with_an_unusable_id_is_left_out_and_counted(h
 async def test_fault_033_a_tree_that_cannot_be_read_leaves_the_last_one_and_the_peer_up(hub: Hub, garbage: str) -> None:
     """Nothing is marked stale: what is shown is reached, and a warning says that it may have changed."""
     peer = hub["f033"]
-    peer.answers[TREE] = http(b"{}", "429 Too Many Requests", retry_after="1") if garbage == "429" else ANYTHING[garbage]
+    peer.answers[TREE] = (
+        http(b"{}", "429 Too Many Requests", retry_after="1") if garbage == "429" else ANYTHING[garbage]
+    )
     peer.tree.change({})
     assert peer.name in await warned(hub, peer, "peer_tree_unreadable")
     await keeps_its_tree(hub, peer)

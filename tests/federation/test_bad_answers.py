@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from tests.federation.garbage import ANYTHING, GarbagePeer, Script, as_json, http, listening
+from tests.federation.garbage import ANYTHING, GarbagePeer, Script, as_json, listening
 from tests.federation.gateways import Cluster, Gateway, eventually
 from tests.federation.plant import manifest
 from tests.federation.standin_tree import new_instance_id

@@ -5,8 +5,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import pytest
-
 from entities.identity import foreign_id
 from tests.federation.gateways import Cluster, Gateway, Upstream, eventually
 from tests.federation.test_upstream_standin import differences, recorded

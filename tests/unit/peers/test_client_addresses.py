@@ -15,7 +15,7 @@ from peers.errors import PeerReason
 from peers.resolver import Found, Resolver
 from peers.settings import ResolverSettings
 from tests.federation.black_hole import black_hole
-from tests.unit.peers.wire_server import BRIEF_S, client_to, serving, serving_ok, within
+from tests.unit.peers.wire_server import client_to, serving, serving_ok, within
 
 GET = PeerRequest("GET", "/api/v1/health")
 V4 = (socket.AF_INET, "127.0.0.1", 0)
@@ -136,19 +136,6 @@ async def test_a_name_is_looked_up_once_for_all_who_ask() -> None:
     assert await asyncio.gather(*(resolved(resolver, "robot") for _ in range(5))) == [["127.0.0.1:80"]] * 5
     assert await resolved(resolver, "robot") == ["127.0.0.1:80"]
     assert names.asked == ["robot"]
-
-
-async def test_names_that_never_resolve_delay_no_other() -> None:
-    names = Names(robot=[V4])
-    resolver = Resolver(lookup=names)
-    stuck = [asyncio.create_task(resolved(resolver, f"slow{index}", BRIEF_S)) for index in range(30)]
-    await asyncio.sleep(0)
-    assert await resolved(resolver, "robot") == ["127.0.0.1:80"]
-    assert repr(resolver) == "<Resolver 1 known, 30 running, 0 queued>"
-    assert set(await asyncio.gather(*stuck)) == {PeerReason.DNS_TIMEOUT}
-    names.blocked.set()
-    while "0 running" not in repr(resolver):
-        await asyncio.sleep(0.005)
 
 
 async def test_lookups_beyond_the_limit_wait_for_their_turn() -> None:
