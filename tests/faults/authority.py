@@ -1,11 +1,11 @@
 """A certificate authority of a test's own, made with the openssl command."""
 
-import datetime
+import datetime as dt
 import ssl
 import subprocess
 from pathlib import Path
 
-DAY = datetime.timedelta(days=1)
+DAY = dt.timedelta(days=1)
 HERE = "IP:127.0.0.1"
 
 _NEW_KEY = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
@@ -36,9 +36,9 @@ class Authority:
         self.file = self._folder / "ca.pem"
         self._openssl(f"req -x509 {_NEW_KEY} -days 2 -subj /CN={name} -keyout ca.key -out ca.pem")
 
-    def context(self, name: str, *, host: str = HERE, ends: datetime.timedelta = DAY) -> ssl.SSLContext:
+    def context(self, name: str, *, host: str = HERE, ends: dt.timedelta = DAY) -> ssl.SSLContext:
         """A server with a certificate for `host` (a subjectAltName) that is valid until so long from now."""
-        now = datetime.datetime.now(datetime.UTC)
+        now = dt.datetime.now(dt.UTC)
         start, end = (f"{moment:%Y%m%d%H%M%SZ}" for moment in (now - 10 * DAY, now + ends))
         self._openssl(
             f"req -new {_NEW_KEY} -subj /CN={name} -addext subjectAltName={host} -keyout {name}.key -out {name}.csr"

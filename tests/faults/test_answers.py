@@ -73,7 +73,7 @@ async def test_fault_017_ten_megabytes_of_tiny_values_hold_nobody_up(hub: Hub, a
     assert longest < 2
     assert_gaps(bombed.result(), {"f017"})
     assert hub.gateway.rss_bytes() < RSS_BYTES
-    await hub.others_are_well(peer)
+    await hub.others_are_well()
     await hub.recovers(peer)
 
 
@@ -84,7 +84,7 @@ async def test_fault_018_deep_nesting_is_invalid_json(hub: Hub) -> None:
         peer.answers[peer.line] = part_around(peer, deep)
         await hub.names(peer, "invalid_json")
     await unreadable(hub, peer, http(b'{"format": ' + NESTED + b"}"))
-    await hub.others_are_well(peer)
+    await hub.others_are_well()
     await hub.recovers(peer)
 
 
@@ -106,7 +106,7 @@ async def test_fault_019_what_strict_json_has_not_is_never_given_on(hub: Hub, va
     peer = hub["f019"]
     peer.answers[peer.line] = part_around(peer, value)
     await hub.names(peer, "invalid_json")
-    await hub.others_are_well(peer)
+    await hub.others_are_well()
     await hub.recovers(peer)
 
 
@@ -134,7 +134,7 @@ async def test_fault_020_a_page_is_no_answer_and_acts_in_nobodys_name(hub: Hub) 
     peer.answers[HEALTH] = page
     await hub.becomes(peer, "down")
     assert (await hub.told(peer))["reason"] == "invalid_json"
-    await hub.others_are_well(peer)
+    await hub.others_are_well()
     await hub.recovers(peer)
 
 
@@ -155,7 +155,7 @@ async def test_fault_021_a_200_without_items_is_a_failure_and_no_empty_success(h
     origins = {"origins": {"answered": [peer.tree.instance_id], "missing": []}}
     peer.answers[peer.line] = as_json({**body, "x-medkit": origins} if isinstance(body, dict) else body)
     await hub.names(peer, "invalid_json")
-    await hub.others_are_well(peer)
+    await hub.others_are_well()
     await hub.recovers(peer)
 
 
@@ -173,7 +173,7 @@ async def test_fault_025_a_redirect_is_never_followed_and_its_aim_never_told(hub
             await hub.names(peer, "http_request_error")
         await unreadable(hub, peer, http(b"{}", f"{status} Elsewhere", location=f"{trap.url}/x"), "http_request_error")
         assert trap.accepted == 0
-    await hub.others_are_well(peer)
+    await hub.others_are_well()
     await hub.recovers(peer)
 
 
@@ -247,7 +247,7 @@ async def test_fault_029_a_peers_own_error_passes_unchanged_and_is_a_named_gap_b
         (gap,) = fanned.medkit["peer_errors"]
         assert (gap["reason"], gap["status"]) == ("http_request_error", status)
     assert hub.states(peer) == states
-    await hub.others_are_well(peer)
+    await hub.others_are_well()
     await hub.recovers(peer)
 
 
@@ -267,5 +267,5 @@ async def test_fault_036_a_peer_that_dies_behind_its_answer_has_answered(hub: Hu
     await hub.recovers(peer)
     peer.answers[peer.line] = then_reset(good[:-1])
     await hub.names(peer, "connection_terminated")
-    await hub.others_are_well(peer)
+    await hub.others_are_well()
     await hub.recovers(peer)

@@ -64,7 +64,7 @@ async def test_fault_007_a_reset_in_the_body_is_502_and_a_read_is_tried_again(hu
         assert_unavailable(write, peer, "connection_terminated", status=504)
         assert write.json["parameters"] == {"may_have_executed": True}
         assert peer.times_asked(peer.item, "POST") == 1
-    await hub.others_are_well(peer)
+    await hub.others_are_well()
     await hub.recovers(peer)
     assert "down" not in hub.states(peer)
 
@@ -106,7 +106,7 @@ async def test_fault_010_an_unframed_body_counts_only_if_it_is_json_to_its_end(h
     peer.misbehave(then_close(head + body[:-1]))
     await hub.names(peer, "invalid_json")
     await hub.forwards_not(peer, "http_protocol_error")
-    await hub.others_are_well(peer)
+    await hub.others_are_well()
     await hub.recovers(peer)
 
 
@@ -126,7 +126,7 @@ async def test_fault_014_a_body_over_the_cap_is_not_read_on_and_costs_no_memory(
         await eventually(flood.stalls)  # nobody reads, so nobody asks for more
         assert flood.sent < 40 * MIB
         assert hub.gateway.rss_bytes() < before + GROWN_BYTES
-    await hub.others_are_well(peer)
+    await hub.others_are_well()
     peer.behave()
     peer.answers |= {HEALTH: flood, TREE: flood}
     await hub.becomes(peer, "down")

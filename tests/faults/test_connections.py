@@ -1,6 +1,7 @@
 """Peers that cannot be reached, or say nothing: faults 1 to 4 and 6."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -60,14 +61,16 @@ async def is_gone(hub: Hub, peer: BadPeer, reason: str) -> None:
     assert gone.medkit["elapsed_ms"] == 0
     await hub.names(peer, reason)
     assert hub.states(peer).count("down") == 1
-    await hub.others_are_well(peer)
+    await hub.others_are_well()
 
 
 async def comes_back(hub: Hub, peer: BadPeer) -> None:
-    """Well again, and one line of the log says so."""
-    before = hub.states(peer)
+    """Well again, and one line of the log says so, as of every change."""
     await hub.recovers(peer)
-    assert hub.states(peer)[len(before)] == "up"
+    await hub.becomes(peer, "up")
+    states = hub.states(peer)
+    assert states[-1] == "up"
+    assert all(before != after for before, after in itertools.pairwise(states)), states
 
 
 async def test_fault_001_a_peer_that_refuses_is_502_named_and_goes_down_until_it_listens_again(hub: Hub) -> None:
@@ -145,5 +148,5 @@ async def test_fault_006_a_health_that_drips_makes_degraded_while_requests_are_a
     await hub.lists(peer)
     assert hub.states(peer)[-1] == "degraded"
     assert "down" not in hub.states(peer)
-    await hub.others_are_well(peer)
+    await hub.others_are_well()
     await comes_back(hub, peer)

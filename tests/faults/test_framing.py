@@ -80,7 +80,7 @@ async def test_fault_011_bytes_nobody_asked_for_reach_nobody_and_cost_the_connec
             assert (await hub.forwarded(peer)).json == {"id": "x", "data": "f011"}
     lines = [line for line in hub.gateway.log() if line["event"] == "peer sent bytes nobody asked for"]
     assert [line["peer"] for line in lines].count("f011") == 1
-    await hub.others_are_well(peer)
+    await hub.others_are_well()
     assert max(UPSTREAM_TRANSPORT.idle_keep_ms, UPSTREAM_CONTROL.idle_keep_ms) < 5000
     await hub.recovers(peer)
 
@@ -127,7 +127,7 @@ async def test_fault_013_a_header_without_end_is_502_and_costs_no_memory(hub: Hu
         answer = await hub.forwarded(peer)
         assert answer.status == 502
         assert answer.medkit["reason"] in {"http_response_header_size", "http_protocol_error"}
-    await hub.others_are_well(peer)
+    await hub.others_are_well()
     await hub.is_online(peer)
     assert hub.gateway.rss_bytes() < before + 32 * MIB
     await hub.recovers(peer)

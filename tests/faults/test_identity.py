@@ -102,7 +102,7 @@ async def test_fault_028_a_peer_that_is_slow_is_degraded_and_asked_and_slows_nob
     assert (await hub.told(peer))["reason"] == "slow"
     waiting = [asyncio.create_task(hub.forwarded(peer)) for _ in range(50)]
     await asyncio.wait(waiting, timeout=0)
-    await hub.others_are_well(peer)
+    await hub.others_are_well()
     assert not [task for task in waiting if task.done() and task.result().status != 200]
     assert {answer.status for answer in await asyncio.gather(*waiting)} == {200}
     assert_gaps(await hub.fanned_out(peer))
@@ -149,7 +149,7 @@ async def test_fault_032_another_instance_behind_the_url_takes_nothing_of_the_ol
     await eventually(has_left)
     assert (await hub.forwarded(peer)).status in {404, 502}
     assert peer.name in (await hub.gateway.get("/components")).medkit["failed_peers"]
-    await hub.others_are_well(peer)
+    await hub.others_are_well()
     peer.tree.change({})
     await hub.recovers(peer)
     message = (await hub.warnings(peer))["identity_changed"]

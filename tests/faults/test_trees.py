@@ -57,7 +57,7 @@ async def keeps_its_tree(hub: Hub, peer: BadPeer) -> None:
     assert (await hub.forwarded(peer)).json["data"] == peer.name
     assert_gaps(await hub.fanned_out(peer))
     await hub.is_online(peer)
-    await hub.others_are_well(peer)
+    await hub.others_are_well()
 
 
 async def test_fault_016_a_tree_of_too_many_entities_is_refused_whole(hub: Hub) -> None:
@@ -111,7 +111,7 @@ async def test_fault_022_of_two_entities_of_one_id_the_first_counts_and_the_othe
     assert "2 entities" in await warned(hub, peer, "peer_entities_dropped")
     peer.tree.change({"areas": before})
     await hub.recovers(peer)
-    await hub.others_are_well(peer)
+    await hub.others_are_well()
 
 
 async def test_fault_023_a_parent_that_is_none_is_ignored_and_its_child_stays(hub: Hub) -> None:
@@ -140,7 +140,7 @@ async def test_fault_023_a_parent_that_is_none_is_ignored_and_its_child_stays(hu
     assert "hierarchy_too_deep" in {each["code"] for each in warnings}
     for path in ("/areas/f023_a", *(f"/areas/{area['id']}" for area in deep[::99]), "/areas/f023_deep0/subareas"):
         assert (await hub.gateway.get(path)).status == 200, path
-    await hub.others_are_well(peer)
+    await hub.others_are_well()
     peer.tree.change({"areas": [], "components": [unit]})
     await hub.recovers(peer)
 
@@ -156,7 +156,7 @@ async def test_fault_024_an_entity_with_an_unusable_id_is_left_out_and_counted(h
     await shows(hub, "apps", peer, "f024_app", longest)
     assert not {*UNUSABLE} & {*(await hub.gateway.get("/apps")).ids}
     assert f"{len(UNUSABLE)} entities" in await warned(hub, peer, "peer_entities_dropped")
-    await hub.others_are_well(peer)
+    await hub.others_are_well()
     peer.tree.change({"apps": apps})
     await hub.recovers(peer)
 
