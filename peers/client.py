@@ -58,7 +58,7 @@ class PeerClient:
         """As it was made with; `limit_to` may have narrowed them."""
         self._idle_s = settings.stream_idle_ms / 1000
         self._writer = RequestWriter(destination)
-        self._pool = ConnectionPool(endpoint.name, dialer, settings, budget)
+        self._pool = ConnectionPool(endpoint.name, dialer, settings, budget.share(settings.peer_budget_bytes))
 
     def __repr__(self) -> str:
         return f"<PeerClient {self.endpoint.url} {self._pool!r}>"

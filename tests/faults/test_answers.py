@@ -191,20 +191,46 @@ HOSTILE = {
 }
 
 
+ASTRAY = (
+    "http://evil.example/x",
+    "//evil.example/x",
+    "javascript:alert(1)",
+    "http://[",
+    "/api/v1/../../x",
+    "/api/v1/%2e%2e/%2e%2e/x",
+    "/api/v1/..\\..\\x",
+)
+"""Places that are not on the API, or cannot be read at all."""
+
+
 async def test_fault_026_only_headers_a_client_needs_come_back_and_no_location_leads_elsewhere(hub: Hub) -> None:
     peer = hub["f026"]
     run = f"/api/v1/apps/{peer.app}/operations/run/executions"
-    aims = {"a": "http://evil.example/x", "b": "//evil.example/x", "c": f"{run}/1", "d": f"http://evil.example{run}/1"}
+    good = {"c": f"{run}/1", "d": f"http://evil.example{run}/1"}
+    aims = {**dict(zip("abefghi", ASTRAY, strict=True)), **good}
     for name, aim in aims.items():
         peer.answers[run + name] = http(b"{}", "201 Created", location=aim, etag='"1"', **HOSTILE)
     answers = {name: await hub.gateway.request("POST", run + name) for name in aims}
-    for answer in answers.values():
+    for name, answer in answers.items():
         assert (answer.status, answer.headers["ETag"]) == (201, '"1"')
-        assert {name.replace("_", "-") for name in HOSTILE} & {name.lower() for name in answer.headers} <= {"server"}
+        assert {each.replace("_", "-") for each in HOSTILE} & {each.lower() for each in answer.headers} <= {"server"}
         assert answer.headers.get("Server") != "peer"
-    assert [answer.headers.get("Location") for answer in answers.values()] == [None, None, f"{run}/1", f"{run}/1"]
+        assert answer.headers.get("Location") == (f"{run}/1" if name in good else None)
     peer.answers[peer.item] = http(b"{}", location=f"{run}/1")
     assert "Location" not in (await hub.forwarded(peer)).headers  # nothing was made
+    await hub.recovers(peer)
+
+
+async def test_fault_026_of_two_content_types_the_client_gets_the_one_that_counted_here(hub: Hub) -> None:
+    """Otherwise a browser could take for a page what was let through as data."""
+    peer = hub["f026"]
+    both = "content-type: application/json\r\ncontent-type: text/html"
+    peer.answers[peer.item] = http(b"<script>").replace(b"content-type: application/json", both.encode())
+    answer = await hub.forwarded(peer)
+    assert answer.headers.getall("Content-Type") == ["text/html"]
+    assert answer.headers["Content-Security-Policy"] == "sandbox"
+    peer.answers[peer.item] = http(b"{}").replace(b"content-type", b"content-type: text/html\r\ncontent-type")
+    assert (await hub.forwarded(peer)).headers.getall("Content-Type") == ["application/json"]
     await hub.recovers(peer)
 
 
