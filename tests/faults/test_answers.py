@@ -264,7 +264,6 @@ async def test_fault_029_a_peers_own_error_passes_unchanged_and_is_a_named_gap_b
     peer = hub["f029"]
     error = {"error_code": "busy", "message": "later"}
     peer.misbehave(http(json.dumps(error).encode(), f"{status} Odd", retry_after="7"))
-    states = hub.states(peer)
     for _ in range(5):
         answer = await hub.forwarded(peer)
         assert (answer.status, answer.json, answer.headers["Retry-After"]) == (status, error, "7")
@@ -272,8 +271,19 @@ async def test_fault_029_a_peers_own_error_passes_unchanged_and_is_a_named_gap_b
         assert_gaps(fanned, {"f029"})
         (gap,) = fanned.medkit["peer_errors"]
         assert (gap["reason"], gap["status"]) == ("http_request_error", status)
-    assert hub.states(peer) == states
+    assert "down" not in hub.states(peer)
     await hub.others_are_well()
+    await hub.recovers(peer)
+
+
+async def test_fault_029_a_health_that_asks_for_patience_is_no_illness(hub: Hub) -> None:
+    """A refresh that gets it keeps the last tree: fault 33."""
+    peer = hub["f029"]
+    peer.answers[HEALTH] = http(b"{}", "429 Too Many Requests", retry_after="1")
+    asked = peer.times_asked(HEALTH)
+    await eventually(lambda: peer.times_asked(HEALTH) > asked + 5)
+    assert await hub.is_well(peer)
+    assert "down" not in hub.states(peer)
     await hub.recovers(peer)
 
 

@@ -128,6 +128,10 @@ async def test_fault_014_a_body_over_the_cap_is_not_read_on_and_costs_no_memory(
         assert hub.gateway.rss_bytes() < before + GROWN_BYTES
     await hub.others_are_well()
     peer.behave()
+    peer.answers[TREE] = http(b"{", content_length=str(10**10))
+    peer.tree.change({})
+    await eventually(lambda: warned(hub, peer, "http_response_body_size"))
+    await hub.lists(peer)
     peer.answers |= {HEALTH: flood, TREE: flood}
     await hub.becomes(peer, "down")
     assert (await hub.told(peer))["reason"] == "http_response_body_size"
