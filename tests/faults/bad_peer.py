@@ -36,6 +36,8 @@ class BadPeer(GarbagePeer):
         self.line = f"/api/v1/functions/{name}_line/data"
         """Where a fan-out arrives."""
         self.accepted = 0
+        self.heads: list[str] = []
+        """The requests' heads, as they came."""
         self.tls: ssl.SSLContext | None = None
         self._server: asyncio.Server | None = None
         self._talking: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
@@ -105,6 +107,7 @@ class BadPeer(GarbagePeer):
         fields = dict(line.lower().split(": ", 1) for line in head.split("\r\n")[1:-2])
         await reader.readexactly(int(fields.get("content-length", 0)))
         line = head.partition("\r\n")[0]
+        self.heads.append(head)
         self.asked.append(line)
         script = self._answer(_without_query(line).split(" ")[1])
         if isinstance(script, bytes):
