@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from entities.identity import is_instance_id
-from entities.jsontext import InvalidJsonError, parse_json_as, render_json
+from entities.jsontext import InvalidJsonError, parse_json, parse_json_as, render_json
 from entities.model import Entity, is_valid_id
 from entities.records import AT_PATTERN, Names, Record, TreeDocument, is_peer_name
 
@@ -60,6 +60,10 @@ class OtherFormat:
     found: str
 
 
+class TooManyEntitiesError(InvalidJsonError):
+    """The document has more entities than are taken from one peer; nothing else is wrong with it."""
+
+
 def render_document(document: TreeDocument) -> bytes:
     """The document's bytes; equal documents give equal bytes."""
     return render_json(document)
@@ -69,10 +73,10 @@ def parse_document(body: bytes, *, max_bytes: int, max_entities: int) -> Decoded
     """A peer's answer as records. Raises InvalidJsonError for anything that must not be believed."""
     try:
         found = parse_json_as(body, _Format, max_bytes=max_bytes).format
-    except InvalidJsonError as error:
-        if "format" in str(error):
-            return OtherFormat("no `format`")
-        raise
+    except InvalidJsonError:
+        if not isinstance(parse_json(body, max_bytes=max_bytes), dict):
+            raise
+        return OtherFormat("no `format`")
     if found != TREE_FORMAT:
         return OtherFormat(f"format {found}")
     document = _parse_records(parse_json_as(body, _Envelope, max_bytes=max_bytes))
@@ -114,7 +118,9 @@ def require_limits(document: TreeDocument, *, max_entities: int) -> None:
         raise InvalidJsonError(f"{len(document.records)} records found, at most {MAX_RECORDS} allowed")
     total = sum(len(record.tree) for record in document.records)
     if total > max_entities:
-        raise InvalidJsonError(f"{total} entities found, at most {max_entities} allowed (max_peer_entities)")
+        raise TooManyEntitiesError(
+            f"{total} entities found, at most {max_entities} allowed (aggregation.max_peer_entities)"
+        )
     if document.since is None and all(record.id != document.instance_id for record in document.records):
         raise InvalidJsonError("a full document without the record of its own gateway")
 

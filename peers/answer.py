@@ -66,6 +66,16 @@ class PeerAnswer:
             return too_large(cap)
         return await self._body.collect(cap)
 
+    async def hold(self, most: int) -> PeerError | None:
+        """Waits for a body of known length of at most `most` bytes, which is `body_ready` then; leaves others alone."""
+        if self._body is None or self.content_length is None or self.content_length > most:
+            return None
+        body = await self._body.collect(most)
+        if isinstance(body, PeerError):
+            return body
+        self._body, self.body_ready = None, body
+        return None
+
     async def aclose(self) -> None:
         """Want no more of it: the connection goes back if the body was complete, and is closed if not."""
         self.close()

@@ -65,7 +65,7 @@ class AnswerBody:
         if not self._budget.take(len(data)):
             return Failure(
                 PeerReason.HTTP_RESPONSE_BODY_SIZE,
-                f"{self._budget.limit_bytes} bytes of unfinished answers are held already, all peers together",
+                f"more bytes of unfinished answers would be held than allowed ({self._budget.terms})",
             )
         self._pieces.append(data)
         self._size += len(data)

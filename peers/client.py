@@ -58,7 +58,7 @@ class PeerClient:
         """As it was made with; `limit_to` may have narrowed them."""
         self._idle_s = settings.stream_idle_ms / 1000
         self._writer = RequestWriter(destination)
-        self._pool = ConnectionPool(endpoint.name, dialer, settings, budget)
+        self._pool = ConnectionPool(endpoint.name, dialer, settings, budget.share(settings.peer_budget_bytes))
 
     def __repr__(self) -> str:
         return f"<PeerClient {self.endpoint.url} {self._pool!r}>"
@@ -69,9 +69,12 @@ class PeerClient:
         return self._pool.figures
 
     async def send(
-        self, request: PeerRequest, *, deadline: float, stream: bool = False, idle_s: float | None = None
+        self, request: PeerRequest, *, deadline: float, stream: bool = False, idle_s: float | None = None, hold: int = 0
     ) -> PeerAnswer | PeerError:
         """Ask, and wait for the head of the answer until `deadline` (loop.time()): slot, connection, first byte.
+
+        `hold`: also for a body of known length of at most so many bytes; one that breaks is an error, and a GET whose
+        answer is cut off by a reset is asked once more.
 
         A streamed request body is held to the idle time instead, and does not count against the deadline; what it
         raises is raised here, and StalledBodyError when it brings nothing for that time.
@@ -84,12 +87,18 @@ class PeerClient:
         connection = self._at_once(terms, stream=stream) or await self._lease(terms, stream=stream)
         if isinstance(connection, PeerError):
             return connection
-        answer = await connection.ask(wire, terms)
-        if isinstance(answer, PeerAnswer) or not _repeats(wire, answer) or not connection.gave_nothing:
+        asked = await connection.ask(wire, terms)
+        answer = await _held(asked, hold)
+        if isinstance(answer, PeerAnswer) or not _repeats(wire, answer):
             return answer
-        # The peer closed the idle connection just as the request went out: nothing says that it read it.
+        if isinstance(asked, PeerError) and not connection.gave_nothing:
+            return answer
+        # The peer closed the idle connection just as the request went out: nothing says that it read it. Or it broke
+        # off a body of which nobody has seen a byte yet.
         connection = await self._lease(terms, stream=stream, fresh=True)
-        return connection if isinstance(connection, PeerError) else await connection.ask(wire, terms)
+        if isinstance(connection, PeerError):
+            return connection
+        return await _held(await connection.ask(wire, terms), hold)
 
     async def fetch(self, request: PeerRequest, *, deadline: float, cap: int) -> FetchedAnswer | PeerError:
         """Ask, and wait for the whole answer, of at most `cap` bytes, until `deadline` (loop.time()).
@@ -149,6 +158,13 @@ class PeerClient:
     def _now(self) -> Callable[[], float]:
         """The clock of the loop, which is asked for once: each time costs a system call."""
         return asyncio.get_running_loop().time
+
+
+async def _held(answer: PeerAnswer | PeerError, most: int) -> PeerAnswer | PeerError:
+    """The answer, with its body if that is known to be small, or what became of it."""
+    if isinstance(answer, PeerError) or not most:
+        return answer
+    return await answer.hold(most) or answer
 
 
 def _repeats(wire: WireRequest, error: PeerError) -> bool:

@@ -54,7 +54,7 @@ class PeerReason(StrEnum):
     AUTH = "auth"
     NOT_GROVE = "not_grove"
     PEER_LIMIT_EXCEEDED = "peer_limit_exceeded"
-    """A foreign gateway has more than its kind can serve to others."""
+    """It has more entities than are taken from one peer, or, being an upstream gateway, than its kind can serve."""
 
 
 _BROKEN_LINE = frozenset({PeerReason.CONNECTION_REFUSED, PeerReason.CONNECTION_TERMINATED})

@@ -35,7 +35,10 @@ class Reach(Protocol):
 
 
 class Forwarding(msgspec.Struct, frozen=True):
-    """A request as it goes on: path and query verbatim, headers already chosen."""
+    """A request as it goes on: path and query verbatim, headers already chosen.
+
+    `hold`: bytes up to which an answer is waited for whole, so that one that breaks can be had another way.
+    """
 
     method: str
     target: str
@@ -43,6 +46,7 @@ class Forwarding(msgspec.Struct, frozen=True):
     body: bytes | AsyncIterator[bytes] | None = None
     content_length: int | None = None
     stream: bool = False
+    hold: int = 0
 
 
 class Delivered(msgspec.Struct, frozen=True):
@@ -85,7 +89,7 @@ async def forward(
         outcome = (
             NO_SUCH_PEER
             if client is None
-            else await client.send(_request(request, told), deadline=deadline, stream=request.stream)
+            else await client.send(_request(request, told), deadline=deadline, stream=request.stream, hold=request.hold)
         )
         if isinstance(outcome, PeerError):
             reach.report(step.peer, outcome)

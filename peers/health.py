@@ -31,6 +31,9 @@ _HARD = frozenset({PeerReason.CONNECTION_REFUSED, PeerReason.DESTINATION_IP_PROH
 _TLS = frozenset({PeerReason.TLS_CERTIFICATE_ERROR, PeerReason.TLS_PROTOCOL_ERROR})
 _OURS = frozenset({PeerReason.CONNECTION_LIMIT_REACHED})
 
+_TOO_MANY = 429
+"""The status of a peer that is there, and asked more often than it likes."""
+
 FLAPPING = "flapping"
 """The reason of a peer that answers again but is held down until it stays."""
 
@@ -125,7 +128,11 @@ class Health:
         return self._become(PeerState.UP, None) if self.state is PeerState.SUSPECT else False
 
     def failed(self, error: PeerError) -> bool:
-        """A probe or request failed; answers of any kind are no failure of health."""
+        """A probe failed, or a request was refused; being told to ask less often is no failure of health."""
+        if error.status == _TOO_MANY:
+            if not self.linked:
+                self.reason = error.reason.value
+            return False
         self._steady_since = None
         if error.reason in _OURS or self._sick():
             return False

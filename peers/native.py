@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from entities.codec import DecodedTree, OtherFormat, parse_document, require_limits
+from entities.codec import DecodedTree, OtherFormat, TooManyEntitiesError, parse_document, require_limits
 from entities.history import apply_diff
 from entities.identity import is_instance_id
 from entities.jsontext import InvalidJsonError, parse_json
@@ -126,7 +126,7 @@ async def read_tree(
     try:
         decoded = await _parse(fetched.body, max_bytes=max_bytes, max_entities=max_entities)
     except InvalidJsonError as error:
-        return PeerError(PeerReason.INVALID_JSON, f"{_TREE}: {error}", fetched.elapsed_ms, 200)
+        return _refused_document(error, fetched.elapsed_ms)
     if isinstance(decoded, OtherFormat):
         return decoded
     etag = fetched.header("etag")
@@ -139,5 +139,11 @@ async def read_tree(
     try:
         require_limits(whole, max_entities=max_entities)
     except InvalidJsonError as error:
-        return PeerError(PeerReason.INVALID_JSON, f"{_TREE}: {error}", fetched.elapsed_ms, 200)
+        return _refused_document(error, fetched.elapsed_ms)
     return HeldTree(whole, etag, held.dropped + decoded.dropped)
+
+
+def _refused_document(error: InvalidJsonError, elapsed_ms: int) -> PeerError:
+    is_full = isinstance(error, TooManyEntitiesError)
+    reason = PeerReason.PEER_LIMIT_EXCEEDED if is_full else PeerReason.INVALID_JSON
+    return PeerError(reason, f"{_TREE}: {error}", elapsed_ms, 200)

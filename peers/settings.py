@@ -53,6 +53,9 @@ class TransportSettings:
     tree_body_bytes: Bytes = 64 * MIB
     """Bytes of one tree document."""
 
+    peer_budget_bytes: Bytes = 72 * MIB
+    """Bytes of unfinished answers held of one peer's requests, and again of its trees: the others keep their room."""
+
     total_budget_bytes: Bytes = 256 * MIB
     """Bytes of unfinished answers held in this process, all peers together."""
 

@@ -8,15 +8,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
 
 from aiohttp import HttpVersion11, web
 
 from entities.jsontext import InvalidJsonError, parse_json, render_json
 from gateway.http import errors
 from gateway.http.answer import WholeAnswer
+from gateway.http.brought_back import brought_back
 from gateway.http.call import Call
-from gateway.http.path import API_PREFIX, EntityPath, ServerPath
+from gateway.http.path import EntityPath, ServerPath
 from gateway.http.request import ApiRequest
 from gateway.http.translate import VERBATIM, Translation, reverse
 from peers.answer import PeerAnswer
@@ -45,31 +45,10 @@ SENT_ON: Final = frozenset(
 )
 """Request headers that go on to the owner, beside the request id; content-length goes as framing."""
 
-BROUGHT_BACK: Final = frozenset(
-    {
-        "content-type",
-        "content-range",
-        "accept-ranges",
-        "etag",
-        "cache-control",
-        "last-modified",
-        "location",
-        "retry-after",
-        "content-disposition",
-        "www-authenticate",
-        "allow",
-        "vary",
-        "preference-applied",
-        "traceparent",
-    }
-)
-"""Answer headers that come back, beside x-medkit-*; content-length comes as framing."""
-
 THREAD_BYTES: Final = 256 * 1024
 """From this size on a body is translated in a thread."""
 
 _BODILESS: Final = frozenset({204, 304})
-_MADE: Final = frozenset({201, 202})
 _REDIRECTS: Final = frozenset({300, 301, 302, 303, 305, 306, 307, 308})
 """No gateway answers so; a client that followed could be led anywhere."""
 
@@ -80,6 +59,8 @@ class ProxyLimits:
 
     replayable_bytes: int = 64 * 1024
     """A request body up to this size is held, so that it can go another way if the first one fails."""
+    held_bytes: int = 64 * 1024
+    """An answer known to be no larger is held until it is whole: if it breaks, the client gets an error and no half."""
     translated_bytes: int = 10 * 1024 * 1024
     """An answer in which ids must be translated."""
     translated_request_bytes: int = 1024 * 1024
@@ -134,6 +115,7 @@ async def reach_owner(
         body=body,
         content_length=length,
         stream=_is_stream(call),
+        hold=0 if _is_download(call) else limits.held_bytes,
     )
     try:
         outcome = await forward(reach, call.view.topology, request, to=to, hops=call.hops, deadline=call.deadline)
@@ -241,7 +223,7 @@ async def deliver(
     """
     if answer.status in _REDIRECTS:
         raise _broken(call, to, PeerError(PeerReason.HTTP_REQUEST_ERROR, "a redirect", status=answer.status))
-    headers = _brought_back(answer, translation)
+    headers = brought_back(answer, translation)
     if call.request.method == "HEAD" or answer.status in _BODILESS:
         if answer.content_length is not None and answer.status not in _BODILESS:
             headers.append(("Content-Length", str(answer.content_length)))
@@ -260,27 +242,6 @@ async def deliver(
     if answer.body_ready is not None:
         return WholeAnswer(answer.status, headers, answer.body_ready)
     return await _stream(call, answer, headers, idle_s=limits.idle_s)
-
-
-def _brought_back(answer: PeerAnswer, translation: Translation) -> list[tuple[str, str]]:
-    """The owner's headers that the client gets; a `Location` only of something made, and only on paths of the API."""
-    headers: list[tuple[str, str]] = []
-    for name, value in answer.headers:
-        if name == "location":
-            headers.extend((name, translation.link(path)) for path in _location(answer.status, value))
-        elif name == "etag" and not translation.is_empty:
-            headers.append((name, translation.mark(value)))
-        elif name in BROUGHT_BACK or name.startswith("x-medkit-"):
-            headers.append((name, value))
-    return headers
-
-
-def _location(status: int, value: str) -> tuple[str, ...]:
-    """The path of what was created, without the owner's address; of any other `Location` nothing."""
-    parts = urlsplit(value)
-    if status not in _MADE or not parts.path.startswith(f"{API_PREFIX}/"):
-        return ()
-    return (f"{parts.path}?{parts.query}" if parts.query else parts.path,)
 
 
 def _is_json(answer: PeerAnswer) -> bool:

@@ -7,6 +7,7 @@ import pytest
 from entities import hops
 from entities.model import EntityKind
 from gateway.http import exchange, proxy
+from gateway.http.brought_back import BROUGHT_BACK
 from gateway.http.path import RESOURCE_COLLECTIONS, UNBUILT_COLLECTIONS, relation_names
 from peers.errors import PeerReason
 from peers.health import FLAPPING, PeerState
@@ -106,7 +107,7 @@ def test_every_header_between_gateways_is_in_the_table() -> None:
     assert set(first_cells("Between gateways")) == constants | {"X-Medkit-Local-Only"}
 
 
-@pytest.mark.parametrize(("line", "headers"), [("To the owner", proxy.SENT_ON), ("Back", proxy.BROUGHT_BACK)])
+@pytest.mark.parametrize(("line", "headers"), [("To the owner", proxy.SENT_ON), ("Back", BROUGHT_BACK)])
 def test_every_header_that_travels_is_on_the_page(line: str, headers: frozenset[str]) -> None:
     (told,) = [part for part in text_under("Forwarded headers").split("\n\n") if part.startswith(f"{line}:")]
     told = told.partition(" Of these")[0]

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
+from tests.federation.link import reset_connection
 from tests.federation.standin_tree import StandinTree
 
 HEALTH, TREE = "/api/v1/health", "/api/v1/x-medkit-tree"
@@ -20,6 +21,10 @@ class Wire:
     async def send(self, data: bytes) -> None:
         self._writer.write(data)
         await self._writer.drain()
+
+    def reset(self) -> None:
+        """Closes with RST."""
+        reset_connection(self._writer)
 
 
 Script = bytes | Callable[[Wire], Awaitable[None]]

@@ -74,7 +74,7 @@ class Link:
         tasks = list(self._passing)
         for task in tasks:
             for writer in self._passing[task]:
-                _reset(writer)
+                reset_connection(writer)
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
@@ -86,7 +86,7 @@ class Link:
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._server is None:  # it was accepted just before the link was cut
-            _reset(writer)
+            reset_connection(writer)
             return
         task = asyncio.current_task()
         assert task is not None
@@ -95,7 +95,7 @@ class Link:
         try:
             await self._pass_both_ways(reader, writer, self._passing[task])
         except OSError:
-            _reset(writer)
+            reset_connection(writer)
         except asyncio.CancelledError:
             pass  # by `reset`, which waits for us; the stream's own callback would log a cancelled task
         finally:
@@ -114,7 +114,7 @@ class Link:
                 both.create_task(self._pass(far_reader, writer, "bytes_down"))
         except* OSError:
             for end in ends:
-                _reset(end)
+                reset_connection(end)
         finally:
             for end in ends:
                 end.close()
@@ -133,7 +133,7 @@ class Link:
             writer.write_eof()
 
 
-def _reset(writer: asyncio.StreamWriter) -> None:
+def reset_connection(writer: asyncio.StreamWriter) -> None:
     """Closes with RST, whatever is still buffered."""
     sock: socket.socket | None = writer.get_extra_info("socket")
     if sock is not None and sock.fileno() != -1:

@@ -5,8 +5,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import pytest
-
 from entities.identity import foreign_id
 from tests.federation.gateways import Cluster, Gateway, Upstream, eventually
 from tests.federation.test_upstream_standin import differences, recorded
@@ -314,36 +312,6 @@ async def test_a_peer_that_is_no_gateway_at_all_is_refused(cluster: Cluster) -> 
 
     await eventually(refused)
     assert not await readings(stranger)
-
-
-@pytest.mark.parametrize(
-    "oddity",
-    [
-        {"path": "/api/v1/functions/navigation", "status": 404, "body": {"error_code": "entity-not-found"}},
-        {"path": "/api/v1/components", "status": 200, "body": "<html>"},
-    ],
-    ids=["detail gone", "no JSON"],
-)
-async def test_a_reading_that_cannot_be_whole_leaves_the_last_one_and_says_so(
-    cluster: Cluster, oddity: Mapping[str, Any]
-) -> None:
-    gateway, leaf = await reading(cluster)
-    before = (await gateway.get("/apps")).ids
-    await leaf.set_oddities(oddity)
-
-    async def warned() -> bool:
-        warnings = (await gateway.get("/health")).json["warnings"]
-        return any(warning["code"] == "peer_tree_unreadable" for warning in warnings)
-
-    await eventually(warned)
-    assert (await gateway.get("/apps")).ids == before
-    assert (await gateway.get("/apps/pressure_sensor/data")).status == 200
-    await leaf.set_oddities()
-
-    async def readable() -> bool:
-        return not await warned()
-
-    await eventually(readable)
 
 
 async def test_health_says_that_a_peer_is_read_as_an_upstream_gateway(cluster: Cluster) -> None:

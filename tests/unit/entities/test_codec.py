@@ -98,6 +98,8 @@ MANY_LINKS = [{"peer": f"p{number}", "at": "0123abcd", "state": "up"} for number
 REFUSED = {
     "no JSON": b"<html>",
     "no object": b"[]",
+    "a format that is no JSON": b'{"format": NaN}',
+    "a format nested too deep": b'{"format": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
     "no instance": told(instance_id=None),
     "an instance id with a line break": told(instance_id=instance("a")[:-1] + "\n"),
     "a longer instance id": told(instance_id=instance("a") + "\n"),

@@ -1,12 +1,10 @@
 """From a peer's name to a connection: lookups, addresses in turn, the address rule."""
 
 import asyncio
-import contextlib
 import ipaddress
 import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -16,7 +14,8 @@ from peers.destination import Address, literal_address, parse_destination, refus
 from peers.errors import PeerReason
 from peers.resolver import Found, Resolver
 from peers.settings import ResolverSettings
-from tests.unit.peers.wire_server import BRIEF_S, client_to, serving, serving_ok, within
+from tests.federation.black_hole import black_hole
+from tests.unit.peers.wire_server import client_to, serving, serving_ok, within
 
 GET = PeerRequest("GET", "/api/v1/health")
 V4 = (socket.AF_INET, "127.0.0.1", 0)
@@ -38,19 +37,6 @@ class Names:
         if host not in self.known:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         return self.known[host]
-
-
-@contextmanager
-def black_hole() -> Iterator[int]:
-    """A port whose accept queue is full, so that a connection to it is never answered."""
-    with contextlib.ExitStack() as sockets:
-        listener = sockets.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
-        port = listener.getsockname()[1]
-        for _ in range(4):
-            filler = sockets.enter_context(socket.socket())
-            filler.setblocking(False)
-            filler.connect_ex(("127.0.0.1", port))
-        yield port
 
 
 async def resolved(resolver: Resolver, host: str, seconds: float = 5) -> list[str] | PeerReason:
@@ -150,19 +136,6 @@ async def test_a_name_is_looked_up_once_for_all_who_ask() -> None:
     assert await asyncio.gather(*(resolved(resolver, "robot") for _ in range(5))) == [["127.0.0.1:80"]] * 5
     assert await resolved(resolver, "robot") == ["127.0.0.1:80"]
     assert names.asked == ["robot"]
-
-
-async def test_names_that_never_resolve_delay_no_other() -> None:
-    names = Names(robot=[V4])
-    resolver = Resolver(lookup=names)
-    stuck = [asyncio.create_task(resolved(resolver, f"slow{index}", BRIEF_S)) for index in range(30)]
-    await asyncio.sleep(0)
-    assert await resolved(resolver, "robot") == ["127.0.0.1:80"]
-    assert repr(resolver) == "<Resolver 1 known, 30 running, 0 queued>"
-    assert set(await asyncio.gather(*stuck)) == {PeerReason.DNS_TIMEOUT}
-    names.blocked.set()
-    while "0 running" not in repr(resolver):
-        await asyncio.sleep(0.005)
 
 
 async def test_lookups_beyond_the_limit_wait_for_their_turn() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from peers.client import FetchedAnswer, PeerAnswer, PeerError, PeerRequest
 from peers.errors import PeerReason
-from tests.unit.peers.wire_server import OK, Wire, client_to, serving, within
+from tests.unit.peers.wire_server import BRIEF_S, OK, Wire, client_to, serving, within
 
 HALF = b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf"
 REPEATABLE = [PeerRequest("GET", "/"), PeerRequest("HEAD", "/")]
@@ -133,3 +133,65 @@ async def test_fetch_repeats_no_write_that_was_reset_amid_its_answer() -> None:
         lost = await client.fetch(WRITES[0], deadline=within(), cap=1000)
         assert isinstance(lost, PeerError)
         assert (lost.reason, lost.sent, server.accepted) == (PeerReason.CONNECTION_TERMINATED, True, 1)
+
+
+class CutOff:
+    """Resets so many answers amid their body; later ones are whole."""
+
+    def __init__(self, times: int) -> None:
+        self.left = times
+
+    async def __call__(self, wire: Wire) -> None:
+        await wire.request()
+        self.left -= 1
+        if self.left < 0:
+            await wire.send(OK)
+            await wire.gone()
+        await wire.send(HALF)
+        await asyncio.sleep(0.02)
+        wire.reset()
+
+
+async def test_send_repeats_a_read_whose_body_it_holds_once_when_it_is_cut_off() -> None:
+    async with serving(CutOff(1)) as server, client_to(server.url) as client:
+        answer = await client.send(REPEATABLE[0], deadline=within(), hold=10)
+        assert isinstance(answer, PeerAnswer)
+        assert (answer.body_ready, server.accepted) == (b"ok", 2)
+    async with serving(CutOff(2)) as server, client_to(server.url) as client:
+        lost = await client.send(REPEATABLE[0], deadline=within(), hold=10)
+        assert isinstance(lost, PeerError)
+        assert (lost.reason, lost.sent, server.accepted) == (PeerReason.CONNECTION_TERMINATED, True, 2)
+
+
+async def test_send_repeats_no_write_whose_body_it_holds() -> None:
+    async with serving(CutOff(1)) as server, client_to(server.url) as client:
+        lost = await client.send(WRITES[0], deadline=within(), hold=10)
+        assert isinstance(lost, PeerError)
+        assert (lost.reason, lost.sent, server.accepted) == (PeerReason.CONNECTION_TERMINATED, True, 1)
+
+
+async def test_send_holds_no_body_that_is_larger_or_of_unknown_length() -> None:
+    for head in (HALF[:-4], b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"):
+
+        async def script(wire: Wire, head: bytes = head) -> None:
+            await wire.request()
+            await wire.send(head)
+            await wire.gone()
+
+        async with serving(script) as server, client_to(server.url) as client:
+            answer = await client.send(REPEATABLE[0], deadline=within(), hold=9)
+            assert isinstance(answer, PeerAnswer)
+            assert answer.body_ready is None
+            await answer.aclose()
+
+
+async def test_a_body_that_send_holds_is_held_to_the_deadline() -> None:
+    async def script(wire: Wire) -> None:
+        await wire.request()
+        await wire.send(HALF)
+        await wire.gone()
+
+    async with serving(script) as server, client_to(server.url) as client:
+        late = await client.send(REPEATABLE[0], deadline=within(BRIEF_S), hold=10)
+        assert isinstance(late, PeerError)
+        assert (late.reason, server.accepted) == (PeerReason.HTTP_RESPONSE_TIMEOUT, 1)

@@ -6,7 +6,7 @@ import warnings
 import pytest
 
 from peers.budget import ByteBudget
-from peers.client import PeerError, PeerRequest, PeerStreamError
+from peers.client import FetchedAnswer, PeerError, PeerRequest, PeerStreamError
 from peers.errors import PeerReason
 from peers.settings import MIB
 from tests.unit.peers.wire_server import OK, Wire, answering, client_to, eventually, serving, whole, within
@@ -103,6 +103,33 @@ async def test_the_budget_of_all_peers_bounds_what_is_held() -> None:
         assert "all peers together" in answer.detail
         assert budget.held == 0
         assert repr(budget) == "<ByteBudget 0 of 2097152 bytes>"
+
+
+async def test_one_peer_leaves_room_in_the_budget_for_the_others() -> None:
+    budget = ByteBudget(4 * SIZE)
+
+    async def half(wire: Wire) -> None:
+        await wire.request()
+        await wire.send(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % SIZE + b"x" * (SIZE // 2))
+        await wire.gone()
+
+    async with (
+        serving(half) as greedy,
+        serving(big) as modest,
+        client_to(greedy.url, budget=budget, peer_budget_bytes=SIZE) as greedy_client,
+        client_to(modest.url, budget=budget) as modest_client,
+    ):
+        asked = [asyncio.create_task(greedy_client.fetch(GET, deadline=within(), cap=SIZE)) for _ in range(8)]
+        done, waiting = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+        refused = done.pop().result()
+        assert isinstance(refused, PeerError)
+        assert refused.reason is PeerReason.HTTP_RESPONSE_BODY_SIZE
+        assert f"{SIZE} bytes of one peer" in refused.detail
+        assert isinstance(await modest_client.fetch(GET, deadline=within(), cap=SIZE), FetchedAnswer)
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        assert budget.held == 0
 
 
 async def test_a_slow_reader_stops_the_peer_and_bounds_memory() -> None:

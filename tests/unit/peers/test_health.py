@@ -127,6 +127,13 @@ def test_our_own_full_pool_is_never_charged(health: Health) -> None:
     assert state_of(health) is PeerState.UP
 
 
+def test_being_asked_to_ask_less_often_is_no_failure(health: Health) -> None:
+    health.ok(1)
+    busy = PeerError(PeerReason.HTTP_REQUEST_ERROR, "/health answered 429", status=429)
+    assert not any(health.failed(busy) for _ in range(10))
+    assert health.state is PeerState.UP
+
+
 def test_our_own_sickness_is_never_charged(clock: Clock) -> None:
     health = Health(HealthSettings(), wall=clock, clock=clock, sick=lambda: True)
     health.ok(3)

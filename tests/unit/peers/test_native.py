@@ -181,7 +181,7 @@ async def test_a_peer_without_such_a_document_has_another_format(reply: bytes) -
         (answer(500, b""), PeerReason.HTTP_REQUEST_ERROR),
         (answer(401, b""), PeerReason.AUTH),
         (answer(200, b"{"), PeerReason.INVALID_JSON),
-        (answer(200, render_document(document(5, App("x"), App("y")))), PeerReason.INVALID_JSON),
+        (answer(200, render_document(document(5, App("x"), App("y")))), PeerReason.PEER_LIMIT_EXCEEDED),
     ],
     ids=["304 to nothing", "500", "401", "no JSON", "too many entities"],
 )
