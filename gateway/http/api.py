@@ -57,8 +57,6 @@ class Api:
 
     async def _answer(self, request: ApiRequest) -> web.StreamResponse:
         require_plain(request, self._services.max_header_bytes)
-        if hdrs.EXPECT in request.headers:
-            await _ask_on(request)
         if self._cors.is_on and (preflight := self._cors.preflight(request)):
             return preflight
         parsed = parse_target(request.raw_path)
@@ -66,6 +64,8 @@ class Api:
             raise errors.refused_target(parsed)
         if request.method == hdrs.METH_OPTIONS:
             raise errors.no_route()
+        if hdrs.EXPECT in request.headers:
+            await _ask_on(request)
         return await self._services.dispatch(request, parsed)
 
     def _mark(self, request: ApiRequest, answer: web.StreamResponse) -> None:

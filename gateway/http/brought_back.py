@@ -40,15 +40,18 @@ _MADE: Final = frozenset({201, 202})
 def brought_back(answer: PeerAnswer, translation: Translation) -> list[tuple[str, str]]:
     """The owner's headers that the client gets; a `Location` only of something made, and only on paths of the API."""
     headers: list[tuple[str, str]] = []
-    for name, value in answer.headers:
-        if name in ONCE and value != answer.header(name):
+    met: set[str] = set()
+    for name, value in reversed(answer.headers):
+        if name in ONCE and name in met:
             continue
+        met.add(name)
         if name == "location":
             headers.extend((name, translation.link(path)) for path in _location(answer.status, value))
         elif name == "etag" and not translation.is_empty:
             headers.append((name, translation.mark(value)))
         elif name in BROUGHT_BACK or name.startswith("x-medkit-"):
             headers.append((name, value))
+    headers.reverse()
     return headers
 
 

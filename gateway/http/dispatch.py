@@ -13,6 +13,7 @@ from entities.merge import MergedEntity
 from entities.model import EntityKind, is_valid_id
 from entities.routes import Gone, Own, Remote, Shared
 from gateway.http import errors
+from gateway.http.answer import WholeAnswer
 from gateway.http.call import Call, read_hops
 from gateway.http.exchange import Exchange, scoped_paths
 from gateway.http.handlers.collections import answer_collection, answer_part
@@ -122,7 +123,7 @@ class Dispatcher:
         if not is_scoped or scoped_paths(call, target, path) == (path,):
             return await self._exchange.relay_item(call, target, path)
         if not call.is_read:
-            return web.Response(status=await self._exchange.tell(call, target, path))
+            return WholeAnswer(await self._exchange.tell(call, target, path))
         answer = await self._exchange.relay_unless(call, target, path, status=NOT_FOUND)
         return answer or await self._exchange.relay_item(call, target, path)
 

@@ -12,7 +12,7 @@ from gateway.http.call import Call
 from gateway.http.gaps import gap_of
 from gateway.http.own_item import NOT_FOUND
 from gateway.http.parts import Part, read_parts
-from gateway.http.path import API_PREFIX, EntityPath
+from gateway.http.path import API_PREFIX, EntityPath, parse_target
 from gateway.http.proxy import ProxyLimits, deliver, forwarded_headers, reach_owner, relay
 from gateway.http.translate import Translation
 from gateway.local.answers import EntityRef
@@ -139,9 +139,11 @@ def scoped_paths(call: Call, instance: str, path: str) -> tuple[str, ...]:
     topology = call.view.topology
     if not topology.reads(instance) or not isinstance(call.route, EntityPath) or call.route.kind is EntityKind.APP:
         return (path,)
-    kind, own_id, rest = path.removeprefix(f"{API_PREFIX}/").split("/", 2)
-    entities = asked_entities(topology.records[instance].tree, (EntityKind(kind), own_id), call.hops.scope)
-    return tuple(f"{API_PREFIX}/{one.value}/{entity_id}/{rest}" for one, entity_id in entities)
+    there = parse_target(path)
+    if not isinstance(there, EntityPath):
+        return (path,)
+    entities = asked_entities(topology.records[instance].tree, (there.kind, there.entity_id), call.hops.scope)
+    return tuple(f"{API_PREFIX}/{kind.value}/{entity_id}/{there.raw_rest}" for kind, entity_id in entities)
 
 
 def fanned_headers(call: Call) -> tuple[tuple[str, str], ...]:

@@ -36,6 +36,8 @@ class FinishingWrites:
         try:
             return await asyncio.shield(write)
         except asyncio.CancelledError:
+            if write.cancelled():
+                raise
             _log.info("client left during a write, which goes on", method=request.method, target=request.raw_path)
             write.add_done_callback(_note_end)
             raise

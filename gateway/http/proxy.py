@@ -48,6 +48,7 @@ SENT_ON: Final = frozenset(
 THREAD_BYTES: Final = 256 * 1024
 """From this size on a body is translated in a thread."""
 
+_RANGES: Final = frozenset({"range", "if-range"})
 _BODILESS: Final = frozenset({204, 304})
 _REDIRECTS: Final = frozenset({300, 301, 302, 303, 305, 306, 307, 308})
 """No gateway answers so; a client that followed could be led anywhere."""
@@ -123,14 +124,20 @@ async def reach_owner(
         raise errors.request_timeout(stalled.idle_ms) from None
     if isinstance(outcome, GiveUp):
         raise _unreached(outcome, is_read=call.is_read)
-    return outcome.answer
+    answer = outcome.answer
+    if answer.status in _REDIRECTS:
+        await answer.aclose()
+        raise _broken(call, to, PeerError(PeerReason.HTTP_REQUEST_ERROR, "a redirect", status=answer.status))
+    return answer
 
 
 def forwarded_headers(call: Call, translation: Translation = VERBATIM) -> tuple[tuple[str, str], ...]:
     """The client's headers that go on, and the id of this request. Raises ApiError: 400 for bytes that are no text."""
     chosen = [("X-Request-Id", call.request.request_id)]
+    # A piece of a document cannot be translated, and would not fit to the whole that is.
+    takes_pieces = translation.is_empty or _is_download(call)
     for name, told in call.request.headers.items():
-        if name.lower() not in SENT_ON:
+        if name.lower() not in SENT_ON or (not takes_pieces and name.lower() in _RANGES):
             continue
         if not told.isascii():
             raise errors.invalid_request(f"The header {name} has bytes that are not ASCII; only ASCII can be forwarded")
@@ -221,17 +228,18 @@ async def deliver(
 
     The caller closes it. Raises ApiError where it breaks.
     """
-    if answer.status in _REDIRECTS:
-        raise _broken(call, to, PeerError(PeerReason.HTTP_REQUEST_ERROR, "a redirect", status=answer.status))
     headers = brought_back(answer, translation)
+    translated = not translation.is_empty and _is_json(answer) and not _is_download(call)
     if call.request.method == "HEAD" or answer.status in _BODILESS:
-        if answer.content_length is not None and answer.status not in _BODILESS:
+        # In other words it has another length.
+        if answer.content_length is not None and answer.status not in _BODILESS and not translated:
             headers.append(("Content-Length", str(answer.content_length)))
         return WholeAnswer(answer.status, headers, None)
+    if answer.header("content-type") is None:
+        headers.append(("Content-Type", "application/octet-stream"))
     if not _is_json(answer):
         # A page of the owner's, shown in a browser, must not act in the name of this gateway.
         headers.append(("Content-Security-Policy", "sandbox"))
-    translated = not translation.is_empty and _is_json(answer) and not _is_download(call)
     if whole or translated:
         body = await answer.read(limits.translated_bytes)
         if isinstance(body, PeerError):

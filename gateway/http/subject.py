@@ -187,6 +187,8 @@ class Subjects:
 
     def of(self, view: FederatedView, shown: TreeView, entity: MergedEntity) -> Subject:
         """The subject of an entity of `view`; a request that took an older view gets one of its own."""
+        if self._view is not None and view.generation < self._view.generation:
+            return Subject(view, shown, entity)
         if view is not self._view or len(self._kept) >= KEPT_SUBJECTS:
             self._view = view
             self._kept.clear()

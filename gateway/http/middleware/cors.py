@@ -43,8 +43,7 @@ class Cors:
 
     def mark(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
         """Sets the headers of an answer that is about to be sent. Caches must keep origins apart, also refused ones."""
-        vary = response.headers.get(hdrs.VARY)
-        response.headers[hdrs.VARY] = hdrs.ORIGIN if vary is None else f"{vary}, {hdrs.ORIGIN}"
+        response.headers[hdrs.VARY] = ", ".join((*response.headers.getall(hdrs.VARY, ()), hdrs.ORIGIN))
         origin = self._allowed_origin(request)
         if origin is not None:
             response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin

@@ -13,7 +13,7 @@ from gateway.http.call import Call
 from gateway.http.path import Route
 from gateway.http.proxy import ProxyLimits, relay
 from gateway.http.request import ApiRequest
-from gateway.http.translate import VERBATIM
+from gateway.http.translate import VERBATIM, Translation
 from peers.client import PeerClient
 from peers.errors import PeerError
 from peers.settings import MIB
@@ -45,7 +45,11 @@ class OnePeer:
 
 @asynccontextmanager
 async def proxying(
-    owner: wire.Script, *, stream_idle_ms: int = 60_000, limits: ProxyLimits = BRIEF
+    owner: wire.Script,
+    *,
+    stream_idle_ms: int = 60_000,
+    limits: ProxyLimits = BRIEF,
+    translation: Translation = VERBATIM,
 ) -> AsyncIterator[tuple[http.Client, OnePeer]]:
     """A gateway that relays everything to `owner`; `stream_idle_ms` is the transport's."""
     async with wire.serving(owner) as server, wire.client_to(server.url, stream_idle_ms=stream_idle_ms) as client:
@@ -53,7 +57,7 @@ async def proxying(
 
         async def dispatch(request: ApiRequest, route: Route) -> web.StreamResponse:
             call = Call(request, route, Hops(), VIEW, own=False, deadline=wire.within())
-            return await relay(call, reach, limits, to=instance("bee"), path=request.path, translation=VERBATIM)
+            return await relay(call, reach, limits, to=instance("bee"), path=request.path, translation=translation)
 
         async with http.serving(http.World(dispatch=dispatch)) as user:
             yield user, reach
@@ -148,6 +152,34 @@ async def test_a_client_of_http_1_0_gets_a_body_without_length_until_the_connect
     assert head.startswith(b"HTTP/1.0 200 ")
     assert b"transfer-encoding" not in head.lower()
     assert body == b"hello world"
+
+
+RENAMED = Translation({"cam": "b__cam"}, PATH, PATH)
+"""The App `cam` of the owner is called otherwise here."""
+
+
+async def test_of_a_translated_document_no_piece_is_asked_for() -> None:
+    seen: list[bytes] = []
+
+    async def owner(line: wire.Wire) -> None:
+        seen.append(await line.request())
+        await line.send(wire.OK)
+        await line.gone()
+
+    ranged = {"Range": "bytes=0-1", "If-Range": '"a"'}
+    for translation, pieces in ((RENAMED, False), (VERBATIM, True)):
+        async with proxying(owner, translation=translation) as (user, _):
+            assert (await user.get(PATH, ranged)).status == 200
+        assert (b"bytes=0-1" in seen[-1], b"if-range" in seen[-1].lower()) == (pieces, pieces)
+
+
+async def test_of_a_translated_document_head_tells_no_length() -> None:
+    json = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 20\r\n\r\n"
+    async with proxying(wire.answering(json), translation=RENAMED) as (user, _):
+        answer = await user.request("HEAD", PATH)
+        assert (answer.status, answer.headers.get("Content-Length")) == (200, None)
+    async with proxying(wire.answering(json)) as (user, _):
+        assert (await user.request("HEAD", PATH)).headers["Content-Length"] == "20"
 
 
 async def test_an_answer_to_head_says_no_length_that_its_owner_does_not_know() -> None:
