@@ -77,7 +77,7 @@ class Api:
 
 async def _ask_on(request: ApiRequest) -> None:
     """Tells a client that waits before it sends its body to go on. Raises ApiError: 417 for other expectations."""
-    if request.headers[hdrs.EXPECT].lower() != "100-continue":
+    if any(asked.lower() != "100-continue" for asked in request.headers.getall(hdrs.EXPECT)):
         raise errors.expectation_failed()
     if request.version == HttpVersion11:
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")

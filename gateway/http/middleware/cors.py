@@ -51,6 +51,6 @@ class Cors:
 
     def _allowed_origin(self, request: web.BaseRequest) -> str | None:
         origin = request.headers.get(hdrs.ORIGIN)
-        if not origin or not (ANY_ORIGIN in self._origins or origin in self._origins):
+        if not origin or not origin.isascii() or not (ANY_ORIGIN in self._origins or origin in self._origins):
             return None
         return origin

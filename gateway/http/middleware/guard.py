@@ -45,6 +45,9 @@ def _header_refusal(request: web.BaseRequest, max_bytes: int) -> ApiError | None
     needed = 1 if request.version == HttpVersion11 else len(hosts)
     if len(hosts) != needed or not all(map(_HOST.fullmatch, hosts)):
         return _refuse(400, "One Host header with a name or address, and perhaps a port, is needed")
+    framings = request.headers.getall(hdrs.TRANSFER_ENCODING, ())
+    if any(framing.strip().lower() != "chunked" for framing in framings):
+        return _refuse(501, "The only Transfer-Encoding taken is chunked")
     coding = request.headers.get(hdrs.CONTENT_ENCODING)
     if coding is not None and coding.strip().lower() != "identity":
         return _refuse(415, "Encoded bodies are not accepted; send the body without Content-Encoding")

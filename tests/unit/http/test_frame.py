@@ -165,6 +165,16 @@ async def test_without_allowed_origins_there_is_no_cors() -> None:
     assert (options.status, options.json["error_code"]) == (404, "resource-not-found")
 
 
+@pytest.mark.parametrize("origin", [b"http://\xe2\x82\xac", b"\xff\xfe"])
+async def test_an_origin_that_is_no_text_gets_an_answer_without_permission(origin: bytes) -> None:
+    async with serving(World(cors=CorsSettings(allowed_origins=("*",)))) as client:
+        received = await client.raw(
+            b"GET /api/v1/health HTTP/1.1\r\nHost: a\r\nConnection: close\r\nOrigin: " + origin + b"\r\n\r\n"
+        )
+    assert received.startswith(b"HTTP/1.1 200 ")
+    assert b"access-control-allow-origin" not in received.lower()
+
+
 async def test_a_preflight_of_an_allowed_origin_is_204_with_the_rules() -> None:
     async with serving(World(cors=ALLOWED)) as client:
         answer = await client.request("OPTIONS", "/api/v1/apps/cam/data/x", {"Origin": UI})

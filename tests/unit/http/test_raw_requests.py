@@ -135,6 +135,25 @@ async def test_fault_067_an_encoded_body_is_415_and_not_unpacked(client: Client,
     assert reached == []
 
 
+async def test_a_body_in_another_transfer_coding_is_501_and_reaches_nobody(client: Client, reached: list[str]) -> None:
+    received = await client.raw(
+        b"PUT /api/v1/apps/a/data/x HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"
+    )
+    assert refused(received) == (501, "invalid-request")
+    assert reached == []
+
+
+async def test_every_expectation_counts(client: Client, reached: list[str]) -> None:
+    received = await client.raw(
+        b"PUT /api/v1/apps/a/data/x HTTP/1.1\r\n"
+        + HOST
+        + b"Expect: 100-continue\r\nExpect: x\r\nContent-Length: 4\r\n\r\nbody"
+    )
+    assert b"100 Continue" not in received
+    assert refused(received) == (417, "invalid-request")
+    assert reached == []
+
+
 @pytest.mark.parametrize("host", [b"", b"a b", b"evil/path", b"user@evil", b"x:port", b"[::1", b"a,b"])
 async def test_fault_070_a_host_that_is_none_is_refused(client: Client, reached: list[str], host: bytes) -> None:
     received = await client.raw(b"GET /api/v1/apps HTTP/1.1\r\nHost: " + host + b"\r\n\r\n")
