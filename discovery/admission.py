@@ -20,10 +20,9 @@ from discovery.endpoint import (
     is_loopback,
     refusal,
 )
+from discovery.interfaces import IpNetwork
 from discovery.source import Found
 from discovery.static import NAME_RULE, BadUrl, is_peer_name, normalise_url
-
-IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 MAX_CANDIDATES: Final = 256
 """Endpoints that may be tried at a time beside the peers there are."""

@@ -1,4 +1,4 @@
-"""Runs the sources and says what they know together: one set of endpoints, published whenever it changed."""
+"""Runs the sources and says what they know together: one set of endpoints, judged whenever one of them has news."""
 
 import asyncio
 import time
@@ -58,7 +58,7 @@ class DiscoveryManager:
     ) -> None:
         """`sources`: the most important first, for an endpoint that several of them find.
 
-        `rules` is asked for every judgement; `publish` gets every set that differs from the one before. `wall`: Unix
+        `rules` is asked for every judgement; `publish` gets every set judged. `wall`: Unix
         seconds.
         """
         self._rules = rules
@@ -90,13 +90,14 @@ class DiscoveryManager:
     def _take(self, known: _Known, reading: Reading) -> None:
         before = known.status
         read_at = before.read_at if reading.trouble else self._wall()
+        if reading.found != known.found:
+            self._changed.set()
         known.found = reading.found
         known.status = SourceStatus(before.name, len(reading.found), reading.trouble, read_at)
         if reading.trouble != before.trouble and reading.trouble is not None:
             log.warning("discovery source in trouble", source=before.name, why=reading.trouble)
         elif reading.trouble != before.trouble:
             log.info("discovery source works again", source=before.name)
-        self._changed.set()
 
     async def _judge_for_ever(self) -> None:
         while True:
@@ -104,10 +105,9 @@ class DiscoveryManager:
             self._changed.clear()
             found: Mapping[str, Sequence[Found]] = {name: known.found for name, known in self._known.items()}
             judged = admit(found, self._rules())
-            if judged != self.current:
-                _log_changes(self.current, judged)
-                self.current = judged
-                self._publish(judged)
+            _log_changes(self.current, judged)
+            self.current = judged
+            self._publish(judged)
             await asyncio.sleep(self._pause_s)
 
 

@@ -19,7 +19,8 @@ class Found:
     instance: str | None = None
     """The instance id that it claims to have: a hint, proved only by its `/health`."""
     departed: bool = False
-    """It said goodbye: to be suspected and probed, forgotten only if the probe fails."""
+    """It said goodbye: to be suspected and probed, forgotten only if the probe fails. It stays among what was found
+    for some seconds, for nobody notices what comes and goes between two readings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Source(Protocol):
         ...
 
     async def run(self, publish: Callable[[Reading], None]) -> None:
-        """Publish a Reading whenever it changed, until cancelled.
+        """Publish a Reading whenever something was read, until cancelled.
 
         What fails outside is a Reading's `trouble`; an exception from here is a defect and ends the gateway. `publish`
         is called on the event loop and does not block.

@@ -130,6 +130,8 @@ class PeerMemory:
             if before is None or _lasting(before) != _lasting(names):
                 found.append(Note(NAMES_FILE, names))
         for peer in registry:
+            if not peer.trusted:
+                continue  # who was discovered is asked anew, and files of all who ever were would never end
             now = (peer.instance, peer.held)
             name = _file_of(peer)
             if peer.instance is not None and self._held.get(name) != now:

@@ -43,10 +43,11 @@ def _about_peers(settings: Settings) -> Iterator[SettingsWarning]:
                 f"peers are configured ({names}) and not used: set aggregation.enabled to true",
             )
         return
-    if not endpoints:
+    if not endpoints and not aggregation.looks_for_peers:
         yield SettingsWarning(
             "no_peers",
-            "aggregation.enabled is true without any peer: add aggregation.peers (finding peers is not built yet)",
+            "aggregation.enabled is true without any peer: add aggregation.peers, or where to find peers "
+            "(aggregation.peer_files, aggregation.peer_dns)",
         )
     cleartext = [
         endpoint.name
