@@ -20,7 +20,7 @@ from discovery.endpoint import (
     is_loopback,
     refusal,
 )
-from discovery.interfaces import IpNetwork
+from discovery.networks import IpNetwork
 from discovery.source import Found
 from discovery.static import NAME_RULE, BadUrl, is_peer_name, normalise_url
 

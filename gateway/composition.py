@@ -127,7 +127,7 @@ def compose(
         documents=CurrentDocuments(lambda: federation.view),
         peer_statuses=federation.registry.statuses,
         discovered=finders.discovered,
-        warnings=lambda view: (*readers.warnings(view), *finders.warnings()),
+        passing_warnings=lambda view: (*readers.warnings(view), *finders.warnings()),
         draining=lambda: drain.is_set,
         clock_ns=time.time_ns,
         aggregation_enabled=settings.aggregation.enabled,

@@ -7,8 +7,8 @@ from discovery.admission import AdmissionRules
 from discovery.dns import DnsSource, parse_query, parse_server
 from discovery.endpoint import EndpointSet, IpAddress
 from discovery.file import FileSource
-from discovery.interfaces import OwnInterface, own_interfaces
 from discovery.manager import DiscoveryManager, SourceStatus
+from discovery.networks import OwnInterface, own_interfaces
 from discovery.source import Source
 from discovery.static import static_endpoints
 from entities.identity import GatewayIdentity
@@ -22,16 +22,23 @@ from peers.view import Warned
 class Finders:
     """Discovery at work for one federation: `run` owns it; with aggregation off there is nothing to run."""
 
-    def __init__(self, settings: Settings, identity: GatewayIdentity, federation: Federation) -> None:
-        """Gives `federation` its configured peers at once."""
+    def __init__(
+        self, settings: Settings, identity: GatewayIdentity, federation: Federation, neighbours: Source | None = None
+    ) -> None:
+        """Gives `federation` its configured peers at once. `neighbours`: the source of those on our network, if any.
+
+        Its trouble is not told here.
+        """
         self._settings = settings
         self._identity = identity
         self._federation = federation
         aggregation = settings.aggregation
         self._static = static_endpoints(aggregation) if aggregation.enabled else ()
         self._subnets = tuple(ipaddress.ip_network(subnet) for subnet in aggregation.discovery_subnets)
+        listed = tuple(_sources(aggregation)) if aggregation.enabled else ()
+        self._listed = frozenset(source.name for source in listed)
         self._manager = DiscoveryManager(
-            list(_sources(aggregation)) if aggregation.enabled else [],
+            (*listed, *((neighbours,) if neighbours is not None else ())),
             rules=self._rules,
             publish=federation.set_endpoints,
         )
@@ -62,7 +69,8 @@ class Finders:
             for one in self._manager.current.refused
             if one.reason == "peer_name_conflict"
         )
-        return (*(_trouble(one, one.trouble) for one in self._manager.sources if one.trouble), *conflicts)
+        listed = (one for one in self._manager.sources if one.name in self._listed)
+        return (*(_trouble(one, one.trouble) for one in listed if one.trouble), *conflicts)
 
     def _rules(self) -> AdmissionRules:
         aggregation, host = self._settings.aggregation, self._settings.server.host

@@ -1,7 +1,7 @@
 """What the HTTP layer is given to work with."""
 
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -61,8 +61,8 @@ class Services:
     discovered: Callable[[], Discovered] = Discovered
     """What discovery knows beside the peers there are."""
 
-    warnings: Callable[[FederatedView], Sequence[Warned]] = field(default=lambda _view: ())
-    """What users must be told beside what this view says: of discovery, of the upstream gateways that read us."""
+    passing_warnings: Callable[[FederatedView], Iterable[Warned]] = field(default=lambda _view: ())
+    """What is wrong at this moment and stands in no view: with those who read us, with finding peers."""
 
     draining: Callable[[], bool]
     """Whether the gateway is about to stop."""

@@ -136,7 +136,7 @@ def _endpoints() -> Iterator[str]:
 def _answer_health(services: Services, view: FederatedView) -> WholeAnswer:
     draining = services.draining()
     document = health_document(
-        replace(view, warnings=(*view.warnings, *services.warnings(view))),
+        replace(view, warnings=(*view.warnings, *services.passing_warnings(view))),
         services.identity,
         listed=services.documents(view).listed,
         timestamp_ns=services.clock_ns(),
