@@ -30,8 +30,9 @@ _SHAPE: Final = "a list of peers, each {name: NAME, url: URL}"
 class FileSettings:
     """How often files are looked at."""
 
-    poll_ms: int = 5_000
-    """Between two looks that nobody asked for: not every file system tells of its changes."""
+    poll_ms: int = 2_000
+    """Between two looks that nobody asked for: not every file system tells of its changes, nor of those that happen
+    just before it is asked to."""
     settle_ms: int = 50
     """Without a further change before the files are read: a swap is several changes."""
 
