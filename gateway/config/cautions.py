@@ -36,6 +36,12 @@ def _about_peers(settings: Settings) -> Iterator[SettingsWarning]:
     aggregation = settings.aggregation
     endpoints = static_endpoints(aggregation)
     if not aggregation.enabled:
+        if aggregation.looks_for_peers and not endpoints:
+            yield SettingsWarning(
+                "peers_not_enabled",
+                "there are places to find peers in (aggregation.peer_files, peer_dns) and they are not looked at: set "
+                "aggregation.enabled to true",
+            )
         if endpoints:
             names = ", ".join(endpoint.name for endpoint in endpoints)
             yield SettingsWarning(
