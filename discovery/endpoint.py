@@ -72,6 +72,8 @@ class EndpointSet:
     refused: tuple[RefusedEndpoint, ...] = ()
     departed: frozenset[str] = frozenset()
     """URLs of admitted endpoints that said goodbye."""
+    unread: frozenset[str] = frozenset()
+    """Sources that could not tell anything yet: that they found nobody means nothing."""
 
 
 def refusal(rule: AddressRule, ip: IpAddress) -> str | None:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
@@ -76,6 +76,11 @@ class DiscoveryManager:
         """How every source is."""
         return tuple(known.status for known in self._known.values())
 
+    @property
+    def unread(self) -> frozenset[str]:
+        """The sources that had no good reading yet."""
+        return frozenset(known.status.name for known in self._known.values() if known.status.read_at is None)
+
     def reconsider(self) -> None:
         """Judge again soon: what the rules depend on changed."""
         self._changed.set()
@@ -90,7 +95,7 @@ class DiscoveryManager:
     def _take(self, known: _Known, reading: Reading) -> None:
         before = known.status
         read_at = before.read_at if reading.trouble else self._wall()
-        if reading.found != known.found:
+        if reading.found != known.found or (before.read_at is None and read_at is not None):
             self._changed.set()
         known.found = reading.found
         known.status = SourceStatus(before.name, len(reading.found), reading.trouble, read_at)
@@ -104,7 +109,7 @@ class DiscoveryManager:
             await self._changed.wait()
             self._changed.clear()
             found: Mapping[str, Sequence[Found]] = {name: known.found for name, known in self._known.items()}
-            judged = admit(found, self._rules())
+            judged = replace(admit(found, self._rules()), unread=self.unread)
             _log_changes(self.current, judged)
             self.current = judged
             self._publish(judged)

@@ -93,7 +93,6 @@ def compose(
     resolver = Resolver(ResolverSettings())
     federation = _federation(settings, identity, state, own=own, resolver=resolver, standing=standing)
     finders = Finders(settings, identity, federation)
-    federation.remember()
     drain = DrainFlag()
     transport = _transport(settings)
     readers = UpstreamReaders(federation.mutual, time.monotonic)

@@ -25,9 +25,9 @@ class Finders:
     def __init__(
         self, settings: Settings, identity: GatewayIdentity, federation: Federation, neighbours: Source | None = None
     ) -> None:
-        """Gives `federation` its configured peers at once. `neighbours`: the source of those on our network, if any.
+        """Gives `federation` at once the peers it has before any is found.
 
-        Its trouble is not told here.
+        `neighbours`: the source of those on our network, if any; its trouble is not told here.
         """
         self._settings = settings
         self._identity = identity
@@ -43,9 +43,10 @@ class Finders:
             publish=federation.set_endpoints,
         )
         federation.roster.on_found = self._manager.reconsider
-        federation.set_endpoints(EndpointSet(self._static))
+        federation.set_endpoints(EndpointSet(self._static, unread=self._manager.unread))
         # Mutable: the port we listen on, None until it is known.
         self._port = settings.server.port or None
+        federation.remember({source.name for source in self._manager.sources}, self._rules().address_rule)
 
     async def run(self) -> None:
         """Looks for peers until cancelled; an error in any source ends all of them, loudly."""

@@ -3,11 +3,11 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from discovery.endpoint import EndpointSet, PeerEndpoint
+from discovery.endpoint import AddressRule, EndpointSet, PeerEndpoint
 from entities.identity import GatewayIdentity
 from entities.model import GatewayTree
 from entities.names import NameTable
@@ -113,9 +113,14 @@ class Federation:
         """The peers to have, and whom to try, from now on; once before `run`, and whenever discovery has news."""
         self.roster.set_endpoints(endpoints)
 
-    def remember(self) -> None:
-        """Give the configured peers what was last known of them, before `run`."""
+    def remember(self, sources: Collection[str], rule: AddressRule) -> None:
+        """Take up what was known in the last run, before this one's `run`.
+
+        Who was discovered is a peer again if its source is still one of `sources`; `rule` says where it may be.
+        """
         if self._memory is not None:
+            known = (one for one in self._memory.load_roll() if one.source in sources)
+            self.roster.restore(replace(one, address_rule=rule) for one in known)
             self._memory.load_peers(self.registry)
 
     async def run(self) -> None:

@@ -4,7 +4,7 @@ Source: docs/discovery.md, "From found to peer".
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -85,12 +85,18 @@ class Roster:
         stay = {}
         for url, endpoint in self.discovered().items():
             # Who fell out of mDNS may be alive; who was taken out of a file or a DNS record was meant to go.
-            if url in found or endpoint.found_by is FoundBy.MDNS:
+            if url in found or endpoint.found_by is FoundBy.MDNS or endpoint.source in endpoints.unread:
                 stay[url] = found.get(url, endpoint)
         self._set_peers(stay)
         for peer in self._registry:
             if not peer.trusted and peer.endpoint.url in goodbyes:
                 self._doubt(peer)
+
+    def restore(self, endpoints: Iterable[PeerEndpoint]) -> None:
+        """Those who were peers before a restart are peers again, before anything is discovered: known, and silent."""
+        names, urls = {peer.name for peer in self._registry}, {peer.endpoint.url for peer in self._registry}
+        back = [one for one in endpoints if one.name not in names and one.url not in urls]
+        self._set_peers({one.url: one for one in back[: self._settings.max_discovered]})
 
     def look_again(self) -> None:
         """Somebody's state changed: see soon who is to be forgotten."""

@@ -87,6 +87,27 @@ async def test_a_peer_that_never_answered_is_a_candidate_and_no_gap(cluster: Clu
     assert (await a.get("/apps/b_app/data")).status == 502
 
 
+async def test_a_found_peer_that_is_silent_is_known_and_named_after_a_restart(cluster: Cluster) -> None:
+    a, listed = with_files(cluster)
+    b = cluster.add("b", manifest=manifest("b"))
+    listed.write({"arm": b.url})
+    await cluster.start_all()
+    await a.lists("components", "a_unit", "b_unit")
+    await b.kill()
+    await becomes(a, b.url, state="down")
+    await a.restart()
+    assert (await a.get("/components")).medkit["failed_peers"] == ["arm"]
+    assert (await a.get("/components/b_unit/data")).status == 502
+    await b.start()
+    await a.lists("components", "a_unit", "b_unit")
+    await b.kill()
+    await a.stop()
+    listed.write({})
+    await a.start()
+    await vanishes(a, b.url)
+    assert (await a.get("/components/b_unit/data")).status == 404
+
+
 async def test_who_is_no_gateway_or_is_ourselves_never_becomes_a_peer(cluster: Cluster) -> None:
     a, listed = with_files(cluster)
     async with listening(GarbagePeer({}, {HEALTH: as_json({"hello": "world"})})) as other:

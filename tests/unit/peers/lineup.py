@@ -80,10 +80,10 @@ class Lineup:
         assert found is not None, self.names
         return found
 
-    def discover(self, *endpoints: PeerEndpoint, departed: tuple[PeerEndpoint, ...] = ()) -> None:
-        """What discovery says from now on."""
+    def discover(self, *endpoints: PeerEndpoint, departed: tuple[PeerEndpoint, ...] = (), unread: str = "") -> None:
+        """What discovery says from now on; `unread`: the source that told nothing yet."""
         gone = frozenset(one.url for one in departed)
-        self.roster.set_endpoints(EndpointSet((*endpoints, *departed), departed=gone))
+        self.roster.set_endpoints(EndpointSet((*endpoints, *departed), departed=gone, unread=frozenset({unread})))
 
     def candidate(self, url: str) -> Candidate:
         return {one.endpoint.url: one for one in self.roster.candidates}[url]
