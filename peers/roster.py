@@ -66,7 +66,7 @@ class Roster:
         """Called with a peer that is to be probed now."""
         self.on_found: Callable[[], None] = lambda: None
         """Called when the discovered peers are others than before."""
-        self.candidates = Candidates(settings.candidates, make_client, self._judge, wall=wall)
+        self.candidates = Candidates(settings.candidates, make_client, self.judge, wall=wall)
         # Mutable: what discovery says; the goodbyes heard and until when they are believed; since when who is silent.
         self._endpoints = EndpointSet()
         self._farewells: dict[str, float] = {}
@@ -152,7 +152,7 @@ class Roster:
         self.on_doubt(peer)
         self.look_again()
 
-    def _judge(self, endpoint: PeerEndpoint, probed: Probed, now: float) -> Verdict | None:
+    def judge(self, endpoint: PeerEndpoint, probed: Probed, now: float) -> Verdict | None:
         """Who answered at a candidate: it becomes a peer (None), or why not."""
         instance = probed.instance_id or foreign_id(self._identity.instance_id, endpoint.url)
         verdict = self._flaw(endpoint, probed, instance)
