@@ -90,6 +90,13 @@ class Candidates:
         self._waiting = waiting
         self._kick.set()
 
+    def hasten(self, reason: str) -> None:
+        """Ask those again soon that are no peers for this reason: it may hold no more."""
+        for candidate in self._waiting.values():
+            if candidate.verdict is not None and candidate.verdict.reason == reason:
+                candidate.due = 0.0
+        self._kick.set()
+
     async def run(self) -> None:
         """Asks for ever whoever is due."""
         places = asyncio.Semaphore(self._settings.parallel)

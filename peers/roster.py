@@ -135,6 +135,8 @@ class Roster:
                 log.info("goodbye disbelieved", peer=peer.name, url=url)
                 del self._farewells[url]
             return True
+        if url not in self._silent_since:
+            self.candidates.hasten(DUPLICATE)  # it may be reached where it was found too
         silent_since = self._silent_since.setdefault(url, now)
         if url in self._farewells and peer.health.state is not PeerState.UNKNOWN:
             log.info("peer left", peer=peer.name, url=url)

@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from discovery.endpoint import FoundBy, PeerEndpoint
+from peers.candidates import CandidateSettings
 from peers.health import PeerState
 from peers.native import Probed
 from peers.roster import RosterSettings
@@ -55,6 +56,20 @@ async def test_fault_054_an_announcement_that_leads_to_another_gateway_makes_no_
         line.peer("arm").refusal = None
         await eventually(lambda: line.peer("arm").endpoint.url == attacker.url)
         assert line.peer("arm").held == held("b"), "the same gateway at another place: what is known of it stays"
+
+
+async def test_a_gateway_found_at_two_places_is_one_peer_and_up_if_either_answers() -> None:
+    seldom = CandidateSettings(pause_ms=5, retry_ms=600_000, max_retry_ms=600_000)
+    async with neighbour("b") as b, neighbour("b") as too, lineup(candidates=seldom) as line:
+        line.discover(b.found("arm"))
+        await line.has("arm")
+        line.discover(b.found("arm"), too.found("arm_2"))
+        await line.rejects(too.found(), "duplicate")
+        line.goes_silent("arm")
+        line.peer("arm").refusal = None
+        await eventually(lambda: line.peer("arm").endpoint.url == too.url)
+        await line.rejects(b.found(), "duplicate")
+        assert line.names == ["arm"]
 
 
 async def test_ourselves_and_a_copy_of_us_are_no_peers() -> None:
