@@ -60,11 +60,6 @@ def reasons(endpoints: EndpointSet) -> Sequence[str]:
         ("http://10.0.0.9:8081", DNS, None),
         ("http://robot.example:8081", DNS, None),
         ("http://robot.example:8081", MDNS, "invalid_url"),
-        ("http://192.168.7.9:0", MDNS, "invalid_url"),
-        ("http://192.168.7.9:80", MDNS, "port_not_allowed"),
-        ("http://192.168.7.9:1023", MDNS, "port_not_allowed"),
-        ("http://192.168.7.9:1024", MDNS, None),
-        ("http://192.168.7.9:80", FILE, None),
         ("http://192.168.7.1:8080", MDNS, "self"),
         ("http://[fd00::1]:8080", FILE, "self"),
         ("http://192.168.7.1:8081", MDNS, None),
@@ -95,11 +90,29 @@ def reasons(endpoints: EndpointSet) -> Sequence[str]:
         ("", FILE, "invalid_url"),
     ],
 )
-def test_fault_050_and_051_an_address_or_port_is_admitted_or_refused(url: str, by: FoundBy, reason: str | None) -> None:
+def test_fault_051_an_address_is_admitted_or_refused(url: str, by: FoundBy, reason: str | None) -> None:
     endpoints = judged(found(url, by=by))
     assert (reasons(endpoints), len(endpoints.admitted)) == (([reason], 0) if reason else ([], 1))
     assert all(one.why for one in endpoints.refused)
     assert all(one.address_rule is AddressRule.PUBLISHED_ONLY for one in endpoints.admitted)
+
+
+@pytest.mark.parametrize(
+    ("port", "by", "reason"),
+    [
+        (0, MDNS, "invalid_url"),
+        (0, FILE, "invalid_url"),
+        (80, MDNS, "port_not_allowed"),
+        (1023, MDNS, "port_not_allowed"),
+        (1024, MDNS, None),
+        (80, FILE, None),
+        (443, DNS, None),
+    ],
+)
+def test_fault_050_nothing_below_1024_is_found_by_mdns_and_nothing_at_0_at_all(
+    port: int, by: FoundBy, reason: str | None
+) -> None:
+    assert reasons(judged(found(f"http://192.168.7.9:{port}", by=by))) == ([reason] if reason else [])
 
 
 @pytest.mark.parametrize(
