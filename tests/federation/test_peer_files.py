@@ -1,10 +1,11 @@
 """Peers listed in files: found when they are written, gone when they are taken out, kept when a file is broken."""
 
+from functools import partial
 from typing import Any
 
 import pytest
 
-from tests.federation.found import PeerFile, becomes, page, peer_names, sources, vanishes, warned
+from tests.federation.found import PeerFile, becomes, peer_names, sources, vanishes, warned
 from tests.federation.garbage import HEALTH, GarbagePeer, as_json, listening
 from tests.federation.gateways import Cluster, Gateway, eventually
 from tests.federation.plant import manifest
@@ -125,12 +126,14 @@ async def test_a_gateway_bound_wider_than_loopback_lets_no_file_lead_it_to_loopb
 ) -> None:
     a, listed = with_files(cluster, **{"server.host": host})
     b = cluster.add("b", manifest=manifest("b"))
-    listed.write({"arm": b.url, "by_name": f"http://localhost:{b.port}"})
+    by_name = f"http://localhost:{b.port}"
+    listed.write({"arm": b.url, "by_name": by_name})
     await cluster.start_all()
     if host == "127.0.0.1":
-        await a.sees("arm")
+        # Both lead to one gateway: whichever is tried first when it answers is the peer.
+        await eventually(partial(peer_names, a))
+        await a.lists("components", "a_unit", "b_unit")
         return
     await becomes(a, b.url, state="refused", reason="destination_ip_prohibited")
-    await becomes(a, f"http://localhost:{b.port}", state="candidate", reason="destination_ip_prohibited")
+    await becomes(a, by_name, state="candidate", reason="destination_ip_prohibited")
     assert await peer_names(a) == []
-    assert b.url in await page(a)
