@@ -68,8 +68,25 @@ class FindingSettings:
     require_tls: bool = False
     """Whether an http:// peer is refused."""
 
+    peer_files: tuple[Path, ...] = ()
+    """Files that list peers, or directories of such files; watched."""
+
+    peer_dns: tuple[str, ...] = ()
+    """DNS names that lead to peers: `dnssrv+_SERVICE._tcp.NAME` or `dns+NAME:PORT`."""
+
+    dns_servers: tuple[str, ...] = ()
+    """DNS servers that `peer_dns` is asked of, as ADDRESS or ADDRESS:PORT; empty: the system's."""
+
+    discovery_subnets: tuple[str, ...] = ()
+    """Networks that mDNS may lead to, as ADDRESS/LENGTH; empty: those of this machine's interfaces."""
+
     peer_scheme: Literal["http", "https"] = "http"
-    """Scheme of peers found by mDNS, whose records do not tell it."""
+    """Scheme of peers found by mDNS or DNS, whose records do not tell it."""
 
     max_discovered_peers: Annotated[int, Ge(1), Le(1000)] = 50
     """Most peers taken from discovery at a time; static peers do not count."""
+
+    @property
+    def looks_for_peers(self) -> bool:
+        """Whether there is a source of peers beside the static ones."""
+        return bool(self.peer_files or self.peer_dns)

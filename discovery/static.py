@@ -91,6 +91,11 @@ def parse_static(settings: FindingSettings) -> StaticPeers:
     return StaticPeers(tuple(endpoints), tuple(mistakes))
 
 
+def is_peer_name(text: str) -> bool:
+    """Whether a peer may be called so: `NAME_RULE`."""
+    return _NAME.fullmatch(text) is not None and "__" not in text
+
+
 def normalise_url(text: str) -> str | BadUrl:
     """`text` as scheme://host:port: lower case, port written out, IPv6 in its short form."""
     if _VISIBLE_ASCII.fullmatch(text) is None:
@@ -155,7 +160,7 @@ def _claims(settings: FindingSettings) -> Iterator[_Claim]:
 
 
 def _name_mistakes(claim: _Claim, names: dict[str, str]) -> Iterator[PeerMistake]:
-    if _NAME.fullmatch(claim.name) is None or "__" in claim.name:
+    if not is_peer_name(claim.name):
         yield PeerMistake(claim.name_key, claim.name, "", NAME_RULE)
     elif claim.name in names:
         yield _taken(claim.name_key, claim.name, names[claim.name])

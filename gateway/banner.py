@@ -52,7 +52,7 @@ def _peer_rows(settings: Settings) -> Iterator[tuple[str, str]]:
     if not settings.aggregation.enabled:
         yield "peers", "off (aggregation.enabled is false)"
     elif not endpoints:
-        yield "peers", "none"
+        yield "peers", "those that are found" if settings.aggregation.looks_for_peers else "none"
     else:
         for index, endpoint in enumerate(endpoints):
             yield "" if index else "peers", f"{endpoint.name} {endpoint.url}"

@@ -1,5 +1,6 @@
 """Puts a gateway together from its settings: every object made once, here, and given to those that use it."""
 
+import functools
 import random
 import secrets
 import socket
@@ -9,8 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from discovery.endpoint import PeerEndpoint
-from discovery.static import static_endpoints
 from entities.identity import GatewayIdentity
+from gateway.finders import Finders
 from gateway.http.api import Api
 from gateway.http.dispatch import Dispatcher, DispatchSettings
 from gateway.http.documents import Documents
@@ -31,6 +32,7 @@ from peers.memory import PeerMemory
 from peers.publication import Publication
 from peers.refresh import RefreshSettings
 from peers.resolver import Resolver
+from peers.roster import RosterSettings
 from peers.settings import ForeignSettings, ResolverSettings, TransportSettings
 from peers.view import FederatedView, Warned
 from peers.watcher import WatchSettings
@@ -54,6 +56,7 @@ class Gateway:
     writes: FinishingWrites
     own: OwnEntities
     federation: Federation
+    finders: Finders
     resolver: Resolver
     drain: DrainFlag
 
@@ -89,6 +92,7 @@ def compose(
     own = OwnEntities(host=settings.local.host, manifest=manifest, host_name=socket.gethostname(), clock=time.time_ns)
     resolver = Resolver(ResolverSettings())
     federation = _federation(settings, identity, state, own=own, resolver=resolver, standing=standing)
+    finders = Finders(settings, identity, federation)
     drain = DrainFlag()
     transport = _transport(settings)
     readers = UpstreamReaders(federation.mutual, time.monotonic)
@@ -121,7 +125,8 @@ def compose(
         view=lambda: federation.view,
         documents=CurrentDocuments(lambda: federation.view),
         peer_statuses=federation.registry.statuses,
-        reader_warnings=readers.warnings,
+        discovered=finders.discovered,
+        passing_warnings=lambda view: (*readers.warnings(view), *finders.warnings()),
         draining=lambda: drain.is_set,
         clock_ns=time.time_ns,
         aggregation_enabled=settings.aggregation.enabled,
@@ -132,7 +137,7 @@ def compose(
         max_body_bytes=settings.server.max_body_bytes,
     )
     dispatcher.bind(services)
-    return Gateway(Api(services), writes, own, federation, resolver, drain)
+    return Gateway(Api(services), writes, own, federation, finders, resolver, drain)
 
 
 def _federation(
@@ -148,8 +153,10 @@ def _federation(
     transport = _transport(settings)
     budget = ByteBudget(transport.total_budget_bytes)
 
+    default_tls = functools.cache(ssl.create_default_context)  # reads all the system's certificates
+
     def make_client(endpoint: PeerEndpoint) -> PeerClient:
-        tls = ssl.create_default_context() if endpoint.url.startswith("https://") else None
+        tls = default_tls() if endpoint.url.startswith("https://") else None
         return PeerClient(endpoint, transport, resolver=resolver, ssl_context=tls, budget=budget)
 
     federation = Federation(
@@ -165,6 +172,7 @@ def _federation(
             ),
             refresh=RefreshSettings(interval_ms=settings.refresh_interval_ms, retain=aggregation.retain_offline),
             foreign=ForeignSettings(request_timeout_ms=aggregation.timeout_ms),
+            roster=RosterSettings(max_discovered=aggregation.max_discovered_peers),
         ),
         own_tree=lambda: own.tree,
         make_client=make_client,
@@ -175,7 +183,6 @@ def _federation(
         standing=standing,
         authorities=_authorities(settings),
     )
-    federation.set_endpoints(static_endpoints(aggregation) if aggregation.enabled else ())
     own.subscribe(federation.refresh.kick)
     return federation
 

@@ -111,7 +111,9 @@ class _Run:
             await self.gateway.own.start()
             async with asyncio.TaskGroup() as group:
                 peers = group.create_task(self.gateway.federation.run(), name="federation")
+                finders = group.create_task(self.gateway.finders.run(), name="discovery")
                 code = await self._listen_until(stop)
+                finders.cancel()
                 peers.cancel()
         except* Exception as failures:
             code = FAILED
@@ -123,7 +125,6 @@ class _Run:
 
     async def _listen_until(self, stop: asyncio.Event) -> int:
         """Serves until `stop` is set, then drains."""
-        await asyncio.sleep(0)  # the watchers exist once the federation has had its turn
         await self.gateway.federation.wait_for_first_look()
         server = self.settings.server
         try:
@@ -131,6 +132,7 @@ class _Run:
         except OSError as error:
             sys.stderr.write(f"grove: {_cannot_listen(self.settings, error)}\n")
             return ADDRESS_IN_USE if error.errno == errno.EADDRINUSE else FAILED
+        self.gateway.finders.listening(listener.port)
         try:
             await asyncio.to_thread(_note_port, self.state, listener.port)
             _spare_collections()

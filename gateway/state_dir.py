@@ -111,6 +111,10 @@ class StateDir:
         with contextlib.suppress(OSError):  # the file is in place; only its survival of a power cut is not certain
             self._sync_directory()
 
+    def remove(self, name: str) -> None:
+        """Deletes the file `name`, if there is one. Raises OSError."""
+        (self.path / name).unlink(missing_ok=True)
+
     def _sync_directory(self) -> None:
         descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
         try:

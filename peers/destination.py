@@ -1,4 +1,4 @@
-"""Where a peer's URL points to, and which addresses a connection may go to."""
+"""Where a peer's URL points to."""
 
 import ipaddress
 import re
@@ -7,23 +7,11 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from discovery.endpoint import AddressRule
-
-IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+from discovery.endpoint import IpAddress
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 _HOST: Final = re.compile(r"[!-~]+")
-
-_METADATA: Final = frozenset(
-    ipaddress.ip_address(text) for text in ("169.254.169.254", "fd00:ec2::254", "100.100.100.200")
-)
-"""Where clouds answer every local process with credentials: AWS, Azure and GCP; AWS over IPv6; Alibaba."""
-
-_NAT64: Final = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
-_IPV4_COMPATIBLE: Final = ipaddress.IPv6Network("::/96")
-_THIS_NETWORK: Final = ipaddress.IPv4Network("0.0.0.0/8")
-_BROADCAST: Final = ipaddress.IPv4Address("255.255.255.255")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,38 +83,3 @@ def literal_address(host: str, port: int) -> Address | None:
         return Address(socket.AF_INET, (bare, port))
     scope = 0 if not zone else int(zone) if zone.isdecimal() else socket.if_nametoindex(zone)
     return Address(socket.AF_INET6, (bare, port, 0, scope))
-
-
-def refusal(rule: AddressRule, ip: IpAddress) -> str | None:
-    """Why this rule keeps us from connecting to this address; None when it does not."""
-    if rule is AddressRule.ANY:
-        return None
-    inner = _embedded_ipv4(ip)
-    return _never_published(ip) or (_never_published(inner) if inner is not None else None)
-
-
-def _never_published(ip: IpAddress) -> str | None:
-    if ip in _METADATA:
-        return "a cloud metadata service"
-    if ip.is_loopback:
-        return "a loopback address"
-    if ip.is_link_local:
-        return "a link-local address"
-    if ip.is_multicast or ip == _BROADCAST:
-        return "a multicast or broadcast address"
-    if ip.is_unspecified or (isinstance(ip, ipaddress.IPv4Address) and ip in _THIS_NETWORK):
-        return "an unspecified address"
-    return None
-
-
-def _embedded_ipv4(ip: IpAddress) -> ipaddress.IPv4Address | None:
-    """The IPv4 address that a mapped, compatible, 6to4 or NAT64 address leads to."""
-    if isinstance(ip, ipaddress.IPv4Address):
-        return None
-    if ip.ipv4_mapped is not None:
-        return ip.ipv4_mapped
-    if ip.sixtofour is not None:
-        return ip.sixtofour
-    if ip in _IPV4_COMPATIBLE or any(ip in network for network in _NAT64):
-        return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-    return None

@@ -7,9 +7,9 @@ import socket
 import ssl
 from collections.abc import Callable
 
-from discovery.endpoint import PeerEndpoint
+from discovery.endpoint import PeerEndpoint, refusal
 from peers.connection import PeerConnection
-from peers.destination import Address, Destination, refusal
+from peers.destination import Address, Destination
 from peers.errors import PeerError, PeerReason, reason_of
 from peers.resolver import Resolver
 from peers.sockets import open_socket

@@ -3,11 +3,11 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from discovery.endpoint import PeerEndpoint
+from discovery.endpoint import AddressRule, EndpointSet, PeerEndpoint
 from entities.identity import GatewayIdentity
 from entities.model import GatewayTree
 from entities.names import NameTable
@@ -17,11 +17,13 @@ from peers.errors import PeerError
 from peers.eventlink import EventLink, EventLinkSettings
 from peers.foreign import ForeignReader
 from peers.health import Health, HealthSettings
+from peers.lookout import Lookout
 from peers.memory import Note, PeerMemory
 from peers.mutual import MutualPeers
 from peers.peer import Peer
 from peers.refresh import Refresh, RefreshSettings, first_view
 from peers.registry import Registry
+from peers.roster import Roster, RosterSettings
 from peers.settings import ForeignSettings
 from peers.sickness import OwnSickness, SicknessSettings
 from peers.view import FederatedView, ViewHolder, Warned
@@ -37,6 +39,7 @@ class FederationSettings:
     health: HealthSettings = field(default_factory=HealthSettings)
     events: EventLinkSettings = field(default_factory=EventLinkSettings)
     foreign: ForeignSettings = field(default_factory=ForeignSettings)
+    roster: RosterSettings = field(default_factory=RosterSettings)
     first_look_ms: int = 700
     """How long the start waits for peers to be looked at, so that the first answers are whole."""
     save_pause_ms: int = 1_000
@@ -68,9 +71,12 @@ class Federation:
         self._settings = settings
         self._memory = memory
         self._jitter = jitter
-        self._sickness = OwnSickness(SicknessSettings(), clock=clock, peers=lambda: len(self._watchers))
+        self._sickness = OwnSickness(SicknessSettings(), clock=clock, peers=lambda: len(self._lookout))
         self.registry = Registry(
             identity, make_client, lambda: Health(settings.health, wall=time.time, clock=clock, sick=self._sickness)
+        )
+        self.roster = Roster(
+            identity, self.registry, settings.roster, make_client=make_client, clock=clock, wall=time.time
         )
         self.holder = ViewHolder(first_view(identity))
         self.refresh = Refresh(
@@ -89,8 +95,11 @@ class Federation:
         self.registry.on_transition = self._tell_peer
         self.refresh.on_periodic = self._read_all
         self.registry.on_evidence = self._look_at
-        # Mutable: the watcher of each peer; what asks for a save.
-        self._watchers: dict[str, Watcher] = {}
+        self._lookout = Lookout(self._watcher)
+        self.roster.on_join = self._join
+        self.roster.on_leave = self._leave
+        self.roster.on_doubt = self._doubt
+        # Mutable: what asks for a save.
         self._unsaved = asyncio.Event()
         self._saving: asyncio.Task[None] | None = None
         self._told_generation = self.holder.current.generation
@@ -100,37 +109,26 @@ class Federation:
         """The current view; take it once per request."""
         return self.holder.current
 
-    def set_endpoints(self, endpoints: Sequence[PeerEndpoint]) -> None:
-        """The peers to have, before `run`."""
-        self.registry.reconcile(endpoints)
+    def set_endpoints(self, endpoints: EndpointSet) -> None:
+        """The peers to have, and whom to try, from now on; once before `run`, and whenever discovery has news."""
+        self.roster.set_endpoints(endpoints)
+
+    def remember(self, sources: Collection[str], rule: AddressRule) -> None:
+        """Take up what was known in the last run, before this one's `run`.
+
+        Who was discovered is a peer again if its source is still one of `sources`; `rule` says where it may be.
+        """
         if self._memory is not None:
+            known = (one for one in self._memory.load_roll() if one.source in sources)
+            self.roster.restore(replace(one, address_rule=rule) for one in known)
             self._memory.load_peers(self.registry)
 
     async def run(self) -> None:
         """Watches, refreshes and saves until cancelled; an error in any of these ends all of them, loudly."""
         try:
             async with asyncio.TaskGroup() as group:
-                for peer in self.registry:
-                    watcher = Watcher(
-                        peer,
-                        self.registry,
-                        self._settings.watch,
-                        foreign=self._foreign,
-                        changed=self._changed,
-                        jitter=self._jitter,
-                        sickness=self._sickness,
-                    )
-                    self._watchers[peer.name] = watcher
-                    watcher.line = EventLink(
-                        peer.name,
-                        peer.watch_client,
-                        self._settings.events,
-                        told=watcher.news,
-                        lost=watcher.hurry,
-                        jitter=self._jitter,
-                    )
-                    group.create_task(watcher.run(), name=f"watch {peer.name}")
-                    group.create_task(watcher.line.run(), name=f"listen to {peer.name}")
+                group.create_task(self._lookout.run(self.registry), name="watch peers")
+                group.create_task(self.roster.run(), name="try candidates, forget peers")
                 group.create_task(self.refresh.run(), name="refresh")
                 if self._memory is not None:
                     group.create_task(self._save_loop(self._memory), name="save state")
@@ -139,14 +137,47 @@ class Federation:
                 if self._memory is not None:
                     await self._save(self._memory)
             finally:
-                clients = [client for peer in self.registry for client in (peer.client, peer.control)]
-                await asyncio.gather(*(client.aclose() for client in clients if client is not None))
+                await asyncio.gather(self._lookout.aclose(), *(peer.aclose() for peer in self.registry))
+
+    def _watcher(self, peer: Peer) -> Watcher:
+        watcher = Watcher(
+            peer,
+            self.registry,
+            self._settings.watch,
+            foreign=self._foreign,
+            changed=self._changed,
+            jitter=self._jitter,
+            sickness=self._sickness,
+        )
+        watcher.line = EventLink(
+            peer.name,
+            peer.watch_client,
+            self._settings.events,
+            told=watcher.news,
+            lost=watcher.hurry,
+            jitter=self._jitter,
+        )
+        return watcher
+
+    def _join(self, peer: Peer) -> None:
+        self._lookout.start(peer)
+        self._changed()
+
+    def _leave(self, peer: Peer) -> None:
+        self._lookout.stop(peer)
+        self._changed()
+
+    def _doubt(self, peer: Peer) -> None:
+        watcher = self._lookout.get(peer.name)
+        if watcher is not None:
+            watcher.hurry()
 
     async def wait_for_first_look(self) -> None:
         """Returns once every peer was looked at and merged, or the time for it is over."""
         with suppress(TimeoutError):
             async with asyncio.timeout(self._settings.first_look_ms / 1000):
-                for watcher in self._watchers.values():
+                await self._lookout.is_running.wait()
+                for watcher in self._lookout:
                     await watcher.first_look.wait()
         await self.refresh.refresh(periodic=False)
 
@@ -158,13 +189,14 @@ class Federation:
 
     def _tell_peer(self, peer: Peer) -> None:
         self.broadcast.tell(PeerChanged(peer.name, peer.health.state.value))
+        self.roster.look_again()
 
     def _is_known(self, instance: str) -> bool:
         return self.view.topology.is_known(instance)
 
     def _look_at(self, peer: Peer, error: PeerError | None) -> None:
         """A request that broke may mean a death, which is to be published at once."""
-        watcher = self._watchers.get(peer.name)
+        watcher = self._lookout.get(peer.name)
         if watcher is not None and error is not None and error.is_broken_line:
             watcher.hurry()
         elif watcher is not None:
@@ -173,7 +205,7 @@ class Federation:
             self._changed()
 
     def _read_all(self) -> None:
-        for watcher in self._watchers.values():
+        for watcher in self._lookout:
             watcher.kick(read=True)
 
     def _changed(self) -> None:

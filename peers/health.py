@@ -162,6 +162,10 @@ class Health:
             self._down_at = now
         return self._become(PeerState.DOWN, reason)
 
+    def doubt(self, reason: str) -> bool:
+        """Somebody says that it leaves: suspect until the next probe."""
+        return self._become(PeerState.SUSPECT, reason) if self.linked else False
+
     def refuse(self, reason: str) -> bool:
         """What answers there must not be a peer: not a Grove, a clone, ourselves under another boot."""
         return self._become(PeerState.REFUSED, reason)

@@ -1,4 +1,4 @@
-"""What must survive a restart: names given, and the last document and instance of every peer. Codec and debounce.
+"""What must survive a restart: names given, who was discovered, what every peer told last. Codec and debounce.
 
 The files themselves are the keeper's business; a file that cannot be read is as if it were not there, and said so.
 """
@@ -10,6 +10,7 @@ import msgspec
 import structlog
 from msgspec import UNSET, UnsetType
 
+from discovery.endpoint import PeerEndpoint
 from entities.codec import OtherFormat, parse_document, render_document
 from entities.identity import is_instance_id
 from entities.jsontext import InvalidJsonError, parse_json_as, render_json
@@ -17,12 +18,13 @@ from entities.model import is_valid_id
 from entities.names import NameTable
 from entities.records import AT_PATTERN, url_digest
 from peers.native import HeldTree
-from peers.peer import Peer
 from peers.registry import Registry
+from peers.roll import Roll, call_roll, read_roll
 
 log = structlog.get_logger("peers")
 
 NAMES_FILE: Final = "names.json"
+ROLL_FILE: Final = "discovered.json"
 MAX_FILE_BYTES: Final = 256 * 1024 * 1024
 
 
@@ -34,6 +36,9 @@ class Keeper(Protocol):
 
     def save(self, name: str, body: bytes) -> None:
         """Replaces what is kept under `name`; raises OSError."""
+
+    def remove(self, name: str) -> None:
+        """Keeps nothing under `name` any more; raises OSError."""
 
 
 class _Names(msgspec.Struct, frozen=True):
@@ -63,15 +68,20 @@ class Note:
     """One file to be saved, as references to what never changes: rendering them may take long and is for a thread."""
 
     name: str
-    content: NameTable | SeenPeer
+    content: NameTable | SeenPeer | Roll | None
+    """None: the file is to go, for its peer is forgotten."""
 
     def render(self) -> bytes:
-        """The file's bytes."""
+        """The file's bytes; none of one that is to go."""
         match self.content:
             case NameTable():
                 return _render_names(self.content)
             case SeenPeer():
                 return _render_seen(self.content)
+            case Roll():
+                return self.content.render()
+            case None:
+                return b""
             case _:
                 assert_never(self.content)
 
@@ -85,6 +95,7 @@ class PeerMemory:
         self._max_entities = max_entities
         # Mutable: what was noted last, by file, to note only changes.
         self._names: NameTable | None = None
+        self._roll = Roll()
         self._held: dict[str, tuple[str | None, HeldTree | None]] = {}
 
     def load_names(self) -> NameTable:
@@ -100,10 +111,24 @@ class PeerMemory:
         self._names = _table(kept)
         return self._names
 
+    def load_roll(self) -> tuple[PeerEndpoint, ...]:
+        """Who was discovered in the last run."""
+        body = self._keeper.load(ROLL_FILE)
+        if body is None:
+            return ()
+        try:
+            self._roll = read_roll(body)
+        except InvalidJsonError as error:
+            log.warning("who was discovered in the last run is unreadable and forgotten", why=str(error))
+            return ()
+        # Of those who do not come back the files are to go; those who do are taken note of again.
+        self._held = {_file_of(endpoint): (None, None) for endpoint in self._roll.endpoints}
+        return self._roll.endpoints
+
     def load_peers(self, registry: Registry) -> None:
         """Gives every peer the instance and document last seen at its URL; it is down until it is probed."""
         for peer in registry:
-            body = self._keeper.load(_file_of(peer))
+            body = self._keeper.load(_file_of(peer.endpoint))
             if body is None:
                 continue
             try:
@@ -115,7 +140,7 @@ class PeerMemory:
             if seen.url == peer.endpoint.url and is_instance_id(seen.instance):
                 peer.instance = seen.instance
                 peer.held = held if held is not None and held.document.instance_id == seen.instance else None
-                self._held[_file_of(peer)] = (peer.instance, peer.held)
+                self._held[_file_of(peer.endpoint)] = (peer.instance, peer.held)
 
     def _document(self, body: bytes, dropped: int) -> HeldTree | None:
         decoded = parse_document(body, max_bytes=MAX_FILE_BYTES, max_entities=self._max_entities)
@@ -129,9 +154,15 @@ class PeerMemory:
             self._names = names
             if before is None or _lasting(before) != _lasting(names):
                 found.append(Note(NAMES_FILE, names))
-        for peer in registry:
+        if (roll := call_roll(registry)) != self._roll:
+            self._roll = roll
+            found.append(Note(ROLL_FILE, roll))
+        files = {_file_of(peer.endpoint): peer for peer in registry}
+        for name in self._held.keys() - files.keys():
+            del self._held[name]
+            found.append(Note(name, None))
+        for name, peer in files.items():
             now = (peer.instance, peer.held)
-            name = _file_of(peer)
             if peer.instance is not None and self._held.get(name) != now:
                 self._held[name] = now
                 found.append(Note(name, SeenPeer(peer.endpoint.url, peer.instance, peer.held)))
@@ -141,12 +172,17 @@ class PeerMemory:
         """Renders and writes the files; blocks. A failure is logged and tried again with the next change."""
         for note in notes:
             try:
-                self._keeper.save(note.name, note.render())
+                if note.content is None:
+                    self._keeper.remove(note.name)
+                else:
+                    self._keeper.save(note.name, note.render())
             except OSError as error:
                 log.warning("state could not be saved", file=note.name, why=str(error))
                 self._held.pop(note.name, None)
                 if note.name == NAMES_FILE:
                     self._names = None
+                if note.name == ROLL_FILE:
+                    self._roll = Roll()
 
 
 def _table(kept: _Names) -> NameTable:
@@ -170,8 +206,8 @@ def _table(kept: _Names) -> NameTable:
     )
 
 
-def _file_of(peer: Peer) -> str:
-    return f"peer-{url_digest(peer.endpoint.url)}.json"
+def _file_of(endpoint: PeerEndpoint) -> str:
+    return f"peer-{url_digest(endpoint.url)}.json"
 
 
 def _lasting(names: NameTable) -> tuple[object, ...]:

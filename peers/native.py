@@ -19,6 +19,9 @@ from peers.request import PeerRequest
 HEALTH_BYTES: Final = 1024 * 1024
 """Most of a `/health` answer that is read."""
 
+MAX_VERSION: Final = 64
+"""Characters of a peer's version that are kept."""
+
 THREAD_BYTES: Final = 256 * 1024
 """From this size on a tree document is parsed in a thread."""
 
@@ -38,6 +41,7 @@ class Probed:
     generation: int | None = None
     has_events: bool = False
     upstream: UpstreamHealth | None = None
+    version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,9 @@ def _probed(body: Any, asked: float, elapsed_ms: float) -> Probed:
     upstream = read_upstream_health(body)
     told = body.get("x-medkit") if isinstance(body, dict) else None
     medkit = told if isinstance(told, dict) else {}
-    instance, boot, generation = (medkit.get(key) for key in ("instance_id", "boot_id", "generation"))
+    instance, boot, generation, version = (
+        medkit.get(key) for key in ("instance_id", "boot_id", "generation", "version")
+    )
     capabilities = medkit.get("capabilities")
     if not (
         is_instance_id(instance) and is_instance_id(boot) and isinstance(capabilities, list) and "tree" in capabilities
@@ -89,6 +95,7 @@ def _probed(body: Any, asked: float, elapsed_ms: float) -> Probed:
         generation if type(generation) is int else None,
         "events" in capabilities,
         upstream,
+        version[:MAX_VERSION] if isinstance(version, str) else None,
     )
 
 

@@ -13,6 +13,9 @@ from peers.native import HeldTree
 from peers.settings import TransportSettings
 from peers.view import PeerStatus
 
+DUPLICATE = "duplicate"
+"""The reason of a discovered peer that is, by its identity, one of the configured ones."""
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -35,6 +38,8 @@ class Peer:
     instance: str | None = None
     """The instance last seen at this URL, kept over restarts."""
     boot: str | None = None
+    version: str | None = None
+    """The version of the program that answers there."""
     generation: int | None = None
     """The generation its `/health` told last; another than the document's means: read it."""
     has_events: bool = False
@@ -69,10 +74,21 @@ class Peer:
         self.client.limit_to(requests)
         self.watch_client.limit_to(control)
 
+    async def aclose(self) -> None:
+        """Close all connections to it."""
+        await self.client.aclose()
+        if self.control is not None:
+            await self.control.aclose()
+
     @property
     def trusted(self) -> bool:
         """Static and pinned peers may pass on any record."""
         return self.endpoint.found_by is FoundBy.STATIC
+
+    @property
+    def is_configured_elsewhere(self) -> bool:
+        """It was discovered, and its identity is that of a configured peer, which alone counts."""
+        return self.refusal is not None and self.refusal.reason == DUPLICATE
 
     @property
     def is_up(self) -> bool:
@@ -94,6 +110,7 @@ class Peer:
             at=url_digest(self.endpoint.url),
             state=LinkState.UP if self.is_up else LinkState.DOWN,
             instance=self.instance if usable else None,
+            discovered=not self.trusted,
         )
 
     def first_hop(self) -> FirstHop | None:
@@ -126,4 +143,6 @@ class Peer:
             entities=None if document is None else sum(len(record.tree) for record in document.records),
             instance_id=self.instance,
             foreign=self.upstream is not None,
+            version=self.version,
+            source=self.endpoint.source,
         )

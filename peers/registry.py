@@ -13,7 +13,7 @@ from peers.clones import BootLedger
 from peers.errors import PeerError, PeerReason
 from peers.health import Health
 from peers.native import Probed
-from peers.peer import Peer, Refusal
+from peers.peer import DUPLICATE, Peer, Refusal
 from peers.peer_warnings import warnings_about
 from peers.settings import UPSTREAM_CONTROL, UPSTREAM_TRANSPORT
 from peers.view import PeerStatus, Warned
@@ -110,6 +110,8 @@ class Registry:
             )
         if boot == peer.other_format:
             return self._identify_foreign(peer, probed)
+        if (configured := self._configured_as(peer, instance)) is not None:
+            return self._refuse(peer, DUPLICATE, f"it is the configured peer {configured.name}, whose settings count")
         verdict = self._ledger.judge(peer.name, instance, boot, asked=probed.asked, now=now)
         rival = None if verdict.rival is None else self._peers.get(verdict.rival)
         if rival is not None and rival.instance == instance:
@@ -122,10 +124,17 @@ class Registry:
             )
         self._take_instance(peer, instance)
         peer.boot, peer.generation, peer.has_events = boot, probed.generation, probed.has_events
+        peer.version = probed.version
         if peer.upstream is not None:
             peer.upstream = None
             peer.limit_to(peer.client.settings, peer.watch_client.settings)
         return True
+
+    def _configured_as(self, peer: Peer, instance: str) -> Peer | None:
+        """The configured peer that has the identity which a discovered one shows: what is discovered may be a lie."""
+        if peer.trusted:
+            return None
+        return next((one for one in self._peers.values() if one.trusted and one.instance == instance), None)
 
     def _identify_foreign(self, peer: Peer, probed: Probed) -> bool:
         """A gateway without an identity is who its reader says: one per URL."""
@@ -137,7 +146,7 @@ class Registry:
             peer.limit_to(UPSTREAM_TRANSPORT, UPSTREAM_CONTROL)
         self._take_instance(peer, foreign_id(self._identity.instance_id, peer.endpoint.url))
         peer.upstream = probed.upstream
-        peer.boot, peer.generation, peer.has_events = None, None, False
+        peer.boot, peer.version, peer.generation, peer.has_events = None, None, None, False
         return True
 
     def _take_instance(self, peer: Peer, instance: str) -> None:

@@ -62,6 +62,10 @@ class PeerStatus:
     instance_id: str | None = None
     foreign: bool = False
     """It is read as an upstream gateway: by its collections, for it has no tree document."""
+    version: str | None = None
+    """Of the program that answers there, as it says."""
+    source: str = "static"
+    """The name of the source that found it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,12 @@ def _about_peers(settings: Settings) -> Iterator[SettingsWarning]:
     aggregation = settings.aggregation
     endpoints = static_endpoints(aggregation)
     if not aggregation.enabled:
+        if aggregation.looks_for_peers and not endpoints:
+            yield SettingsWarning(
+                "peers_not_enabled",
+                "there are places to find peers in (aggregation.peer_files, peer_dns) and they are not looked at: set "
+                "aggregation.enabled to true",
+            )
         if endpoints:
             names = ", ".join(endpoint.name for endpoint in endpoints)
             yield SettingsWarning(
@@ -43,10 +49,11 @@ def _about_peers(settings: Settings) -> Iterator[SettingsWarning]:
                 f"peers are configured ({names}) and not used: set aggregation.enabled to true",
             )
         return
-    if not endpoints:
+    if not endpoints and not aggregation.looks_for_peers:
         yield SettingsWarning(
             "no_peers",
-            "aggregation.enabled is true without any peer: add aggregation.peers (finding peers is not built yet)",
+            "aggregation.enabled is true without any peer: add aggregation.peers, or where to find peers "
+            "(aggregation.peer_files, aggregation.peer_dns)",
         )
     cleartext = [
         endpoint.name

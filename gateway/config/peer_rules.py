@@ -1,7 +1,9 @@
 """What must hold among the settings about peers."""
 
+import ipaddress
 from collections.abc import Iterator
 
+from discovery.dns import QUERY_RULE, SERVER_RULE, parse_query, parse_server
 from discovery.static import PeerMistake, parse_static
 from gateway.config.findings import Finding
 from gateway.config.problems import shown
@@ -20,6 +22,22 @@ def peer_mistakes(aggregation: AggregationSettings) -> Iterator[Finding]:
                     f"{shown(url)} while aggregation.require_tls is true",
                     "https:// URLs",
                 )
+
+
+def finding_mistakes(aggregation: AggregationSettings) -> Iterator[Finding]:
+    """Every mistake in where peers are to be found."""
+    for index, query in enumerate(aggregation.peer_dns):
+        if parse_query(query) is None:
+            yield Finding((f"aggregation.peer_dns[{index}]",), shown(query), QUERY_RULE)
+    for index, server in enumerate(aggregation.dns_servers):
+        if parse_server(server) is None:
+            yield Finding((f"aggregation.dns_servers[{index}]",), shown(server), SERVER_RULE)
+    for index, subnet in enumerate(aggregation.discovery_subnets):
+        try:
+            ipaddress.ip_network(subnet)
+        except ValueError as error:
+            found = f"{shown(subnet)}, which is no network ({error})"
+            yield Finding((f"aggregation.discovery_subnets[{index}]",), found, "ADDRESS/LENGTH such as 192.168.7.0/24")
 
 
 def _involved(mistake: PeerMistake) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from gateway.config.entity_sources import agreed, contradictions
 from gateway.config.findings import Finding
 from gateway.config.hints import allowed_by, bare, fields_of, is_textual, item_hint
 from gateway.config.keys import KEYS, UNBUILT_OF_PEERS, UNBUILT_SWITCHES, value_at
-from gateway.config.peer_rules import peer_mistakes
+from gateway.config.peer_rules import finding_mistakes, peer_mistakes
 from gateway.config.problems import FileLine, Place, Problem, SettingsWarning, shown
 from gateway.config.protection import protection_mistakes
 from gateway.config.shape import Shaper
@@ -165,6 +165,7 @@ def _seen_together(validated: _Validated, given: Mapping[str, Any], places: Mapp
     findings: Iterable[Finding] = (
         *contradictions(settings, given),
         *peer_mistakes(settings.aggregation),
+        *finding_mistakes(settings.aggregation),
         *protection_mistakes(settings),
     )
     for finding in findings:

@@ -60,7 +60,7 @@ def health_document(
         },
     }
     if peers is not None:
-        document["peers"] = [_peer(status) for status in peers]
+        document["peers"] = [peer_item(status) for status in peers]
     return document
 
 
@@ -80,7 +80,8 @@ def _warning(warned: Warned) -> dict[str, Any]:
     }
 
 
-def _peer(status: PeerStatus) -> dict[str, Any]:
+def peer_item(status: PeerStatus) -> dict[str, Any]:
+    """One item of `peers`."""
     told = {
         "state": status.state,
         "since": status.since,

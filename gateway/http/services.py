@@ -1,15 +1,18 @@
 """What the HTTP layer is given to work with."""
 
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from discovery.endpoint import RefusedEndpoint
+from discovery.manager import SourceStatus
 from gateway.http.documents import Documents
 from gateway.http.path import Route
 from gateway.http.request import ApiRequest
 from gateway.settings import CorsSettings
+from peers.candidates import Candidate
 from peers.view import FederatedView, PeerStatus, Warned
 
 Dispatch = Callable[[ApiRequest, Route], Awaitable[web.StreamResponse]]
@@ -33,6 +36,15 @@ class ServedIdentity:
     version: str
 
 
+@dataclass(frozen=True, slots=True)
+class Discovered:
+    """What discovery knows beside the peers there are."""
+
+    candidates: Sequence[Candidate] = ()
+    refused: Sequence[RefusedEndpoint] = ()
+    sources: Sequence[SourceStatus] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """Everything handlers need. What changes while the gateway runs is a function, asked once per request."""
@@ -46,8 +58,11 @@ class Services:
     """The documents of a view, made once for the current one."""
 
     peer_statuses: Callable[[], Sequence[PeerStatus]]
-    reader_warnings: Callable[[FederatedView], Sequence[Warned]] = field(default=lambda _view: ())
-    """What the upstream gateways that read us must be told of this view."""
+    discovered: Callable[[], Discovered] = Discovered
+    """What discovery knows beside the peers there are."""
+
+    passing_warnings: Callable[[FederatedView], Iterable[Warned]] = field(default=lambda _view: ())
+    """What is wrong at this moment and stands in no view: with those who read us, with finding peers."""
 
     draining: Callable[[], bool]
     """Whether the gateway is about to stop."""

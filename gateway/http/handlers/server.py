@@ -1,4 +1,4 @@
-"""Routes of the gateway itself: the root document, `/version-info`, `/health`, `/docs`."""
+"""Routes of the gateway itself: the root document, `/version-info`, `/health`, `/x-medkit-peers`, `/docs`."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,6 +12,7 @@ from gateway.http.answer import WholeAnswer, json_answer
 from gateway.http.entity_json import CAPABILITIES
 from gateway.http.health import health_document
 from gateway.http.path import API_PREFIX, ServerPath, relation_names
+from gateway.http.peers_page import peers_document
 from gateway.http.request import ApiRequest
 from gateway.http.services import ServedIdentity, Services
 from peers.view import FederatedView
@@ -30,6 +31,7 @@ _SERVER_ENDPOINTS: Final = (
     "GET /api/v1/x-medkit-tree",
     "GET /api/v1/x-medkit-events",
     "GET /api/v1/x-medkit-route/{entity_id}",
+    "GET /api/v1/x-medkit-peers",
 )
 
 _RESOURCE_ENDPOINTS: Final = (
@@ -61,7 +63,7 @@ _RESOURCE_ENDPOINTS: Final = (
 async def answer_server(
     request: ApiRequest, services: Services, parsed: ServerPath, view: FederatedView
 ) -> web.StreamResponse:
-    """The root document, `/version-info` (our own entry alone) and `/health`. Raises ApiError for everything else."""
+    """One of these documents; of `/version-info` our own entry alone. Raises ApiError for everything else."""
     if request.method not in READABLE or parsed.rest:
         raise errors.no_route()
     match parsed.name:
@@ -71,6 +73,8 @@ async def answer_server(
             return json_answer({"items": [version_entry(services.identity)]})
         case "health":
             return _answer_health(services, view)
+        case "x-medkit-peers":
+            return json_answer(peers_document(services.peer_statuses(), services.discovered()))
         case "docs":
             raise errors.not_implemented("docs")
         case _:
@@ -132,7 +136,7 @@ def _endpoints() -> Iterator[str]:
 def _answer_health(services: Services, view: FederatedView) -> WholeAnswer:
     draining = services.draining()
     document = health_document(
-        replace(view, warnings=(*view.warnings, *services.reader_warnings(view))),
+        replace(view, warnings=(*view.warnings, *services.passing_warnings(view))),
         services.identity,
         listed=services.documents(view).listed,
         timestamp_ns=services.clock_ns(),

@@ -70,6 +70,12 @@ def test_aggregation_without_peers_says_none() -> None:
     assert "  peers      none\n" in text
 
 
+def test_peers_that_are_to_be_found_are_announced_as_such() -> None:
+    settings = Settings(aggregation=AggregationSettings(enabled=True, peer_dns=("dns+leaf:8080",)))
+    text = banner(settings, port=1, version="1", files=[], state_dir=Path("/s"), instance_id=INSTANCE)
+    assert "  peers      those that are found\n" in text
+
+
 def test_the_url_is_one_that_can_be_typed() -> None:
     def url(host: str) -> str:
         return api_url(Settings(server=ServerSettings(host=host)), 8080)

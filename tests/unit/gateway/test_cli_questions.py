@@ -157,8 +157,24 @@ async def test_peers_prints_a_row_for_each_peer() -> None:
     assert ended.code == 0
     assert header.split()[:4] == ["NAME", "URL", "STATUS", "STATE"]
     assert " ".join(row.split()) == (
-        "subsystem_b http://localhost:8081 offline down - - - 4 static - connection_refused"
+        "subsystem_b http://localhost:8081 offline down - - - 4 - static - connection_refused -"
     )
+
+
+async def test_peers_shows_everybody_who_was_found_and_the_sources_in_trouble() -> None:
+    refused = {"state": "refused", "source": "mdns", "reason": "foreign_subnet", "why": "it is far away"}
+    page = {
+        "items": [{"name": "arm", "url": "http://10.0.0.9:8081", "status": "offline", "x-medkit": refused}],
+        "x-medkit": {"sources": [{"name": "mdns", "found": 1}, {"name": "file:/x", "found": 0, "trouble": "no file"}]},
+    }
+    async with serving({"/health": HEALTH, "/x-medkit-peers": page}) as url:
+        ended = await grove("peers", url)
+        listed = await grove("peers", url, "-o", "json")
+    _, row, trouble = ended.out.splitlines()
+    assert row.split()[:4] == ["arm", "http://10.0.0.9:8081", "offline", "refused"]
+    assert row.endswith("it is far away")
+    assert trouble == "in trouble: file:/x: no file"
+    assert json.loads(listed.out) == page["items"]
 
 
 async def test_a_time_beyond_all_calendars_is_shown_as_the_number_it_is() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gateway.config.cautions import is_loopback
-from gateway.config.reader import LoadedSettings, read_settings
+from gateway.config.reader import LoadedSettings, SettingsRefused, read_settings
 from tests.unit.gateway.reading import loaded, mistakes, settings
 
 MANIFEST = "robot.yaml"
@@ -143,6 +143,28 @@ def test_peers_over_tls_are_nothing_to_warn_about() -> None:
 def test_aggregation_of_nobody_is_warned_about_also_while_finding_peers_is_not_built() -> None:
     assert codes("aggregation.enabled:=true") == ["no_peers"]
     assert codes("aggregation.enabled:=true", "aggregation.discover:=true") == ["no_peers"]
+
+
+def test_a_place_to_look_for_peers_is_as_good_as_a_peer() -> None:
+    assert codes("aggregation.enabled:=true", "aggregation.peer_files:=/etc/grove/peers") == []
+    assert codes("aggregation.enabled:=true", "aggregation.peer_dns:=dns+leaf:8080") == []
+
+
+@pytest.mark.parametrize(
+    ("flag", "found"),
+    [
+        ("aggregation.peer_dns:=leaf:8080", "'leaf:8080'"),
+        ("aggregation.dns_servers:=dns.example", "'dns.example'"),
+        ("aggregation.discovery_subnets:=10.0.0.1/8", "'10.0.0.1/8', which is no network"),
+        ("aggregation.discovery_subnets:=home", "'home', which is no network"),
+    ],
+)
+def test_where_peers_are_to_be_found_is_checked_item_by_item(flag: str, found: str) -> None:
+    outcome = read_settings(assignments=["aggregation.enabled:=true", flag])
+    assert isinstance(outcome, SettingsRefused)
+    (problem,) = outcome.problems
+    assert (problem.key, problem.found.startswith(found)) == (f"{flag.partition(':=')[0]}[0]", True)
+    assert problem.allowed
 
 
 def test_peers_that_nobody_asks_are_warned_about() -> None:

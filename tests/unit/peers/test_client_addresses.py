@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from discovery.endpoint import AddressRule
+from discovery.endpoint import AddressRule, refusal
 from peers.client import PeerAnswer, PeerError, PeerRequest
-from peers.destination import Address, literal_address, parse_destination, refusal
+from peers.destination import Address, literal_address, parse_destination
 from peers.errors import PeerReason
 from peers.resolver import Found, Resolver
 from peers.settings import ResolverSettings

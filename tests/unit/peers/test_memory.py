@@ -35,6 +35,9 @@ class Shelf:
             raise OSError(28, "No space left on device")
         self.files[name] = body
 
+    def remove(self, name: str) -> None:
+        del self.files[name]
+
 
 def remembering(shelf: Shelf) -> PeerMemory:
     return PeerMemory(shelf, max_entities=100)

@@ -32,6 +32,9 @@ class Files:
         self.writes += 1
         self.bodies[name] = body
 
+    def remove(self, name: str) -> None:
+        del self.bodies[name]
+
 
 class Endpoint:
     url = "http://bee:8080"
@@ -41,6 +44,7 @@ class OnePeer:
     """As much of a peer as memory looks at."""
 
     name = "b"
+    trusted = True
     endpoint = Endpoint()
 
     def __init__(self, name: str, held: HeldTree | None) -> None:

@@ -1,0 +1,236 @@
+"""Which of the endpoints that were found may be tried as peers, and why the others may not. Pure.
+
+Admitted means: worth asking who is there. Whether it becomes a peer is decided by what its `/health` proves.
+"""
+
+import ipaddress
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import urlsplit
+
+from discovery.endpoint import (
+    AddressRule,
+    EndpointSet,
+    FoundBy,
+    IpAddress,
+    PeerEndpoint,
+    RefusedEndpoint,
+    is_loopback,
+    refusal,
+)
+from discovery.networks import IpNetwork
+from discovery.source import Found
+from discovery.static import NAME_RULE, BadUrl, is_peer_name, normalise_url
+
+MAX_CANDIDATES: Final = 256
+"""Endpoints that may be tried at a time beside the peers there are."""
+
+MAX_FOUND: Final = 1024
+"""Endpoints of one source that are looked at; peers there are come first."""
+
+LOWEST_PORT: Final = 1024
+"""Lowest port of a peer that mDNS may lead to: below it are services of the system."""
+
+MAX_NAME: Final = 64
+"""Characters of a name that are kept, of the names that sources make up."""
+
+_NO_NAME: Final = "peer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdmissionRules:
+    """What is allowed at this moment."""
+
+    static: tuple[PeerEndpoint, ...] = ()
+    """They always win."""
+    peers: Mapping[str, PeerEndpoint] = field(default_factory=dict)
+    """The discovered peers there are, by URL: they keep their names and their places."""
+    own_instance: str = ""
+    own_addresses: frozenset[IpAddress] = frozenset()
+    """Where we listen."""
+    own_port: int | None = None
+    """None as long as it is not known."""
+    bound_to_loopback: bool = False
+    """Then other gateways on this machine's loopback are neighbours like any other."""
+    networks: tuple[IpNetwork, ...] = ()
+    """Where mDNS may lead to."""
+    require_tls: bool = False
+    max_peers: int = 50
+    """Most discovered peers (`aggregation.max_discovered_peers`)."""
+
+    @property
+    def address_rule(self) -> AddressRule:
+        """Where connections to discovered peers may go."""
+        return AddressRule.PUBLISHED_OR_LOOPBACK if self.bound_to_loopback else AddressRule.PUBLISHED_ONLY
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """A reason word, and why, for people."""
+
+    reason: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Passed:
+    """What was found, with its URL as we write it."""
+
+    source: str
+    found: Found
+    url: str
+
+    @property
+    def order(self) -> tuple[bool, str]:
+        """The order in which names are given: those of files as written, then by who they say they are."""
+        return (self.found.found_by is not FoundBy.FILE, self.found.instance or self.url)
+
+
+def admit(found: Mapping[str, Sequence[Found]], rules: AdmissionRules) -> EndpointSet:
+    """Judge everything that the sources (by name, the most important first) know now."""
+    passed: dict[str, _Passed] = {}
+    refused: list[RefusedEndpoint] = []
+    for source, one in _in_turn(found, rules):
+        url = normalise_url(one.url)
+        verdict = _Refused("invalid_url", f"{one.url!r}: {url.reason}") if isinstance(url, BadUrl) else None
+        verdict = verdict or _judge(one, str(url), rules) or _known_already(passed.get(str(url)))
+        if verdict is None:
+            passed[str(url)] = _Passed(source, one, str(url))
+        else:
+            refused.append(_refused(source, one, verdict))
+    admitted: list[PeerEndpoint] = []
+    for each, name in _name(_place(passed.values(), rules), rules):
+        if isinstance(name, _Refused):
+            refused.append(_refused(each.source, each.found, name))
+        else:
+            admitted.append(_endpoint(each, name, rules))
+    departed = frozenset(endpoint.url for endpoint in admitted if passed[endpoint.url].found.departed)
+    return EndpointSet((*rules.static, *admitted), tuple(refused), departed)
+
+
+def _in_turn(found: Mapping[str, Sequence[Found]], rules: AdmissionRules) -> Iterator[tuple[str, Found]]:
+    for source, endpoints in found.items():
+        by_rank = sorted(endpoints, key=lambda one: one.url not in rules.peers)
+        yield from ((source, one) for one in by_rank[:MAX_FOUND])
+
+
+def _judge(found: Found, url: str, rules: AdmissionRules) -> _Refused | None:
+    """What speaks against one endpoint, whatever the others are."""
+    static = next((each.name for each in rules.static if each.url == url), None)
+    if static is not None:
+        return _Refused("duplicate", f"it is the configured peer {static}, whose settings count")
+    if rules.require_tls and not url.startswith("https://"):
+        return _Refused("cleartext", "aggregation.require_tls is true and its URL is not https://")
+    if found.instance is not None and found.instance == rules.own_instance:
+        return _Refused("self", "it is this gateway")
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port or 0
+    if found.found_by is FoundBy.MDNS and port < LOWEST_PORT:
+        return _Refused("port_not_allowed", f"its port is {port}, and mDNS may lead to {LOWEST_PORT} to 65535 only")
+    try:
+        ip = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        if found.found_by is FoundBy.MDNS:
+            return _Refused("invalid_url", f"its host {host!r} is a name, and mDNS tells addresses")
+        return None  # judged when it is resolved, for the very address that is connected to
+    return _judge_address(found, ip, port, rules)
+
+
+def _judge_address(found: Found, ip: IpAddress, port: int, rules: AdmissionRules) -> _Refused | None:
+    if port == rules.own_port and ip in rules.own_addresses:
+        return _Refused("self", "it is the address of this gateway")
+    if (why := refusal(rules.address_rule, ip)) is not None:
+        return _Refused(
+            "destination_ip_prohibited",
+            f"{ip} is {why}; a discovered peer may not lead there, one in aggregation.peers may",
+        )
+    if found.found_by is not FoundBy.MDNS or is_loopback(ip) or any(ip in network for network in rules.networks):
+        return None
+    return _Refused(
+        "foreign_subnet",
+        f"{ip} is in no network of this machine; add its network to aggregation.discovery_subnets to allow it",
+    )
+
+
+def _known_already(other: _Passed | None) -> _Refused | None:
+    if other is None:
+        return None
+    return _Refused("duplicate", f"{other.source} found the same URL, as {other.found.name}")
+
+
+def _place(passed: Iterable[_Passed], rules: AdmissionRules) -> Iterator[tuple[_Passed, _Refused | None]]:
+    """Peers there are keep their places; of the others as many as there is room for."""
+    room = MAX_CANDIDATES
+    for each in passed:
+        if each.url in rules.peers:
+            yield each, None
+        elif len(rules.peers) >= rules.max_peers:
+            why = f"there are {len(rules.peers)} discovered peers already (aggregation.max_discovered_peers)"
+            yield each, _Refused("max_discovered_peers", why)
+        elif room:
+            room -= 1
+            yield each, None
+        else:
+            yield each, _Refused("too_many_candidates", f"{MAX_CANDIDATES} others wait to be tried already")
+
+
+def _name(
+    placed: Iterable[tuple[_Passed, _Refused | None]], rules: AdmissionRules
+) -> Iterator[tuple[_Passed, str | _Refused]]:
+    """A unique name for each. Peers there are keep theirs; of equal names the first one in order has it bare."""
+    standing = sorted(placed, key=lambda one: one[0].order)
+    kept = {each.url: rules.peers[each.url].name for each, _ in standing if _keeps_its_name(each, rules)}
+    # A peer that its file or DNS record lists no more leaves now, and its name with it.
+    silent = {peer.name for url, peer in rules.peers.items() if peer.found_by is FoundBy.MDNS and url not in kept}
+    taken = {each.name for each in rules.static} | silent | {*kept.values()}
+    for each, refused in standing:
+        name = refused or kept.get(each.url) or _free_name(each.found, taken)
+        if isinstance(name, str):
+            taken.add(name)
+        yield each, name
+
+
+def _keeps_its_name(passed: _Passed, rules: AdmissionRules) -> bool:
+    """Only a file may call a peer something else from now on: people chose its names."""
+    return passed.url in rules.peers and passed.found.found_by is not FoundBy.FILE
+
+
+def _free_name(found: Found, taken: set[str]) -> str | _Refused:
+    if found.found_by is FoundBy.FILE:
+        return _name_as_written(found.name, taken)
+    name = _usable(found.name)
+    numbers = (f"{name}_{number}" for number in range(2, len(taken) + 3))
+    return name if name not in taken else next(one for one in numbers if one not in taken)
+
+
+def _name_as_written(name: str, taken: set[str]) -> str | _Refused:
+    """People chose it, so nothing is made of it but what stands there."""
+    if not is_peer_name(name):
+        return _Refused("invalid_name", f"its name is {name!r}; allowed are {NAME_RULE}")
+    if name in taken:
+        return _Refused("peer_name_conflict", f"another peer is called {name}; give this one a name of its own")
+    return name
+
+
+def _usable(label: str) -> str:
+    """A peer's name made of whatever a source calls it."""
+    words = re.sub(r"_{2,}", "_", re.sub(r"[^A-Za-z0-9-]", "_", label))
+    return words[:MAX_NAME].strip("_") or _NO_NAME
+
+
+def _endpoint(passed: _Passed, name: str, rules: AdmissionRules) -> PeerEndpoint:
+    found = passed.found
+    return PeerEndpoint(
+        name=name,
+        url=passed.url,
+        found_by=found.found_by,
+        address_rule=rules.address_rule,
+        source=passed.source,
+        instance=found.instance,
+    )
+
+
+def _refused(source: str, found: Found, verdict: _Refused) -> RefusedEndpoint:
+    return RefusedEndpoint(found.name, found.url, found.found_by, source, verdict.reason, verdict.why)

@@ -1,0 +1,180 @@
+"""Peers listed in DNS: SRV records, or the addresses of one name; asked again when the answer grows old."""
+
+import asyncio
+import ipaddress
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import dns.asyncresolver
+import dns.exception
+from dns.nameserver import Do53Nameserver
+from dns.rdata import Rdata
+from dns.rdtypes.IN.A import A
+from dns.rdtypes.IN.AAAA import AAAA
+from dns.rdtypes.IN.SRV import SRV
+
+from discovery.endpoint import FoundBy
+from discovery.source import Found, Reading
+
+QUERY_RULE: Final = "dnssrv+_SERVICE._tcp.NAME for SRV records, or dns+NAME:PORT for the addresses of a name"
+SERVER_RULE: Final = "ADDRESS or ADDRESS:PORT of a DNS server, IPv6 with a port as [ADDRESS]:PORT"
+
+DNS_PORT: Final = 53
+
+_Place = tuple[str, str, int]
+"""What to call it, its host, its port."""
+
+_QUERY: Final = re.compile(r"(?P<kind>dns|dnssrv)\+(?P<name>[A-Za-z0-9_.-]{1,253})(:(?P<port>[0-9]{1,5}))?")
+_SERVER: Final = re.compile(
+    r"\[(?P<six>[0-9A-Fa-f:.]+)\](:(?P<port6>[0-9]{1,5}))?|(?P<four>[0-9.]+):(?P<port4>[0-9]{1,5})"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DnsQuery:
+    """What is asked: SRV records of a name (`port` is None), or its addresses."""
+
+    name: str
+    port: int | None
+
+    def __str__(self) -> str:
+        return f"dnssrv+{self.name}" if self.port is None else f"dns+{self.name}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class DnsSettings:
+    """How often DNS is asked."""
+
+    timeout_ms: int = 5_000
+    """Of one question, all servers and repetitions together."""
+    min_ttl_ms: int = 5_000
+    """An answer is used at least this long, whatever its TTL is."""
+    max_ttl_ms: int = 300_000
+    """An answer is used at most this long."""
+    retry_ms: int = 5_000
+    """After a question that failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """One good answer: where the peers are, and for how many seconds this holds."""
+
+    places: tuple[_Place, ...]
+    ttl_s: float
+
+
+def parse_query(text: str) -> DnsQuery | None:
+    """The query of `QUERY_RULE`; None for anything else."""
+    match = _QUERY.fullmatch(text)
+    if match is None or ".." in match["name"] or match["name"].startswith("."):
+        return None
+    if match["kind"] == "dnssrv":
+        return DnsQuery(match["name"], None) if match["port"] is None else None
+    port = int(match["port"] or 0)
+    return DnsQuery(match["name"], port) if 0 < port < 65536 else None
+
+
+def parse_server(text: str) -> tuple[str, int] | None:
+    """The address and port of `SERVER_RULE`; None for anything else."""
+    match = _SERVER.fullmatch(text)
+    address = text if match is None else match["six"] or match["four"]
+    port = DNS_PORT if match is None else int(match["port6"] or match["port4"] or DNS_PORT)
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        return None
+    return (address, port) if 0 < port < 65536 else None
+
+
+class DnsSource:
+    """The peers that one query leads to."""
+
+    def __init__(
+        self,
+        query: DnsQuery,
+        *,
+        scheme: str,
+        servers: Sequence[tuple[str, int]] = (),
+        settings: DnsSettings | None = None,
+    ) -> None:
+        """`scheme` of the URLs: http or https. `servers`: asked instead of the system's, as (address, port)."""
+        self._query = query
+        self._scheme = scheme
+        self._servers = tuple(servers)
+        self._settings = settings or DnsSettings()
+        # Mutable: the last good answer of every record type.
+        self._good: dict[str, _Answer] = {}
+
+    @property
+    def name(self) -> str:
+        """As the peers page shows it."""
+        return f"dns:{self._query}"
+
+    async def run(self, publish: Callable[[Reading], None]) -> None:
+        """Asks now, and again whenever the answer is too old, or after a pause when there was none."""
+        while True:
+            trouble = await self._look()
+            places = {place: None for answer in self._good.values() for place in answer.places}
+            publish(Reading(tuple(self._found(*place) for place in places), trouble))
+            await asyncio.sleep(self._settings.retry_ms / 1000 if trouble else self._freshness_s())
+
+    async def _look(self) -> str | None:
+        """Takes the answers; says what went wrong, where the answers before stay."""
+        types = ("SRV",) if self._query.port is None else ("A", "AAAA")
+        outcomes = dict(zip(types, await asyncio.gather(*map(self._ask, types)), strict=True))
+        troubles = [outcome for outcome in outcomes.values() if isinstance(outcome, str)]
+        good = self._good | {kind: answer for kind, answer in outcomes.items() if isinstance(answer, _Answer)}
+        if any(answer.places for answer in good.values()):
+            self._good = good
+        elif not troubles:  # a zone that is just being loaded, pods that all start: no reason to lose everybody
+            troubles = [f"{self._query.name} has no {' or '.join(types)} records"]
+        return "; ".join(troubles) or None
+
+    def _freshness_s(self) -> float:
+        """How long the answers may be used."""
+        least, most = self._settings.min_ttl_ms / 1000, self._settings.max_ttl_ms / 1000
+        return min(max(min(answer.ttl_s for answer in self._good.values() if answer.places), least), most)
+
+    async def _ask(self, record_type: str) -> _Answer | str:
+        """One question; what went wrong as text."""
+        try:
+            resolver = await asyncio.to_thread(self._resolver)
+            answer = await resolver.resolve(
+                self._query.name,
+                record_type,
+                raise_on_no_answer=False,
+                search=True,
+                lifetime=self._settings.timeout_ms / 1000,
+            )
+        except (dns.exception.DNSException, OSError) as error:
+            why = " ".join(str(error).split()) or type(error).__name__
+            return f"{record_type} of {self._query.name}: {why}"
+        if answer.rrset is None:
+            return _Answer((), 0.0)
+        places = sorted(place for record in answer.rrset if (place := self._place(record)) is not None)
+        return _Answer(tuple(places), float(answer.rrset.ttl))
+
+    def _resolver(self) -> dns.asyncresolver.Resolver:
+        """Made anew for every question, so that another network's servers are taken up. Reads files: for a thread."""
+        resolver = dns.asyncresolver.Resolver(configure=not self._servers)
+        if self._servers:
+            resolver.nameservers = [Do53Nameserver(address, port) for address, port in self._servers]
+        return resolver
+
+    def _place(self, record: Rdata) -> _Place | None:
+        """Where a record leads: what to call it, host, port. None: a service that is said not to be there."""
+        match record:
+            case SRV(target=target, port=port):
+                host = target.to_text(omit_final_dot=True)
+                return None if host in ("", ".") else (host.partition(".")[0], host.lower(), port)
+            case A(address=address) | AAAA(address=address):
+                label = self._query.name.partition(".")[0]
+                host = f"[{address}]" if ":" in address else address
+                return f"{label}-{re.sub('[.:]+', '-', address)}", host, self._query.port or 0
+            case _:
+                return None
+
+    def _found(self, name: str, host: str, port: int) -> Found:
+        return Found(name, f"{self._scheme}://{host}:{port}", FoundBy.DNS)

@@ -1,0 +1,115 @@
+"""The sources in which this gateway looks for peers, made from its settings, and what it admits from them."""
+
+import ipaddress
+from collections.abc import Iterator
+
+from discovery.admission import AdmissionRules
+from discovery.dns import DnsSource, parse_query, parse_server
+from discovery.endpoint import EndpointSet, IpAddress
+from discovery.file import FileSource
+from discovery.manager import DiscoveryManager, SourceStatus
+from discovery.networks import OwnInterface, own_interfaces
+from discovery.source import Source
+from discovery.static import static_endpoints
+from entities.identity import GatewayIdentity
+from gateway.config.cautions import is_loopback
+from gateway.http.services import Discovered
+from gateway.settings import AggregationSettings, Settings
+from peers.federation import Federation
+from peers.view import Warned
+
+
+class Finders:
+    """Discovery at work for one federation: `run` owns it; with aggregation off there is nothing to run."""
+
+    def __init__(
+        self, settings: Settings, identity: GatewayIdentity, federation: Federation, neighbours: Source | None = None
+    ) -> None:
+        """Gives `federation` at once the peers it has before any is found.
+
+        `neighbours`: the source of those on our network, if any; its trouble is not told here.
+        """
+        self._settings = settings
+        self._identity = identity
+        self._federation = federation
+        aggregation = settings.aggregation
+        self._static = static_endpoints(aggregation) if aggregation.enabled else ()
+        self._subnets = tuple(ipaddress.ip_network(subnet) for subnet in aggregation.discovery_subnets)
+        listed = tuple(_sources(aggregation)) if aggregation.enabled else ()
+        self._listed = frozenset(source.name for source in listed)
+        self._manager = DiscoveryManager(
+            (*listed, *((neighbours,) if neighbours is not None else ())),
+            rules=self._rules,
+            publish=federation.set_endpoints,
+        )
+        federation.roster.on_found = self._manager.reconsider
+        federation.set_endpoints(EndpointSet(self._static, unread=self._manager.unread))
+        # Mutable: the port we listen on, None until it is known.
+        self._port = settings.server.port or None
+        federation.remember({source.name for source in self._manager.sources}, self._rules().address_rule)
+
+    async def run(self) -> None:
+        """Looks for peers until cancelled; an error in any source ends all of them, loudly."""
+        await self._manager.run()
+
+    def listening(self, port: int) -> None:
+        """We listen there now: what is found at that port may be ourselves."""
+        self._port = port
+        self._manager.reconsider()
+
+    def discovered(self) -> Discovered:
+        """What is known beside the peers there are."""
+        return Discovered(
+            tuple(self._federation.roster.candidates), self._manager.current.refused, self._manager.sources
+        )
+
+    def warnings(self) -> tuple[Warned, ...]:
+        """What users must be told: sources in trouble, names that two peers have."""
+        conflicts = (
+            Warned("peer_name_conflict", f"{one.url} from {one.source} is no peer: {one.why}", (), (one.name,))
+            for one in self._manager.current.refused
+            if one.reason == "peer_name_conflict"
+        )
+        listed = (one for one in self._manager.sources if one.name in self._listed)
+        return (*(_trouble(one, one.trouble) for one in listed if one.trouble), *conflicts)
+
+    def _rules(self) -> AdmissionRules:
+        aggregation, host = self._settings.aggregation, self._settings.server.host
+        interfaces = own_interfaces()
+        return AdmissionRules(
+            static=self._static,
+            peers=self._federation.roster.discovered(),
+            own_instance=self._identity.instance_id,
+            own_addresses=_bound_addresses(host, interfaces),
+            own_port=self._port,
+            bound_to_loopback=is_loopback(host),
+            networks=self._subnets or tuple(interface.network for interface in interfaces),
+            require_tls=aggregation.require_tls,
+            max_peers=aggregation.max_discovered_peers,
+        )
+
+
+def _sources(aggregation: AggregationSettings) -> Iterator[Source]:
+    """The most important first: what people wrote down goes before what the network says."""
+    for path in aggregation.peer_files:
+        yield FileSource(path)
+    servers = [server for text in aggregation.dns_servers if (server := parse_server(text)) is not None]
+    for text in aggregation.peer_dns:
+        if (query := parse_query(text)) is not None:
+            yield DnsSource(query, scheme=aggregation.peer_scheme, servers=servers)
+
+
+def _bound_addresses(host: str, interfaces: tuple[OwnInterface, ...]) -> frozenset[IpAddress]:
+    """The addresses on which we answer."""
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return frozenset()  # a name; who we are is found out by asking
+    if address.is_unspecified:
+        return frozenset(interface.address for interface in interfaces)
+    return frozenset({address})
+
+
+def _trouble(source: SourceStatus, why: str) -> Warned:
+    kept = f"; the {source.found} endpoints it told last are used" if source.found else ""
+    return Warned("peer_source_failed", f"peers cannot be looked for in {source.name}: {why}{kept}")

@@ -1,0 +1,139 @@
+"""Files that list peers: read, watched, and never believed when they are half written."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from discovery.endpoint import FoundBy
+from discovery.file import MAX_FILE_BYTES, MAX_PEERS, FileSettings, FileSource
+from discovery.source import Found
+from tests.unit.discovery.readings import running
+
+QUICK = FileSettings(poll_ms=1_000, settle_ms=20)
+
+POLLED = FileSettings(poll_ms=100, settle_ms=20)
+
+
+def listed(*names: str) -> str:
+    return json.dumps([{"name": name, "url": f"http://{name}:8080"} for name in names])
+
+
+async def test_a_file_is_read_as_yaml_or_json_by_its_name(tmp_path: Path) -> None:
+    for name, text in (("a.yaml", "- {name: arm, url: http://arm:8080}\n"), ("a.json", listed("arm"))):
+        path = tmp_path / name
+        path.write_text(text)
+        source = FileSource(path, QUICK)
+        assert source.name == f"file:{path}"
+        async with running(source) as readings:
+            await readings.show("arm")
+            assert readings.last.found == (Found("arm", "http://arm:8080", FoundBy.FILE),)
+
+
+async def test_of_a_directory_every_list_is_read_and_nothing_else(tmp_path: Path) -> None:
+    for name in ("b.yml", "a.yaml", "c.json", ".hidden.yaml", "notes.txt"):
+        (tmp_path / name).write_text(listed(name[0].replace(".", "hidden")))
+    (tmp_path / "folder.yaml").mkdir()
+    async with running(FileSource(tmp_path, QUICK)) as readings:
+        await readings.show("a", "b", "c")
+
+
+async def test_an_atomic_rename_a_new_file_and_a_deleted_one_are_seen(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(listed("one"))
+    async with running(FileSource(path, QUICK)) as one, running(FileSource(tmp_path, QUICK)) as all_of_them:
+        await one.show("one")
+        await all_of_them.show("one")
+        new = tmp_path / "new"
+        new.write_text(listed("two"))
+        new.replace(path)
+        await one.show("two")
+        (tmp_path / "b.json").write_text(listed("three"))
+        await all_of_them.show("two", "three")
+        (tmp_path / "b.json").unlink()
+        await all_of_them.show("two")
+        await one.show("two")
+
+
+async def test_a_config_map_is_seen_at_every_swap(tmp_path: Path) -> None:
+    """Kubernetes: the files are links into `..data`, which is a link that is renamed to the new directory."""
+
+    def swap(version: str, *names: str) -> None:
+        folder = tmp_path / f"..{version}"
+        folder.mkdir()
+        (folder / "peers.yaml").write_text(listed(*names))
+        (tmp_path / "..new").symlink_to(folder.name)
+        os.replace(tmp_path / "..new", tmp_path / "..data")  # noqa: PTH105 -- the very call that Kubernetes makes
+
+    swap("1", "one")
+    (tmp_path / "peers.yaml").symlink_to("..data/peers.yaml")
+    one_file = FileSource(tmp_path / "peers.yaml", QUICK)
+    async with running(FileSource(tmp_path, QUICK)) as all_of_them, running(one_file) as one:
+        await all_of_them.show("one")
+        await one.show("one")
+        for version, name in (("2", "two"), ("3", "three")):
+            swap(version, name)
+            shutil.rmtree(tmp_path / f"..{int(version) - 1}")
+            await all_of_them.show(name)
+            await one.show(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "trouble"),
+    [
+        ("", "is empty"),
+        ("[", "is not YAML"),
+        ("{a: b}", "holds a dict"),
+        ("just words", "holds a str"),
+        ("- words", "item 1"),
+        ("- {name: arm}", "item 1"),
+        ("- {name: arm, url: 7}", "item 1"),
+        ("- {name: arm, url: 'http://a:1', token: secret}", "item 1"),
+        ("- !!python/object:os.system {}", "is not YAML"),
+        ("- 2024-99-99", "is not YAML"),
+        ("[" * 100_000, "is not YAML"),
+        ("#" * (MAX_FILE_BYTES + 1), f"{MAX_FILE_BYTES} bytes"),
+        (listed(*map(str, range(MAX_PEERS + 1))), f"{MAX_PEERS + 1} peers"),
+    ],
+)
+async def test_a_file_that_is_no_list_keeps_what_it_said_and_the_others_go_on(
+    tmp_path: Path, text: str, trouble: str
+) -> None:
+    bad, good = tmp_path / "bad.yaml", tmp_path / "good.json"
+    bad.write_text(listed("kept"))
+    good.write_text(listed("one"))
+    async with running(FileSource(tmp_path, POLLED)) as readings:
+        await readings.show("kept", "one")
+        bad.write_text(text)
+        good.write_text(listed("two"))
+        await readings.show("kept", "two", trouble=trouble)
+        assert str(bad) in (readings.last.trouble or "")
+        bad.write_text("[]")
+        await readings.show("two")
+
+
+async def test_what_is_not_there_yet_is_told_and_read_when_it_comes(tmp_path: Path) -> None:
+    folder = tmp_path / "later" / "peers"
+    async with running(FileSource(folder, POLLED)) as readings:
+        await readings.show(trouble="No such file")
+        folder.mkdir(parents=True)
+        (folder / "a.json").write_text(listed("one"))
+        await readings.show("one")
+        shutil.rmtree(tmp_path / "later")
+        await readings.show("one", trouble="No such file")
+
+
+async def test_another_directory_in_the_place_of_the_first_is_watched_too(tmp_path: Path) -> None:
+    for number in ("1", "2"):
+        (tmp_path / number).mkdir()
+        (tmp_path / number / "a.json").write_text(listed(f"in_{number}"))
+    (tmp_path / "current").symlink_to("1")
+    async with running(FileSource(tmp_path / "current", POLLED)) as readings:
+        await readings.show("in_1")
+        (tmp_path / "next").symlink_to("2")
+        (tmp_path / "next").replace(tmp_path / "current")
+        await readings.show("in_2")
+        (tmp_path / "2" / "a.json").write_text(listed("changed"))
+        await readings.show("changed")
