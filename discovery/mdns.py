@@ -1,0 +1,189 @@
+"""Looking for peers by mDNS: asks, listens, and publishes everybody who was heard. Off by default.
+
+One task, whatever arrives: packets go straight into the table of `neighbours.py`, which is published when it changed.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Final
+
+import structlog
+from zeroconf import DNSIncoming, DNSOutgoing, DNSQuestion
+
+from discovery.endpoint import FoundBy
+from discovery.interfaces import Interface
+from discovery.multicast import Multicast
+from discovery.neighbours import Neighbour, Neighbours, Origin
+from discovery.records import APPLICATION, service_type, understand
+from discovery.settings import MdnsSettings
+from discovery.source import Found, Reading
+from discovery.trouble import Part, explain, headline
+
+log = structlog.get_logger("discovery")
+
+_QUERY: Final = 0
+_TYPE_PTR: Final = 12
+_TYPE_SRV: Final = 33
+_CLASS_IN_UNICAST: Final = 0x8001
+"""IN, with the wish for an answer to the asking port (RFC 6762, 5.4)."""
+
+ReadInterfaces = Callable[[], Awaitable[tuple[Interface, ...]]]
+
+
+class MdnsSource:
+    """A source of endpoints: the gateways that are heard on the network."""
+
+    name = "mdns"
+
+    def __init__(
+        self,
+        service: str,
+        settings: MdnsSettings,
+        *,
+        read_interfaces: ReadInterfaces,
+        scheme: str,
+        clock: Callable[[], float],
+        jitter: random.Random,
+        own: tuple[str, str] | None = None,
+    ) -> None:
+        """`service`: `aggregation.mdns_service`; `read_interfaces`: where to look, now; `scheme`: of those who tell
+        none; `clock`: monotonic seconds; `own`: our instance and boot id, so that we do not find ourselves.
+        """
+        self._service = service_type(service)
+        self._mark = self._service.partition(".")[0].lower().encode()
+        self._settings = settings
+        self._read_interfaces = read_interfaces
+        self._scheme = scheme
+        self._clock = clock
+        self._jitter = jitter
+        self._own = own
+        self._table = Neighbours(
+            limit=settings.max_neighbours, mentions=settings.max_questions, memory_s=settings.memory_s
+        )
+        # Mutable: the sockets and where they are open; why they are not; what wakes the task; when to ask next.
+        self._sockets: Multicast | None = None
+        self._open_on: tuple[Interface, ...] = ()
+        self._trouble: str | None = None
+        self._retry_at = 0.0
+        self._stirred = asyncio.Event()
+        self._asked = 0
+        self._ask_at = 0.0
+
+    @property
+    def neighbours(self) -> tuple[Neighbour, ...]:
+        """Everybody who was heard, ourselves left out."""
+        return tuple(one for one in self._table.known if self._own is None or _identity(one) != self._own)
+
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing can be heard; None when it can."""
+        return self._trouble
+
+    def reading(self) -> Reading:
+        """Everybody of our application, as endpoints."""
+        found = (
+            Found(one.label, one.url(self._scheme), FoundBy.MDNS, one.told.instance, one.departed)
+            for one in self.neighbours
+            if one.told.app in {None, APPLICATION}
+        )
+        return Reading(tuple(found), self._trouble)
+
+    async def run(self, publish: Callable[[Reading], None]) -> None:
+        """Looks until cancelled. Never fails: what does is the reading's trouble."""
+        published: Reading | None = None
+        look_at = 0.0
+        try:
+            while True:
+                now = self._clock()
+                if now >= look_at:
+                    await self._look_for_interfaces()
+                    look_at = now + self._settings.interfaces_s
+                if self._sockets is not None and now >= self._ask_at:
+                    self._ask(now)
+                self._table.forget_old(now)
+                if (reading := self.reading()) != published:
+                    publish(published := reading)
+                    await asyncio.sleep(self._settings.settle_s)
+                await self._wait(min(look_at, self._ask_at) - self._clock())
+        finally:
+            self._close()
+
+    async def _wait(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(seconds, self._settings.settle_s)):
+                await self._stirred.wait()
+        self._stirred.clear()
+
+    async def _look_for_interfaces(self) -> None:
+        interfaces = await self._read_interfaces()
+        if self._sockets is not None and interfaces == self._open_on:
+            return
+        if self._sockets is None and interfaces == self._open_on and self._clock() < self._retry_at:
+            return
+        self._close()
+        self._open_on = interfaces
+        try:
+            self._sockets = Multicast.open(interfaces, self._hear)
+        except OSError as error:
+            self._retry_at = self._clock() + self._settings.retry_s
+            self._say(explain(error))
+            return
+        self._say(None)
+        self._asked = 0
+        # RFC 6762, 5.2: gateways that start together do not all ask at once.
+        self._ask_at = self._clock() + self._jitter.uniform(0.02, 0.12)
+
+    def _close(self) -> None:
+        if self._sockets is not None:
+            self._sockets.close()
+            self._sockets = None
+
+    def _say(self, trouble: str | None) -> None:
+        if trouble is not None and self._trouble is None:
+            log.error(headline(Part.BROWSE), cause=trouble, retry_s=self._settings.retry_s)
+        elif trouble is None and self._trouble is not None:
+            log.info("mdns works again", part=Part.BROWSE.value)
+        self._trouble = trouble
+
+    def _ask(self, now: float) -> None:
+        """Asks for everybody, and for the place of those who were named without one."""
+        packet = DNSOutgoing(_QUERY)
+        packet.add_question(DNSQuestion(self._service, _TYPE_PTR, _CLASS_IN_UNICAST))
+        for label in self._table.take_mentioned():
+            packet.add_question(DNSQuestion(f"{label}.{self._service}", _TYPE_SRV, _CLASS_IN_UNICAST))
+        assert self._sockets is not None
+        for data in packet.packets():
+            if (error := self._sockets.ask(data)) is not None:
+                self._say(explain(error))
+                break
+        else:
+            self._say(None)
+        pause = min(self._settings.first_pause_s * 2**self._asked, self._settings.longest_pause_s)
+        self._asked = min(self._asked + 1, 16)
+        self._ask_at = now + pause
+
+    def _ask_soon(self) -> None:
+        self._ask_at = min(self._ask_at, self._clock() + self._settings.first_pause_s)
+        self._stirred.set()
+
+    def _hear(self, data: bytes, origin: Origin) -> None:
+        if self._mark not in data.lower():  # most of what is said on a network is about other services
+            return
+        now = self._clock()
+        refused = self._table.refused
+        changed = False
+        for saying in understand(DNSIncoming(data), self._service):
+            changed = self._table.hear(saying, origin, now) or changed
+        if changed:
+            # Who says goodbye is asked for again: one who did not say it himself will answer.
+            self._ask_soon()
+        elif self._table.has_questions:
+            self._ask_soon()
+        if self._table.refused and not refused:
+            log.warning("more gateways announced than can be noted", limit=self._settings.max_neighbours)
+
+
+def _identity(one: Neighbour) -> tuple[str | None, str | None]:
+    return one.told.instance, one.told.boot
