@@ -37,8 +37,8 @@ def read_interfaces() -> tuple[Interface, ...]:
             index = socket.if_nametoindex(name)
         except OSError:  # it went between the two readings
             continue
-        own = [one for address in addresses.get(name, ()) if (one := _with_prefix(address)) is not None]
-        found.append(Interface(name, index, loopback, tuple(own)))
+        ip = [each for each in addresses.get(name, ()) if each.family in _IP_FAMILIES]
+        found.append(Interface(name, index, loopback, tuple(_with_prefix(each.address, each.netmask) for each in ip)))
     return tuple(found)
 
 
@@ -87,10 +87,7 @@ def _is_bound(interface: Interface, ip: IpAddress, bound: frozenset[IpAddress]) 
     return not interface.loopback and any(each.is_unspecified and each.version == ip.version for each in bound)
 
 
-def _with_prefix(address: psutil._common.snicaddr) -> IpInterface | None:  # noqa: SLF001 -- psutil's only name for it
-    if address.family not in _IP_FAMILIES:
-        return None
-    ip = ipaddress.ip_address(address.address.partition("%")[0])
-    mask = address.netmask or ""
+def _with_prefix(text: str, mask: str | None) -> IpInterface:
+    ip = ipaddress.ip_address(text.partition("%")[0])
     length = int(ipaddress.ip_address(mask)).bit_count() if mask else ip.max_prefixlen
     return ipaddress.ip_interface(f"{ip}/{length}")

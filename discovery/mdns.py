@@ -4,6 +4,7 @@ One task, whatever arrives: packets go straight into the table of `neighbours.py
 """
 
 import asyncio
+import math
 import random
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -16,10 +17,10 @@ from discovery.endpoint import FoundBy
 from discovery.interfaces import Interface
 from discovery.multicast import Multicast
 from discovery.neighbours import Neighbour, Neighbours, Origin
-from discovery.records import APPLICATION, service_type, understand
+from discovery.records import APPLICATION, Goodbye, service_type, understand
 from discovery.settings import MdnsSettings
 from discovery.source import Found, Reading
-from discovery.trouble import Part, explain, headline
+from discovery.trouble import explain
 
 log = structlog.get_logger("discovery")
 
@@ -28,6 +29,8 @@ _TYPE_PTR: Final = 12
 _TYPE_SRV: Final = 33
 _CLASS_IN_UNICAST: Final = 0x8001
 """IN, with the wish for an answer to the asking port (RFC 6762, 5.4)."""
+
+_MOST_DOUBLINGS: Final = 16
 
 ReadInterfaces = Callable[[], Awaitable[tuple[Interface, ...]]]
 
@@ -68,8 +71,9 @@ class MdnsSource:
         self._trouble: str | None = None
         self._retry_at = 0.0
         self._stirred = asyncio.Event()
-        self._asked = 0
-        self._ask_at = 0.0
+        self._questions = 0
+        self._asked_at = 0.0
+        self._ask_at = math.inf
 
     @property
     def neighbours(self) -> tuple[Neighbour, ...]:
@@ -101,7 +105,7 @@ class MdnsSource:
                     await self._look_for_interfaces()
                     look_at = now + self._settings.interfaces_s
                 if self._sockets is not None and now >= self._ask_at:
-                    self._ask(now)
+                    self._ask(self._sockets, now)
                 self._table.forget_old(now)
                 if (reading := self.reading()) != published:
                     publish(published := reading)
@@ -128,10 +132,10 @@ class MdnsSource:
             self._sockets = Multicast.open(interfaces, self._hear)
         except OSError as error:
             self._retry_at = self._clock() + self._settings.retry_s
-            self._say(explain(error))
+            self._trouble = explain(error)
             return
-        self._say(None)
-        self._asked = 0
+        self._trouble = None
+        self._questions = 0
         # RFC 6762, 5.2: gateways that start together do not all ask at once.
         self._ask_at = self._clock() + self._jitter.uniform(0.02, 0.12)
 
@@ -139,50 +143,39 @@ class MdnsSource:
         if self._sockets is not None:
             self._sockets.close()
             self._sockets = None
+            self._ask_at = math.inf
 
-    def _say(self, trouble: str | None) -> None:
-        if trouble is not None and self._trouble is None:
-            log.error(headline(Part.BROWSE), cause=trouble, retry_s=self._settings.retry_s)
-        elif trouble is None and self._trouble is not None:
-            log.info("mdns works again", part=Part.BROWSE.value)
-        self._trouble = trouble
-
-    def _ask(self, now: float) -> None:
+    def _ask(self, sockets: Multicast, now: float) -> None:
         """Asks for everybody, and for the place of those who were named without one."""
         packet = DNSOutgoing(_QUERY)
         packet.add_question(DNSQuestion(self._service, _TYPE_PTR, _CLASS_IN_UNICAST))
         for label in self._table.take_mentioned():
             packet.add_question(DNSQuestion(f"{label}.{self._service}", _TYPE_SRV, _CLASS_IN_UNICAST))
-        assert self._sockets is not None
-        for data in packet.packets():
-            if (error := self._sockets.ask(data)) is not None:
-                self._say(explain(error))
-                break
-        else:
-            self._say(None)
-        pause = min(self._settings.first_pause_s * 2**self._asked, self._settings.longest_pause_s)
-        self._asked = min(self._asked + 1, 16)
-        self._ask_at = now + pause
+        failures = [error for data in packet.packets() if (error := sockets.ask(data)) is not None]
+        self._trouble = explain(failures[0]) if failures else None
+        self._asked_at = now
+        self._ask_at = now + min(self._settings.first_pause_s * 2**self._questions, self._settings.longest_pause_s)
+        self._questions = min(self._questions + 1, _MOST_DOUBLINGS)
 
-    def _ask_soon(self) -> None:
-        self._ask_at = min(self._ask_at, self._clock() + self._settings.first_pause_s)
-        self._stirred.set()
+    def _ask_soon(self, now: float) -> None:
+        soon = max(now, self._asked_at + self._settings.first_pause_s)
+        if soon < self._ask_at:
+            self._ask_at = soon
+            self._stirred.set()
 
     def _hear(self, data: bytes, origin: Origin) -> None:
         if self._mark not in data.lower():  # most of what is said on a network is about other services
             return
-        now = self._clock()
-        refused = self._table.refused
-        changed = False
+        now, full = self._clock(), self._table.refused > 0
         for saying in understand(DNSIncoming(data), self._service):
-            changed = self._table.hear(saying, origin, now) or changed
-        if changed:
-            # Who says goodbye is asked for again: one who did not say it himself will answer.
-            self._ask_soon()
-        elif self._table.has_questions:
-            self._ask_soon()
-        if self._table.refused and not refused:
-            log.warning("more gateways announced than can be noted", limit=self._settings.max_neighbours)
+            if self._table.hear(saying, origin, now):
+                self._stirred.set()
+                if isinstance(saying, Goodbye):  # who did not say it himself will answer
+                    self._ask_soon(now)
+        if self._table.has_questions:
+            self._ask_soon(now)
+        if self._table.refused and not full:
+            log.warning("more gateways are announced than can be noted", limit=self._settings.max_neighbours)
 
 
 def _identity(one: Neighbour) -> tuple[str | None, str | None]:

@@ -63,6 +63,11 @@ class Neighbours:
         """Everybody, by name and place."""
         return tuple(self._entries[key] for key in sorted(self._entries))
 
+    @property
+    def has_questions(self) -> bool:
+        """Whether there is somebody whose place must be asked for."""
+        return bool(self._mentioned)
+
     def take_mentioned(self) -> tuple[str, ...]:
         """The labels whose place is not known yet; they are asked for once."""
         labels = tuple(self._mentioned.values())

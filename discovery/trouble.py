@@ -1,7 +1,6 @@
 """Why mDNS does not work here, for people: the cause the system gave, and what can be done."""
 
 import errno
-from enum import Enum
 from typing import Final
 
 _REMEDIES: Final = {
@@ -26,16 +25,8 @@ _ALWAYS: Final = (
 )
 
 
-class Part(Enum):
-    """Which half of mDNS it is about."""
-
-    ANNOUNCE = "announce"
-    BROWSE = "browse"
-
-
-def headline(part: Part) -> str:
-    """The log line; that about announcing is upstream's, word for word."""
-    return f"mDNS: Failed to open mDNS {part.value} socket on port 5353."
+HEADLINE: Final = "mDNS: Failed to open mDNS announce socket on port 5353."
+"""The log line of a gateway that cannot announce itself; upstream's, word for word."""
 
 
 def explain(error: Exception) -> str:
