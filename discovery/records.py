@@ -18,6 +18,9 @@ APPLICATION: Final = "medkit"
 MAX_TXT_BYTES: Final = 1300
 """Longest TXT record that is read (RFC 6763, 6.2: more does not fit into one packet)."""
 
+MAX_LABEL_BYTES: Final = 63
+"""RFC 1035, 2.3.4."""
+
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{22}")
 _WORD: Final = re.compile(r"[!-~]{1,64}")
 _TXT_VERSION: Final = "1"
@@ -93,6 +96,11 @@ class Mention:
 
 
 Saying = Place | Goodbye | Mention
+
+
+def instance_label(name: str) -> str:
+    """`name` as an instance label: at most 63 bytes; a dot would make two labels of it, so it is `_`, as upstream's."""
+    return name.replace(".", "_").encode()[:MAX_LABEL_BYTES].decode(errors="ignore")
 
 
 def service_type(setting: str) -> str:
