@@ -18,6 +18,7 @@ from discovery.mdns import MdnsSource
 from discovery.records import Announcement
 from discovery.settings import MdnsSettings
 from discovery.source import Found, Reading
+from tests.federation.eventually import eventually
 from tests.unit.discovery.packets import upstream_announcement, upstream_question, upstream_reply
 
 GROUP = "224.0.0.251"
@@ -58,6 +59,10 @@ class Looking:
     @property
     def found(self) -> dict[str, Found]:
         return {one.name: one for one in self.readings[-1].found} if self.readings else {}
+
+    async def wait_for(self, name: str) -> Found:
+        await eventually(lambda: name in self.found)
+        return self.found[name]
 
 
 @contextlib.asynccontextmanager

@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -36,7 +37,7 @@ def stranger() -> Iterator["Stranger"]:
 class Stranger:
     """Somebody on the network who sends what he likes."""
 
-    def __init__(self, sock: "group_socket") -> None:
+    def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
 
     def send(self, *records: object) -> None:
@@ -51,7 +52,7 @@ def upstream(service: str) -> Iterator[UpstreamMdns]:
 
 async def test_promise_25_who_is_announced_is_found_with_address_port_and_instance(service: str) -> None:
     async with looking(service) as looker, announcing(service, announcement("a", 8081)):
-        found = await eventually(lambda: looker.found.get("a"))
+        found = await looker.wait_for("a")
     assert (found.url, found.instance, found.departed) == ("http://127.0.0.1:8081", "a" * 22, False)
 
 
@@ -80,8 +81,8 @@ async def test_promise_41_a_goodbye_is_heard_when_the_announcer_stops(service: s
     async with looking(service) as looker:
         async with announcing(service, announcement("a")):
             await eventually(lambda: "a" in looker.found)
-        found = await eventually(lambda: looker.found["a"].departed and looker.found["a"])
-    assert found.url == "http://127.0.0.1:8080"
+        await eventually(lambda: looker.found["a"].departed)
+    assert looker.found["a"].url == "http://127.0.0.1:8080"
 
 
 async def test_fault_055_of_equal_names_the_later_one_takes_another(service: str) -> None:
@@ -96,15 +97,17 @@ async def test_upstream_s_announcement_is_found_at_the_address_that_sent_it(
     service: str, upstream: UpstreamMdns
 ) -> None:
     async with looking(service) as looker:
-        await eventually(lambda: upstream.announce() or "Robot" in looker.found)
-        assert looker.found["Robot"].url == "http://127.0.0.1:9090"
+        await eventually(lambda: looker.readings)
+        upstream.announce()
+        assert (await looker.wait_for("Robot")).url == "http://127.0.0.1:9090"
         upstream.announce(ttl=0)
         await eventually(lambda: looker.found["Robot"].departed)
 
 
 async def test_upstream_s_answer_to_our_question_is_found(service: str, upstream: UpstreamMdns) -> None:
     async with looking(service) as looker:
-        found = await eventually(lambda: upstream.answer_questions() * 0 or looker.found.get("Robot"))
+        await eventually(upstream.answer_questions)
+        found = await looker.wait_for("Robot")
     assert (found.url, found.instance) == ("http://127.0.0.1:9090", None)
 
 
