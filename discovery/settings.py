@@ -92,7 +92,7 @@ class FindingSettings:
     @property
     def looks_for_peers(self) -> bool:
         """Whether there is a source of peers beside the static ones."""
-        return bool(self.peer_files or self.peer_dns)
+        return bool(self.discover or self.peer_files or self.peer_dns)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MdnsSettings:
