@@ -15,7 +15,7 @@ from discovery.interfaces import Interface
 from discovery.mdns import ReadInterfaces
 from discovery.records import Announcement, service_type
 from discovery.settings import MdnsSettings
-from discovery.trouble import HEADLINE, explain
+from discovery.trouble import HEADLINE, NO_INTERFACE, explain
 
 log = structlog.get_logger("discovery")
 
@@ -70,7 +70,7 @@ class Announcer:
         try:
             if not served:
                 await self._close()
-                raise OSError("there is no network interface that is up and carries multicast")
+                raise OSError(NO_INTERFACE)
             if self._zeroconf is None:
                 await self._announce(served)
             else:

@@ -15,6 +15,7 @@ from typing import Final, Self
 
 from discovery.interfaces import Interface, IpInterface
 from discovery.neighbours import Origin
+from discovery.trouble import NO_INTERFACE
 
 PORT: Final = 5353
 GROUP: Final = {4: "224.0.0.251", 6: "ff02::fb"}
@@ -56,7 +57,7 @@ class Multicast:
                 failure = failure or error
         if not self._asking:
             self.close()
-            raise failure or OSError("there is no network interface that is up and carries multicast")
+            raise failure or OSError(NO_INTERFACE)
         return self
 
     def ask(self, packet: bytes) -> OSError | None:

@@ -94,6 +94,7 @@ class FindingSettings:
         """Whether there is a source of peers beside the static ones."""
         return bool(self.discover or self.peer_files or self.peer_dns)
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MdnsSettings:
     """How mDNS is spoken; seconds. Not for users: the figures are those of RFC 6762 or follow from it."""

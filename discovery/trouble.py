@@ -18,6 +18,11 @@ _REMEDIES: Final = {
     errno.ENETUNREACH: "there is no network that carries multicast: connect one, or add a route for 224.0.0.0/4",
     errno.ENODEV: "the network interface went away: it is tried again by itself",
 }
+NO_INTERFACE: Final = (
+    "no network interface is up, carries multicast, and is one that server.host listens on or that "
+    "aggregation.mdns_interfaces names"
+)
+
 _OTHERWISE: Final = "in a container, multicast needs the host's network (docker run --net=host)"
 _ALWAYS: Final = (
     "or list the peers (aggregation.peers) and set aggregation.announce and aggregation.discover to false; "
