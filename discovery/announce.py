@@ -13,6 +13,7 @@ from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
 from discovery.interfaces import Interface
 from discovery.mdns import ReadInterfaces
+from discovery.multicast import try_port
 from discovery.records import Announcement, service_type
 from discovery.settings import MdnsSettings
 from discovery.trouble import HEADLINE, NO_INTERFACE, explain
@@ -83,6 +84,7 @@ class Announcer:
             self._say(None)
 
     async def _announce(self, served: Sequence[Interface]) -> None:
+        try_port()
         self._zeroconf = AsyncZeroconf(interfaces=_speaking_from(served))
         self._label = self._announcement.label
         info = self._records(served)

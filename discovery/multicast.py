@@ -102,6 +102,19 @@ def _read(sock: socket.socket, interface: Interface, hear: Hear) -> None:
         hear(data, Origin(str(sender[0]).partition("%")[0], interface))
 
 
+def try_port() -> None:
+    """Raises OSError when port 5353 cannot be shared. zeroconf would say so too, and leave its socket open."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        _share(sock)
+        sock.bind(("", PORT))
+
+
+def _share(sock: socket.socket) -> None:
+    """Lets others have the port too, who let us."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+
+
 def _one_per_family(interfaces: Iterable[Interface]) -> Iterator[tuple[Interface, IpInterface]]:
     """Each interface with the address to speak from: of IPv6 a link-local one, of IPv4 rather another."""
     for interface in interfaces:
@@ -117,8 +130,7 @@ def _ear(interface: Interface, address: IpInterface) -> socket.socket:
     sock = socket.socket(_FAMILIES[version], socket.SOCK_DGRAM)
     try:
         sock.setblocking(False)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        _share(sock)
         if sys.platform == "linux":
             sock.setsockopt(*_ALL_GROUPS[version], 0)
         if version == 4:

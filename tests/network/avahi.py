@@ -24,13 +24,15 @@ _BUS_CONFIG: Final = """\
   <type>system</type>
   <listen>unix:path={socket}</listen>
   <policy context="default">
-    <allow user="*"/> <allow own="*"/> <allow send_type="method_call"/> <allow send_destination="*"/>
+    <allow user="*"/> <allow own="*"/>
+    <allow send_destination="*" eavesdrop="true"/> <allow receive_sender="*" eavesdrop="true"/>
   </policy>
 </busconfig>
 """
 
 _START: Final = """\
-mount -t tmpfs none /run && mkdir -p /run/avahi-daemon || exit 1
+mount -t tmpfs none /run && mkdir -p /run/avahi-daemon && mount --bind passwd /etc/passwd \\
+    && mount --bind group /etc/group || exit 1
 dbus-daemon --nofork --nopidfile --config-file=bus.conf &
 bus=$!
 trap 'kill $avahi $bus; wait; exit 0' TERM
@@ -58,6 +60,9 @@ async def avahi_on(host: Host, folder: Path) -> AsyncIterator["Avahi"]:
     folder.mkdir()
     environment = _environment(folder)
     (folder / "bus.conf").write_text(_BUS_CONFIG.format(socket=environment["BUS_SOCKET"]))
+    # It wants a user of this name even when it does not become one.
+    (folder / "passwd").write_text(f"{Path('/etc/passwd').read_text()}avahi:x:65500:65500::/:/bin/false\n")
+    (folder / "group").write_text(f"{Path('/etc/group').read_text()}avahi:x:65500:\n")
     (folder / "avahi.conf").write_text(f"[server]\nhost-name=avahi-{host.name}\nuse-ipv6=no\n[publish]\n")
     with (folder / "log.txt").open("wb") as log:
         daemons = subprocess.Popen(

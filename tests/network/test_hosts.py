@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+from tests.federation.eventually import eventually
 from tests.federation.gateway import Gateway
 from tests.network.hosts import Switch
 from tests.network.questions import MDNS, has_status, peers, sees, warnings
@@ -49,16 +50,14 @@ async def sees_still(gateway: Gateway, name: str) -> None:
 async def test_fault_057_a_host_that_gets_another_address_is_found_there(switch: Switch, tmp_path: Path) -> None:
     gateways = await three_gateways(switch, tmp_path)
     host = switch.hosts["c"]
-    host.ip("address", "add", "10.0.0.33/24", "dev", "eth0")
     host.ip("address", "del", "10.0.0.3/24", "dev", "eth0")
+    host.ip("address", "add", "10.0.0.33/24", "dev", "eth0")
 
-    async def moved(gateway: Gateway) -> bool:
-        found = (await peers(gateway)).values()
-        return ("http://10.0.0.33:8080", "online") in found
+    async def moved() -> bool:
+        return ("http://10.0.0.33:8080", "online") in (await peers(gateways["a"])).values()
 
-    from tests.federation.eventually import eventually
-
-    await eventually(lambda: moved(gateways["a"]), 15)
+    await eventually(moved, 15)
+    await gateways["a"].lists("components", "of_a", "of_b", "of_c")
 
 
 async def test_fault_056_gateways_that_have_ipv6_alone_find_each_other(switch: Switch, tmp_path: Path) -> None:

@@ -73,9 +73,7 @@ async def test_fault_058_while_the_port_is_held_it_is_tried_again_until_it_is_fr
                 await eventually(lambda: looker.readings and looker.readings[-1].trouble and announcer.trouble)
                 assert "EADDRINUSE" in str(announcer.trouble)
                 assert "EADDRINUSE" in str(looker.readings[-1].trouble)
-                await asyncio.sleep(0)
-            await eventually(lambda: "a" in looker.found)
-            assert announcer.trouble is None
+            await eventually(lambda: "a" in looker.found and announcer.trouble is None)
             assert looker.readings[-1].trouble is None
 
 
