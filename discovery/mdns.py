@@ -13,6 +13,7 @@ from typing import Final
 import structlog
 from zeroconf import DNSIncoming, DNSOutgoing, DNSQuestion
 
+from discovery.budget import SenderBudget
 from discovery.endpoint import FoundBy
 from discovery.interfaces import Interface
 from discovery.multicast import Multicast
@@ -31,6 +32,10 @@ _CLASS_IN_UNICAST: Final = 0x8001
 """IN, with the wish for an answer to the asking port (RFC 6762, 5.4)."""
 
 _MOST_DOUBLINGS: Final = 16
+
+_HEADER_BYTES: Final = 12
+_IS_RESPONSE: Final = 0x80
+"""Of the third byte of a packet."""
 
 ReadInterfaces = Callable[[], Awaitable[tuple[Interface, ...]]]
 
@@ -64,6 +69,9 @@ class MdnsSource:
         self._own = own
         self._table = Neighbours(
             limit=settings.max_neighbours, mentions=settings.max_questions, memory_s=settings.memory_s
+        )
+        self._budget = SenderBudget(
+            burst=settings.packet_burst, per_s=settings.packets_per_s, senders=settings.max_senders
         )
         # Mutable: the sockets and where they are open; why they are not; what wakes the task; when to ask next.
         self._sockets: Multicast | None = None
@@ -164,7 +172,10 @@ class MdnsSource:
             self._stirred.set()
 
     def _hear(self, data: bytes, origin: Origin) -> None:
-        if self._mark not in data.lower():  # most of what is said on a network is about other services
+        # Most of what is said on a network are questions, or about other services.
+        if len(data) < _HEADER_BYTES or not data[2] & _IS_RESPONSE or self._mark not in data.lower():
+            return
+        if not self._budget.allows(origin.address, self._clock()):
             return
         now, full = self._clock(), self._table.refused > 0
         for saying in understand(DNSIncoming(data), self._service):

@@ -120,5 +120,14 @@ class MdnsSettings:
     max_neighbours: int = 256
     """Most instances noted, of all senders together."""
 
+    packet_burst: int = 256
+    """Packets of one sender that are read at once."""
+
+    packets_per_s: float = 50.0
+    """Packets of one sender a second that are read for good."""
+
+    max_senders: int = 1024
+    """Most senders whose packets are counted."""
+
     max_questions: int = 16
     """Most instances whose place is asked for at a time."""
