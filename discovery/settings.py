@@ -14,7 +14,8 @@ from annotated_types import Ge, Le, MaxLen, Predicate, doc
 _MDNS_SERVICE: Final = re.compile(r"_[A-Za-z0-9-]{1,15}\._(tcp|udp)\.local\.?")
 
 
-def _is_mdns_service(text: str) -> bool:
+def is_mdns_service(text: str) -> bool:
+    """Whether it is the name of an mDNS service, such as `_medkit._tcp.local`."""
     return _MDNS_SERVICE.fullmatch(text) is not None
 
 
@@ -57,7 +58,7 @@ class FindingSettings:
     discover: bool = False
     """Whether peers are looked for by mDNS."""
 
-    mdns_service: Annotated[str, Predicate(_is_mdns_service), doc("an mDNS service such as _medkit._tcp.local")] = (
+    mdns_service: Annotated[str, Predicate(is_mdns_service), doc("an mDNS service such as _medkit._tcp.local")] = (
         "_medkit._tcp.local"
     )
     """mDNS service type that is announced and looked for."""
