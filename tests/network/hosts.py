@@ -37,36 +37,43 @@ def why_not() -> str | None:
     return None
 
 
-class Host:
-    """One machine: a namespace with loopback and, when it is plugged in, `eth0`."""
+class Namespace:
+    """A network namespace, by its name."""
 
-    def __init__(self, name: str, namespace: str, switch: "Switch") -> None:
-        self.name = name
+    def __init__(self, namespace: str) -> None:
         self.namespace = namespace
-        self._switch = switch
-        self.session = self._new_session()
 
     def ip(self, *arguments: str) -> None:
-        """`ip <arguments>` on this host."""
+        """`ip <arguments>` in it."""
         run("ip", "-n", self.namespace, *arguments)
-
-    def unplug(self) -> None:
-        """Pulls the cable."""
-        run("ip", "-n", self._switch.namespace, "link", "set", f"to-{self.name}", "down")
-
-    def plug(self) -> None:
-        """Puts the cable back."""
-        run("ip", "-n", self._switch.namespace, "link", "set", f"to-{self.name}", "up")
 
     @contextlib.contextmanager
     def here(self) -> Iterator[None]:
-        """Sockets made inside belong to this host, wherever they are used."""
+        """Sockets made inside belong to this namespace, wherever they are used."""
         with Path("/proc/thread-self/ns/net").open() as home, Path(f"/run/netns/{self.namespace}").open() as there:
             _enter(there.fileno())
             try:
                 yield
             finally:
                 _enter(home.fileno())
+
+
+class Host(Namespace):
+    """One machine: a namespace with loopback and, when it is plugged in, `eth0`."""
+
+    def __init__(self, name: str, switch: "Switch") -> None:
+        super().__init__(f"{switch.namespace}-{name}")
+        self.name = name
+        self._switch = switch
+        self.session = self._new_session()
+
+    def unplug(self) -> None:
+        """Pulls the cable."""
+        self._switch.ip("link", "set", f"to-{self.name}", "down")
+
+    def plug(self) -> None:
+        """Puts the cable back."""
+        self._switch.ip("link", "set", f"to-{self.name}", "up")
 
     def gateway(self, folder: Path, settings: dict[str, Any], *, host: str = "0.0.0.0") -> Gateway:
         """A gateway of this host's name on port 8080, not started yet; asked over the host's own loopback."""
@@ -98,20 +105,19 @@ class Host:
         )
 
 
-class Switch:
+class Switch(Namespace):
     """A bridge in a namespace of its own. Leaving it takes everything away, gateways included."""
 
     def __init__(self) -> None:
-        self._token = secrets.token_hex(4)
-        self.namespace = f"grove{self._token}"
+        super().__init__(f"grove{secrets.token_hex(4)}")
         self.hosts: dict[str, Host] = {}
         self.gateways: list[Gateway] = []
         # Mutable: the hosts that are plugged in, and the gateways that run on them.
 
     async def __aenter__(self) -> Self:
         run("ip", "netns", "add", self.namespace)
-        run("ip", "-n", self.namespace, "link", "add", _SWITCH, "type", "bridge", "mcast_snooping", "0")
-        run("ip", "-n", self.namespace, "link", "set", _SWITCH, "up")
+        self.ip("link", "add", _SWITCH, "type", "bridge", "mcast_snooping", "0")
+        self.ip("link", "set", _SWITCH, "up")
         return self
 
     async def __aexit__(
@@ -131,12 +137,12 @@ class Switch:
 
     def host(self, name: str, *addresses: str) -> Host:
         """One more host with these addresses (`10.0.0.1/24`) on its `eth0`. IPv6 ones are usable at once."""
-        host = Host(name, f"{self.namespace}-{name}", self)
+        host = Host(name, self)
         run("ip", "netns", "add", host.namespace)
         self.hosts[name] = host
         port = f"to-{name}"
-        run("ip", "-n", self.namespace, "link", "add", port, "type", "veth", "peer", "eth0", "netns", host.namespace)
-        run("ip", "-n", self.namespace, "link", "set", port, "master", _SWITCH, "up")
+        self.ip("link", "add", port, "type", "veth", "peer", "eth0", "netns", host.namespace)
+        self.ip("link", "set", port, "master", _SWITCH, "up")
         host.ip("link", "set", "lo", "up")
         host.ip("link", "set", "eth0", "up")
         for address in addresses:

@@ -3,9 +3,12 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from tests.federation.eventually import eventually
 from tests.federation.gateway import Gateway
 from tests.network.hosts import Switch
+from tests.network.lossy import losing_multicast
 from tests.network.questions import MDNS, has_status, peers, sees, warnings
 
 NAMES = ("a", "b", "c")
@@ -58,6 +61,19 @@ async def test_fault_057_a_host_that_gets_another_address_is_found_there(switch:
 
     await eventually(moved, 15)
     await gateways["a"].lists("components", "of_a", "of_b", "of_c")
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_fault_060_a_third_of_multicast_lost_is_only_a_little_later(
+    switch: Switch, tmp_path: Path, seed: int
+) -> None:
+    hosts = [switch.host(name, f"10.0.0.{number}/24") for number, name in ((1, "a"), (2, "b"))]
+    a, b = (switch.gateway(host, tmp_path, {**MDNS, "aggregation.mdns_name": host.name}) for host in hosts)
+    with losing_multicast(switch, *hosts, lost=0.3, seed=seed) as counts:
+        await asyncio.gather(a.start(), b.start())
+        await asyncio.gather(sees(a, "b", within=10), sees(b, "a", within=10))
+        assert counts["dropped"] > 0
+        assert counts["carried"] > 0
 
 
 async def test_fault_056_gateways_that_have_ipv6_alone_find_each_other(switch: Switch, tmp_path: Path) -> None:
