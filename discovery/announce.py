@@ -1,6 +1,6 @@
 """Making this gateway known by mDNS. Off by default. zeroconf does the protocol: probing, renaming, answering.
 
-Upstream's questions from ports of their own are answered too, with PTR and SRV (interop.md 5.6).
+Upstream's questions from ports of their own are answered too, with PTR and SRV.
 """
 
 import asyncio

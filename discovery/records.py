@@ -1,6 +1,6 @@
 """What stands in mDNS records: ours as they are announced, and those of others as they are understood. Pure.
 
-Source: RFC 6763 (TXT: section 6), interop.md 5.6 (upstream: a single SRV, no TXT, no address).
+Source: RFC 6763 (TXT: section 6); an upstream gateway sends a single SRV, no TXT and no address.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""mDNS packets as tests write them, and upstream's to the byte (interop.md 5.6)."""
+"""mDNS packets as tests write them, and upstream's to the byte."""
 
 import socket
 from collections.abc import Mapping, Sequence
