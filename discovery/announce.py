@@ -46,6 +46,7 @@ class Announcer:
         self._zeroconf: AsyncZeroconf | None = None
         self._label = announcement.label
         self._served: tuple[Interface, ...] = ()
+        self._announced = False
         self._trouble: str | None = None
         self._retry_at = 0.0
 
@@ -53,6 +54,11 @@ class Announcer:
     def trouble(self) -> str | None:
         """Why nothing is announced; None when it is."""
         return self._trouble
+
+    @property
+    def is_announced(self) -> bool:
+        """Whether it has been said, whole and under a name of our own."""
+        return self._announced
 
     async def run(self) -> None:
         """Announces until cancelled. Never fails: what does is its trouble, and it is tried again."""
@@ -93,6 +99,7 @@ class Announcer:
         self._label = info.name.removesuffix(f".{self._service}")
         if self._label != self._announcement.label:
             log.info("mdns name in use by another", wanted=self._announcement.label, taken=self._label)
+        self._announced = True
         log.info("announced by mdns", name=self._label, addresses=info.parsed_addresses())
 
     async def _announce_anew(self, zeroconf: AsyncZeroconf, served: Sequence[Interface]) -> None:
@@ -116,6 +123,7 @@ class Announcer:
     async def _close(self) -> None:
         """Says goodbye, if there is a way to say it."""
         zeroconf, self._zeroconf = self._zeroconf, None
+        self._announced = False
         if zeroconf is not None:
             with suppress(*_FAILURES):
                 await zeroconf.async_close()
