@@ -1,8 +1,10 @@
 """The network interfaces of this machine, and which of them mDNS may use."""
 
+import asyncio
 import ipaddress
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -40,6 +42,22 @@ def read_interfaces() -> tuple[Interface, ...]:
         ip = [each for each in addresses.get(name, ()) if each.family in _IP_FAMILIES]
         found.append(Interface(name, index, loopback, tuple(_with_prefix(each.address, each.netmask) for each in ip)))
     return tuple(found)
+
+
+class InterfaceWatch:
+    """The interfaces as the last look that succeeded saw them."""
+
+    def __init__(self, read: Callable[[], tuple[Interface, ...]] = read_interfaces) -> None:
+        """`read` may block and may raise OSError."""
+        self._read = read
+        # Mutable: what was seen last.
+        self._seen: tuple[Interface, ...] = ()
+
+    async def look(self) -> tuple[Interface, ...]:
+        """The interfaces now; those of before when the system cannot tell, for want of file descriptors for one."""
+        with suppress(OSError):
+            self._seen = await asyncio.to_thread(self._read)
+        return self._seen
 
 
 def bound_addresses(host: str) -> frozenset[IpAddress]:

@@ -1,6 +1,5 @@
 """mDNS as the settings of this gateway ask for it: announcing, looking for others, and what to warn about."""
 
-import asyncio
 import random
 import socket
 import time
@@ -10,11 +9,11 @@ from functools import partial
 from discovery.announce import Announcer
 from discovery.interfaces import (
     Interface,
+    InterfaceWatch,
     IpAddress,
     bound_addresses,
     interfaces_in_reach,
     interfaces_served,
-    read_interfaces,
 )
 from discovery.mdns import MdnsSource
 from discovery.records import Announcement, instance_label
@@ -35,6 +34,7 @@ class Mdns:
         self._settings = settings
         self._identity = identity
         self._timing = timing or MdnsSettings()
+        self._interfaces = InterfaceWatch()
         self._bound = bound_addresses(settings.server.host)
         self.source = self._make_source() if settings.aggregation.enabled and settings.aggregation.discover else None
         """Where peers are found; None when that is off."""
@@ -84,5 +84,4 @@ class Mdns:
         )
 
     async def _read(self, choose: Choose) -> tuple[Interface, ...]:
-        interfaces = await asyncio.to_thread(read_interfaces)
-        return choose(interfaces, self._bound, self._settings.aggregation.mdns_interfaces)
+        return choose(await self._interfaces.look(), self._bound, self._settings.aggregation.mdns_interfaces)

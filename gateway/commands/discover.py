@@ -62,10 +62,13 @@ def discover(
 
 async def _listen(service: str, interfaces: Sequence[str], seconds: float, *, live: bool) -> list[Row]:
     """What was heard until the time is over or Ctrl-C; with `live` it is drawn meanwhile, on a terminal."""
+    from discovery.interfaces import InterfaceWatch  # noqa: PLC0415 -- as below
     from discovery.mdns import MdnsSource  # noqa: PLC0415 -- zeroconf takes 0.2 s that --help need not pay
 
+    watch = InterfaceWatch()
+
     async def read() -> "tuple[Interface, ...]":
-        return await asyncio.to_thread(_interfaces, interfaces)
+        return tuple(one for one in await watch.look() if not interfaces or one.name in interfaces)
 
     source = MdnsSource(
         service,
@@ -92,12 +95,6 @@ async def _listen(service: str, interfaces: Sequence[str], seconds: float, *, li
     if source.trouble is not None:
         raise CommandFailed(f"mDNS cannot be used here: {source.trouble}")
     return _rows(source)
-
-
-def _interfaces(names: Sequence[str]) -> "tuple[Interface, ...]":
-    from discovery.interfaces import read_interfaces  # noqa: PLC0415 -- as above
-
-    return tuple(one for one in read_interfaces() if not names or one.name in names)
 
 
 def _rows(source: "MdnsSource") -> list[Row]:

@@ -1,9 +1,11 @@
+import errno
 from ipaddress import ip_address, ip_interface
 
 import pytest
 
 from discovery.interfaces import (
     Interface,
+    InterfaceWatch,
     bound_addresses,
     interfaces_in_reach,
     interfaces_served,
@@ -64,6 +66,21 @@ def test_an_address_is_bound_as_it_is(host: str) -> None:
 def test_a_name_is_bound_to_its_addresses_and_one_that_is_none_to_nothing() -> None:
     assert ip_address("127.0.0.1") in bound_addresses("localhost")
     assert bound_addresses("no.such.host.invalid") == frozenset()
+
+
+async def test_when_the_system_cannot_tell_what_was_there_still_is() -> None:
+    answers: list[tuple[Interface, ...]] = [ALL]
+
+    def read() -> tuple[Interface, ...]:
+        if not answers:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return answers.pop()
+
+    watch = InterfaceWatch(read)
+    assert await watch.look() == ALL
+    assert await watch.look() == ALL
+    answers.append((LO,))
+    assert await watch.look() == (LO,)
 
 
 def test_this_machine_has_its_loopback() -> None:
