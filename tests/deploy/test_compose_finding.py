@@ -77,3 +77,25 @@ def test_what_keeps_its_identity_keeps_it_in_a_volume_of_its_own(name: str) -> N
 def test_the_page_says_when_to_choose_it(name: str) -> None:
     page = (DEPLOY.parent / "docs" / "docker.md").read_text()
     assert f"docker compose -f deploy/compose-{name}.yaml up" in page
+
+
+def test_promise_33_the_pages_say_what_multicast_needs() -> None:
+    pages = {name: (DEPLOY.parent / "docs" / f"{name}.md").read_text() for name in ("docker", "discovery")}
+    assert "mDNS does not cross a bridge network" in pages["docker"]
+    assert "docker run --net=host" in pages["discovery"]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "mDNS: Failed to open mDNS announce socket on port 5353.",
+        "needs no privilege, so `setcap cap_net_bind_service` changes nothing",
+        "running as root",
+        "docker run --net=host",
+        "`aggregation.announce` and `aggregation.discover` false, and list the peers",
+        "disallow-other-stacks=no",
+        "MulticastDNS=no",
+    ],
+)
+def test_promise_54_and_55_every_remedy_of_the_tutorial_is_on_the_page_and_true(told: str) -> None:
+    assert told in " ".join((DEPLOY.parent / "docs" / "discovery.md").read_text().split())

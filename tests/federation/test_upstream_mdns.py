@@ -51,7 +51,7 @@ async def test_an_upstream_gateway_that_announces_itself_is_read(cluster: Cluste
         await eventually(is_peer)
     listed = (await leaf.get("/components")).ids
     assert listed
-    await gateway.lists("components", "robot", *listed)
+    await gateway.lists("components", *{"robot", *listed})
 
 
 async def test_an_upstream_gateway_that_asks_is_told_where_we_are(cluster: Cluster, service: str) -> None:

@@ -50,11 +50,12 @@ async def test_promise_t08_the_port_needs_no_privilege_and_is_shared_with_who_sh
     host = switch.host("a", "10.0.0.1/24")
     with port_held(host, shared=True):
         gateway = switch.gateway(host, tmp_path, MDNS)
-        # Nobody, without any capability, as user 65534.
         gateway.process.prefix = [*gateway.process.prefix, "setpriv", "--bounding-set", "-all", "--inh-caps", "-all"]
         await gateway.start()
         await eventually(lambda: any(line["event"] == "announced by mdns" for line in gateway.log()))
         assert "mdns_unavailable" not in await warnings(gateway)
+        status = Path(f"/proc/{gateway.process.pid}/status").read_text()
+        assert "CapEff:\t0000000000000000\n" in status
     assert await gateway.stop() == 0
 
 
