@@ -22,6 +22,9 @@ MAX_LABEL_BYTES: Final = 63
 """RFC 1035, 2.3.4."""
 
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{22}")
+_MOST_PARTS: Final = 3
+"""A dot in the name of an instance makes two labels of it, for zeroconf; people write one or two."""
+
 _WORD: Final = re.compile(r"[!-~]{1,64}")
 _TXT_VERSION: Final = "1"
 
@@ -121,6 +124,8 @@ def understand(packet: DNSIncoming, service: str) -> Iterator[Saying]:
         if isinstance(record, DNSService) and record.name.lower().endswith(ending):
             label = record.name[: -len(ending)]
             settled.add(label.lower())
+            if not _is_label(label):
+                continue
             if record.ttl == 0:
                 yield Goodbye(label)
             else:
@@ -129,9 +134,8 @@ def understand(packet: DNSIncoming, service: str) -> Iterator[Saying]:
     for record in records:
         if isinstance(record, DNSPointer) and record.name.lower() == service.lower():
             label = record.alias[: -len(ending)]
-            if not record.alias.lower().endswith(ending) or label.lower() in settled:
-                continue
-            yield Goodbye(label) if record.ttl == 0 else Mention(label)
+            if record.alias.lower().endswith(ending) and label.lower() not in settled and _is_label(label):
+                yield Goodbye(label) if record.ttl == 0 else Mention(label)
 
 
 def parse_text(text: bytes) -> Told:
@@ -146,6 +150,14 @@ def parse_text(text: bytes) -> Told:
         version=_matching(_WORD, pairs, b"ver"),
         scheme=scheme if scheme in {"http", "https"} else None,
         app=_matching(_WORD, pairs, b"app"),
+    )
+
+
+def _is_label(label: str) -> bool:
+    """Whether the name of an instance can be written as it was read; zeroconf reads what is not UTF-8 as U+FFFD."""
+    parts = label.encode().split(b".")
+    return (
+        "\ufffd" not in label and all(0 < len(part) <= MAX_LABEL_BYTES for part in parts) and len(parts) <= _MOST_PARTS
     )
 
 

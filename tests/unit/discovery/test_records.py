@@ -80,6 +80,29 @@ def test_other_services_and_questions_say_nothing() -> None:
     assert list(understand(packet(DNSQuestion(SERVICE, PTR, UNIQUE), flags=0), SERVICE)) == []
 
 
+@pytest.mark.parametrize("label", ["\ufffd" * 20, "ä" * 32, "a..b", "a.b.c.d.e"])
+def test_fault_049_a_name_that_could_not_be_written_again_says_nothing(label: str) -> None:
+    pointer, place = ptr("a"), srv("a", 8080)
+    pointer.alias = place.name = f"{label}.{SERVICE}"
+    assert said_by([pointer]) == said_by([place]) == []
+
+
+def said_by(records: list[Any]) -> list[Saying]:
+    """As if a packet had held them."""
+
+    class Packet:
+        valid = True
+
+        def is_response(self) -> bool:
+            return True
+
+        def answers(self) -> list[Any]:
+            return records
+
+    read: Any = Packet()
+    return list(understand(read, SERVICE))
+
+
 def test_a_pointer_to_an_instance_of_another_service_says_nothing() -> None:
     record = ptr("a")
     record.alias = "a._other._tcp.local."
