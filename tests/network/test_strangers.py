@@ -155,3 +155,38 @@ async def test_fault_050_a_place_below_1024_is_refused(switch: Switch, tmp_path:
 
         await eventually(is_refused)
     assert await peers(a) == {}
+
+
+FORBIDDEN = {
+    "127.0.0.1": "destination_ip_prohibited",
+    "169.254.169.254": "destination_ip_prohibited",
+    "100.100.100.200": "destination_ip_prohibited",
+    "224.0.0.1": "destination_ip_prohibited",
+    "0.0.0.0": "destination_ip_prohibited",
+    "::1": "destination_ip_prohibited",
+    "fe80::1": "destination_ip_prohibited",
+    "fd00:ec2::254": "destination_ip_prohibited",
+    "::ffff:127.0.0.1": "destination_ip_prohibited",
+    "64:ff9b::7f00:1": "destination_ip_prohibited",
+    "2002:7f00:1::": "destination_ip_prohibited",
+    "192.0.2.7": "foreign_subnet",
+    "10.0.0.1": "self",
+}
+"""Addresses that a place may be said to have, and why nobody is asked there."""
+
+
+async def test_fault_051_addresses_that_are_no_neighbour_s_are_refused_unasked(switch: Switch, tmp_path: Path) -> None:
+    a = switch.gateway(switch.host("a", "10.0.0.1/24"), tmp_path, MDNS)
+    await a.start()
+    with stranger_on(switch.host("evil", f"{EVIL}/24")) as stranger:
+
+        async def reasons() -> dict[str, str]:
+            for number, forbidden in enumerate(FORBIDDEN):
+                host = f"evil{number}.local."
+                stranger.send(srv(f"evil{number}", 8080, host), address(forbidden, host))
+            items = (await a.get("/x-medkit-peers")).items
+            found = {item["name"]: item["x-medkit"].get("reason", "admitted") for item in items}
+            return {forbidden: found[f"evil{number}"] for number, forbidden in enumerate(FORBIDDEN)}
+
+        assert await eventually(reasons) == FORBIDDEN
+    assert await peers(a) == {}
