@@ -183,7 +183,8 @@ async def test_fault_051_addresses_that_are_no_neighbour_s_are_refused_unasked(s
         async def reasons() -> dict[str, str]:
             for number, forbidden in enumerate(FORBIDDEN):
                 host = f"evil{number}.local."
-                stranger.send(srv(f"evil{number}", 8080, host), address(forbidden, host))
+                port = 8080 if forbidden == "10.0.0.1" else 9000
+                stranger.send(srv(f"evil{number}", port, host), address(forbidden, host))
             items = (await a.get("/x-medkit-peers")).items
             found = {item["name"]: item["x-medkit"].get("reason", "admitted") for item in items}
             return {forbidden: found[f"evil{number}"] for number, forbidden in enumerate(FORBIDDEN)}
