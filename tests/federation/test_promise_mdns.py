@@ -4,6 +4,7 @@ Each test has an mDNS service of its own (`-p aggregation.mdns_service:=...`), s
 this machine's loopback do not find each other; the last one has not.
 """
 
+import asyncio
 import re
 import signal
 from collections.abc import Mapping
@@ -81,12 +82,18 @@ async def test_promise_29_both_directions_at_once_show_each_app_once(cluster: Cl
         assert sorted(at_b) == sorted([*own["b"], *(_here(one, own["b"], "gateway_a") for one in own["a"])])
         return True
 
+    async def is_quiet() -> bool:
+        """Several refreshes of both change nothing any more: nothing comes back as somebody else's."""
+        before = await generations()
+        await asyncio.sleep(5 * FAST["refresh_interval_ms"] / 1000)
+        return before == await generations()
+
+    async def generations() -> list[int]:
+        return [(await one.get("/health")).medkit["generation"] for one in (a, b)]
+
     await eventually(settled)
-    before = (await a.get("/health")).medkit["generation"], (await b.get("/health")).medkit["generation"]
-    for _ in range(5):  # refreshes of both, in which nothing may come back as somebody else's
-        await a.get("/health")
-        assert await settled()
-    assert before == ((await a.get("/health")).medkit["generation"], (await b.get("/health")).medkit["generation"])
+    await eventually(is_quiet, 30)
+    assert await settled()
 
 
 def _here(app: str, own: set[str], peer: str) -> str:
