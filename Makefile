@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := $(VENV)/.packages
 READY := $(VENV)/.ready
+AVAHI := .avahi
 PYTEST := $(BIN)/python -m pytest
 WORKERS := 2
 
@@ -16,6 +17,10 @@ export PYTHON
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# For the tests beside another mDNS responder; unpacked, not installed. They are skipped where it cannot be had.
+$(AVAHI): .ci/fetch-avahi
+	@.ci/fetch-avahi $(AVAHI)
 
 setup: $(READY)  ## an environment in .venv with the locked packages, rebuilt when the lock changes
 
@@ -34,7 +39,7 @@ $(READY): $(PACKAGES) pyproject.toml
 run: setup  ## three chained gateways on this machine, until Ctrl-C
 	@$(BIN)/grove demo
 
-test: lint types  ## style, types, then every test in random order; those marked serial alone
+test: lint types $(AVAHI)  ## style, types, then every test in random order; those marked serial alone
 	$(PYTEST) -n $(WORKERS) -m "not serial and not soak"
 	$(PYTEST) -m "serial and not soak"
 
@@ -69,5 +74,5 @@ lock: setup  ## requirements.lock and requirements-dev.lock from pyproject.toml
 	$(BIN)/python -c '$(DEV_GROUP)' | $(LOCK) --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml -
 
 clean:  ## remove the environment, caches and built files
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(AVAHI) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -14,7 +14,8 @@ from annotated_types import Ge, Le, MaxLen, Predicate, doc
 _MDNS_SERVICE: Final = re.compile(r"_[A-Za-z0-9-]{1,15}\._(tcp|udp)\.local\.?")
 
 
-def _is_mdns_service(text: str) -> bool:
+def is_mdns_service(text: str) -> bool:
+    """Whether it is the name of an mDNS service, such as `_medkit._tcp.local`."""
     return _MDNS_SERVICE.fullmatch(text) is not None
 
 
@@ -57,13 +58,16 @@ class FindingSettings:
     discover: bool = False
     """Whether peers are looked for by mDNS."""
 
-    mdns_service: Annotated[str, Predicate(_is_mdns_service), doc("an mDNS service such as _medkit._tcp.local")] = (
+    mdns_service: Annotated[str, Predicate(is_mdns_service), doc("an mDNS service such as _medkit._tcp.local")] = (
         "_medkit._tcp.local"
     )
     """mDNS service type that is announced and looked for."""
 
     mdns_name: Annotated[str, MaxLen(63), doc("text of at most 63 characters")] = ""
     """mDNS instance name; empty: the host name."""
+
+    mdns_interfaces: tuple[str, ...] = ()
+    """Network interfaces mDNS uses, by name; empty: those that `server.host` listens on."""
 
     require_tls: bool = False
     """Whether an http:// peer is refused."""
@@ -89,4 +93,42 @@ class FindingSettings:
     @property
     def looks_for_peers(self) -> bool:
         """Whether there is a source of peers beside the static ones."""
-        return bool(self.peer_files or self.peer_dns)
+        return bool(self.discover or self.peer_files or self.peer_dns)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MdnsSettings:
+    """How mDNS is spoken; seconds. Not for users: the figures are those of RFC 6762 or follow from it."""
+
+    retry_s: float = 30.0
+    """Between two attempts to open sockets that could not be opened."""
+
+    interfaces_s: float = 2.0
+    """Between two looks at the network interfaces."""
+
+    first_pause_s: float = 1.0
+    """Between the first and the second question; then twice as long each time (section 5.2)."""
+
+    longest_pause_s: float = 60.0
+    """Longest pause between questions."""
+
+    memory_s: float = 4500.0
+    """How long a gateway that is not heard any more is remembered: 75 minutes, the lifetime of its records."""
+
+    settle_s: float = 0.05
+    """What is heard within this time is published together."""
+
+    max_neighbours: int = 256
+    """Most instances noted, of all senders together."""
+
+    packet_burst: int = 256
+    """Packets of one sender that are read at once."""
+
+    packets_per_s: float = 50.0
+    """Packets of one sender a second that are read for good."""
+
+    max_senders: int = 1024
+    """Most senders whose packets are counted."""
+
+    max_questions: int = 16
+    """Most instances whose place is asked for at a time."""

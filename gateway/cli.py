@@ -11,6 +11,7 @@ import typer
 
 from gateway.arguments import UsageMistake, translate
 from gateway.commands.check import check
+from gateway.commands.discover import discover
 from gateway.commands.failure import CommandFailed
 from gateway.commands.health import health
 from gateway.commands.peers import peers
@@ -30,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, check, demo, peers, tree, health, route):
+for command in (run, check, demo, discover, peers, tree, health, route):
     app.command()(command)
 
 

@@ -22,6 +22,7 @@ from gateway.http.readers import UpstreamReaders
 from gateway.http.services import ServedIdentity, Services
 from gateway.local.manifest.load import LoadedManifest
 from gateway.local.own import OwnEntities
+from gateway.mdns import Mdns
 from gateway.settings import Settings
 from gateway.state_dir import StateDir
 from gateway.version import grove_version
@@ -58,6 +59,7 @@ class Gateway:
     federation: Federation
     finders: Finders
     resolver: Resolver
+    mdns: Mdns
     drain: DrainFlag
 
 
@@ -92,7 +94,8 @@ def compose(
     own = OwnEntities(host=settings.local.host, manifest=manifest, host_name=socket.gethostname(), clock=time.time_ns)
     resolver = Resolver(ResolverSettings())
     federation = _federation(settings, identity, state, own=own, resolver=resolver, standing=standing)
-    finders = Finders(settings, identity, federation)
+    mdns = Mdns(settings, identity)
+    finders = Finders(settings, identity, federation, mdns.source)
     drain = DrainFlag()
     transport = _transport(settings)
     readers = UpstreamReaders(federation.mutual, time.monotonic)
@@ -126,7 +129,7 @@ def compose(
         documents=CurrentDocuments(lambda: federation.view),
         peer_statuses=federation.registry.statuses,
         discovered=finders.discovered,
-        passing_warnings=lambda view: (*readers.warnings(view), *finders.warnings()),
+        passing_warnings=lambda view: (*readers.warnings(view), *finders.warnings(), *mdns.warnings()),
         draining=lambda: drain.is_set,
         clock_ns=time.time_ns,
         aggregation_enabled=settings.aggregation.enabled,
@@ -137,7 +140,7 @@ def compose(
         max_body_bytes=settings.server.max_body_bytes,
     )
     dispatcher.bind(services)
-    return Gateway(Api(services), writes, own, federation, finders, resolver, drain)
+    return Gateway(Api(services), writes, own, federation, finders, resolver, mdns, drain)
 
 
 def _federation(

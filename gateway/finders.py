@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Iterator
+from contextlib import suppress
 
 from discovery.admission import AdmissionRules
 from discovery.dns import DnsSource, parse_query, parse_server
@@ -44,8 +45,9 @@ class Finders:
         )
         federation.roster.on_found = self._manager.reconsider
         federation.set_endpoints(EndpointSet(self._static, unread=self._manager.unread))
-        # Mutable: the port we listen on, None until it is known.
+        # Mutable: the port we listen on, None until it is known; our interfaces as they were seen last.
         self._port = settings.server.port or None
+        self._interfaces: tuple[OwnInterface, ...] = ()
         federation.remember({source.name for source in self._manager.sources}, self._rules().address_rule)
 
     async def run(self) -> None:
@@ -75,15 +77,16 @@ class Finders:
 
     def _rules(self) -> AdmissionRules:
         aggregation, host = self._settings.aggregation, self._settings.server.host
-        interfaces = own_interfaces()
+        with suppress(OSError):  # out of file descriptors: those of a moment ago are still there, most likely
+            self._interfaces = own_interfaces()
         return AdmissionRules(
             static=self._static,
             peers=self._federation.roster.discovered(),
             own_instance=self._identity.instance_id,
-            own_addresses=_bound_addresses(host, interfaces),
+            own_addresses=_bound_addresses(host, self._interfaces),
             own_port=self._port,
             bound_to_loopback=is_loopback(host),
-            networks=self._subnets or tuple(interface.network for interface in interfaces),
+            networks=self._subnets or tuple(interface.network for interface in self._interfaces),
             require_tls=aggregation.require_tls,
             max_peers=aggregation.max_discovered_peers,
         )

@@ -1,6 +1,7 @@
 """Starts a gateway and stops it: what runs, in which order, owned by one task. Exit codes: docs/configuration.md.
 
-Up: state directory, own entities, peers (a bounded first look), HTTP. Down: drain, then peers, then the state.
+Up: state directory, own entities, peers (a bounded first look), HTTP, mDNS. Down: goodbye and drain, then peers, then
+the state.
 """
 
 import asyncio
@@ -112,7 +113,7 @@ class _Run:
             async with asyncio.TaskGroup() as group:
                 peers = group.create_task(self.gateway.federation.run(), name="federation")
                 finders = group.create_task(self.gateway.finders.run(), name="discovery")
-                code = await self._listen_until(stop)
+                code = await self._listen_until(stop, group)
                 finders.cancel()
                 peers.cancel()
         except* Exception as failures:
@@ -123,8 +124,8 @@ class _Run:
             await self.gateway.own.close()
         return code
 
-    async def _listen_until(self, stop: asyncio.Event) -> int:
-        """Serves until `stop` is set, then drains."""
+    async def _listen_until(self, stop: asyncio.Event, group: asyncio.TaskGroup) -> int:
+        """Serves until `stop` is set, then drains; the goodbye by mDNS is said in `group` meanwhile."""
         await self.gateway.federation.wait_for_first_look()
         server = self.settings.server
         try:
@@ -133,6 +134,7 @@ class _Run:
             sys.stderr.write(f"grove: {_cannot_listen(self.settings, error)}\n")
             return ADDRESS_IN_USE if error.errno == errno.EADDRINUSE else FAILED
         self.gateway.finders.listening(listener.port)
+        announcing = group.create_task(self.gateway.mdns.announce(listener.port), name="announce")
         try:
             await asyncio.to_thread(_note_port, self.state, listener.port)
             _spare_collections()
@@ -143,6 +145,7 @@ class _Run:
         finally:
             # Also when a loop died: nobody shall take a gateway that is closing for a healthy one.
             self.gateway.drain.is_set = True
+            announcing.cancel()
             self.gateway.federation.broadcast.say_farewell()
             await listener.aclose()
             await self.gateway.writes.aclose()

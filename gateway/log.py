@@ -21,6 +21,9 @@ _FORMAT_VARIABLE: Final = "GROVE_LOG"
 _LEVEL_VARIABLE: Final = "GROVE_LOG_LEVEL"
 _DEFAULT_LEVEL: Final = "info"
 
+_SILENT: Final = ("zeroconf",)
+"""Libraries whose errors we report ourselves, once, with the remedy; they would repeat them at every attempt."""
+
 _SHARED: Final[tuple[structlog.typing.Processor, ...]] = (
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
@@ -61,6 +64,8 @@ def set_up_logging(options: LogOptions, stream: TextIO) -> None:
         )
     )
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    for library in _SILENT:
+        logging.getLogger(library).setLevel(logging.CRITICAL)
 
 
 def _problems(environ: Mapping[str, str]) -> Iterator[Problem]:

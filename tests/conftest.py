@@ -2,13 +2,14 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from typing import Any
 
 import pytest
 from blockbuster import blockbuster_ctx
 
 from tests.federation.ports import free_port as find_free_port
+from tests.skips import refuse_unexpected
 
 OURS = ("entities", "discovery", "peers", "gateway")
 """The packages whose code may not block the loop. Tests themselves may."""
@@ -21,6 +22,14 @@ def pytest_collection_finish() -> None:
     """Takes everything imported so far out of garbage collection, so that collecting after each test is cheap."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that is skipped for a reason that is not in `skips.py` fails instead."""
+    report = yield
+    refuse_unexpected(report)
+    return report
 
 
 @pytest.fixture

@@ -35,12 +35,17 @@ def cell(value: Any) -> Text:
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """One table on standard output; the last column may fold."""
+    console().print(make_table(columns, rows))
+
+
+def make_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
+    """The table that `print_table` prints, for what is drawn again and again."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for index, column in enumerate(columns):
         table.add_column(column, overflow="fold", no_wrap=index < len(columns) - 1)
     for row in rows:
         table.add_row(*(cell(value) for value in row))
-    console().print(table)
+    return table
 
 
 def print_pairs(pairs: Mapping[str, Any]) -> None:

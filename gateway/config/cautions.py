@@ -39,7 +39,7 @@ def _about_peers(settings: Settings) -> Iterator[SettingsWarning]:
         if aggregation.looks_for_peers and not endpoints:
             yield SettingsWarning(
                 "peers_not_enabled",
-                "there are places to find peers in (aggregation.peer_files, peer_dns) and they are not looked at: set "
+                "peers are to be found (aggregation.discover, peer_files, peer_dns) and nobody looks: set "
                 "aggregation.enabled to true",
             )
         if endpoints:
@@ -53,7 +53,7 @@ def _about_peers(settings: Settings) -> Iterator[SettingsWarning]:
         yield SettingsWarning(
             "no_peers",
             "aggregation.enabled is true without any peer: add aggregation.peers, or where to find peers "
-            "(aggregation.peer_files, aggregation.peer_dns)",
+            "(aggregation.discover, aggregation.peer_files, aggregation.peer_dns)",
         )
     cleartext = [
         endpoint.name

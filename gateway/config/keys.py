@@ -48,7 +48,7 @@ UNBUILT_GROUPS: Final = frozenset(
 )
 """Upstream's features that are not built yet, with everything below them. None of them protects."""
 
-UNBUILT_SWITCHES: Final = frozenset({"aggregation.announce", "aggregation.discover", "local.allow_control"})
+UNBUILT_SWITCHES: Final = frozenset({"local.allow_control"})
 """Settings of ours whose feature is not built yet; to switch them on is said once and has no effect."""
 
 UNBUILT_OF_PEERS: Final = ("token_file", "ca_file", "timeout_ms")

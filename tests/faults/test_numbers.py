@@ -8,7 +8,6 @@ from tests.architecture.source import ROOT
 NUMBERS = range(1, 89)
 TEST = re.compile(r"^(?:async )?def test_fault_(\w{3})_", re.MULTILINE)
 
-MDNS = "needs discovery by mDNS"
 CLIENTS = "hostile clients: needs limits of the server"
 AUTH = "needs authentication"
 PROCESS = "the process and its machine"
@@ -19,7 +18,6 @@ def _all_of(numbers: Iterable[int], why: str) -> Mapping[int, str]:
 
 
 NOT_YET: Mapping[int, str] = {
-    **_all_of((49, 56, 57, 58, 60), MDNS),
     **_all_of((61, 62, 63, 68, 69, 71, 79, 80), CLIENTS),
     **_all_of(range(72, 78), AUTH),
     **_all_of(range(81, 88), PROCESS),

@@ -33,6 +33,8 @@ class Process:
         self.folder = folder
         self.log_file = folder / "log.txt"
         self._env = env or {}
+        self.prefix: Sequence[str] = ()
+        """What the command is run by, such as `ip netns exec host`."""
         self._child: subprocess.Popen[bytes] | None = None
         # Mutable state: the child.
         folder.mkdir(parents=True, exist_ok=True)
@@ -53,7 +55,7 @@ class Process:
         assert not self.is_running, f"{self.name} is already running"
         with self.log_file.open("ab") as log:
             self._child = subprocess.Popen(
-                [sys.executable, *self.arguments],
+                [*self.prefix, sys.executable, *self.arguments],
                 cwd=self.folder,
                 env=self._environment(),
                 stdin=subprocess.DEVNULL,

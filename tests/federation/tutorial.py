@@ -29,6 +29,10 @@ STEP_6: Final = {
 }
 """The tutorial gives the files only; started as in the steps before."""
 
+STEP_4: Final = {
+    name: f"--ros-args --params-file {name}_mdns.yaml -r __node:={name}" for name in ("gateway_a", "gateway_b")
+}
+
 QUIET: Final = {"refresh_interval_ms": 60_000, "health_interval_ms": 60_000}
 """The longest periods there are: what happens in a test's time did not happen by itself."""
 
@@ -42,6 +46,28 @@ ros2_medkit_gateway:
       enabled: true
       peer_urls: ["http://localhost:8081"]
       peer_names: ["subsystem_b"]
+""",
+    "gateway_a_mdns.yaml": """\
+ros2_medkit_gateway:
+  ros__parameters:
+    server:
+      port: 8080
+    aggregation:
+      enabled: true
+      announce: true
+      discover: true
+      mdns_name: "gateway_a"
+""",
+    "gateway_b_mdns.yaml": """\
+ros2_medkit_gateway:
+  ros__parameters:
+    server:
+      port: 8081
+    aggregation:
+      enabled: true
+      announce: true
+      discover: true
+      mdns_name: "gateway_b"
 """,
     "gateway_a_chain.yaml": """\
 ros2_medkit_gateway:
@@ -72,7 +98,7 @@ ros2_medkit_gateway:
       enabled: false
 """,
 }
-"""The captions and texts of steps 2 and 6."""
+"""The captions and texts of steps 2, 4 and 6."""
 
 
 class Tutorial:

@@ -64,7 +64,6 @@ async def test_check_of_a_good_file_says_ok_and_what_differs_from_the_defaults(t
         "  aggregation.discover = true  (a.yaml:5)",
         "  auth.jwt_secret = (set)  (a.yaml:2)",
         "without meaning outside ROS: use_sim_time",
-        "not built yet: aggregation.discover",
         "warning peers_not_enabled: peers are configured (b) and not used: set aggregation.enabled to true",
     ]
 

@@ -140,9 +140,10 @@ def test_peers_over_tls_are_nothing_to_warn_about() -> None:
     assert codes("aggregation.enabled:=true", "aggregation.require_tls:=true", *peer) == []
 
 
-def test_aggregation_of_nobody_is_warned_about_also_while_finding_peers_is_not_built() -> None:
+def test_aggregation_of_nobody_is_warned_about_unless_peers_are_looked_for() -> None:
     assert codes("aggregation.enabled:=true") == ["no_peers"]
-    assert codes("aggregation.enabled:=true", "aggregation.discover:=true") == ["no_peers"]
+    assert codes("aggregation.enabled:=true", "aggregation.announce:=true") == ["no_peers"]
+    assert codes("aggregation.enabled:=true", "aggregation.discover:=true") == []
 
 
 def test_a_place_to_look_for_peers_is_as_good_as_a_peer() -> None:
@@ -171,12 +172,11 @@ def test_peers_that_nobody_asks_are_warned_about() -> None:
     assert codes(*PEER) == ["peers_not_enabled"]
 
 
-@pytest.mark.parametrize("key", ["aggregation.announce", "aggregation.discover", "local.allow_control"])
-def test_a_switch_of_a_feature_to_come_is_named_and_goes_on(key: str) -> None:
-    outcome = read_settings(assignments=[f"{key}:=true"])
+def test_a_switch_of_a_feature_to_come_is_named_and_goes_on() -> None:
+    outcome = read_settings(assignments=["local.allow_control:=true"])
     assert isinstance(outcome, LoadedSettings)
-    assert outcome.not_built == (key,)
-    assert loaded(flags=[f"{key}:=false"]).not_built == ()
+    assert outcome.not_built == ("local.allow_control",)
+    assert loaded(flags=["local.allow_control:=false"]).not_built == ()
 
 
 def test_fields_of_peers_whose_feature_is_to_come_are_named() -> None:

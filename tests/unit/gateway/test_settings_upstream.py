@@ -109,10 +109,11 @@ def test_the_tutorial_s_static_peer_is_found(tmp_path: Path) -> None:
     assert (endpoint.name, endpoint.url) == ("subsystem_b", "http://localhost:8081")
 
 
-def test_the_tutorial_s_mdns_file_loads_and_says_that_mdns_is_not_built(tmp_path: Path) -> None:
+def test_the_tutorial_s_mdns_file_loads_and_nothing_is_said_about_it(tmp_path: Path) -> None:
     outcome = loaded(tutorial(tmp_path, "gateway_a_mdns"))
-    assert outcome.settings.aggregation.mdns_name == "gateway_a"
-    assert outcome.not_built == ("aggregation.announce", "aggregation.discover")
+    aggregation = outcome.settings.aggregation
+    assert (aggregation.announce, aggregation.discover, aggregation.mdns_name) == (True, True, "gateway_a")
+    assert (outcome.not_built, outcome.warnings) == ((), ())
 
 
 def test_the_tutorial_s_leaf_has_no_peers(tmp_path: Path) -> None:

@@ -1,0 +1,111 @@
+"""The network interfaces of this machine, and which of them mDNS may use."""
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+import psutil
+
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+IpInterface = ipaddress.IPv4Interface | ipaddress.IPv6Interface
+
+_IP_FAMILIES: Final = frozenset({socket.AF_INET, socket.AF_INET6})
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """One interface that is up and carries multicast; `addresses` with their prefix length, without zone."""
+
+    name: str
+    index: int
+    loopback: bool
+    addresses: tuple[IpInterface, ...]
+
+
+def read_interfaces() -> tuple[Interface, ...]:
+    """The interfaces as they are now, by name. Reads files of the system: not for the event loop."""
+    addresses = psutil.net_if_addrs()
+    found = []
+    for name, state in sorted(psutil.net_if_stats().items()):
+        flags = state.flags.split(",")
+        loopback = "loopback" in flags
+        if not state.isup or not (loopback or "multicast" in flags):
+            continue
+        try:
+            index = socket.if_nametoindex(name)
+        except OSError:  # it went between the two readings
+            continue
+        ip = [each for each in addresses.get(name, ()) if each.family in _IP_FAMILIES]
+        found.append(Interface(name, index, loopback, tuple(_with_prefix(each.address, each.netmask) for each in ip)))
+    return tuple(found)
+
+
+class InterfaceWatch:
+    """The interfaces as the last look that succeeded saw them."""
+
+    def __init__(self, read: Callable[[], tuple[Interface, ...]] = read_interfaces) -> None:
+        """`read` may block and may raise OSError."""
+        self._read = read
+        # Mutable: what was seen last.
+        self._seen: tuple[Interface, ...] = ()
+
+    async def look(self) -> tuple[Interface, ...]:
+        """The interfaces now; those of before when the system cannot tell, for want of file descriptors for one."""
+        with suppress(OSError):
+            self._seen = await asyncio.to_thread(self._read)
+        return self._seen
+
+
+def bound_addresses(host: str) -> frozenset[IpAddress]:
+    """What `server.host` means: its address, or those of its name. Looks the name up: not for the event loop."""
+    try:
+        return frozenset({ipaddress.ip_address(host.partition("%")[0])})
+    except ValueError:
+        pass
+    try:
+        answers = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return frozenset()
+    return frozenset(ipaddress.ip_address(str(answer[4][0]).partition("%")[0]) for answer in answers)
+
+
+def interfaces_in_reach(
+    interfaces: Iterable[Interface], bound: frozenset[IpAddress], names: Sequence[str] = ()
+) -> tuple[Interface, ...]:
+    """Where peers are looked for: `names`, or else every interface on which we can be reached ourselves.
+
+    Bound to loopback only, a gateway does not speak to the network unless it is told to.
+    """
+    if names:
+        return tuple(one for one in interfaces if one.name in names)
+    return tuple(one for one in interfaces if any(_is_bound(one, address.ip, bound) for address in one.addresses))
+
+
+def interfaces_served(
+    interfaces: Iterable[Interface], bound: frozenset[IpAddress], names: Sequence[str] = ()
+) -> tuple[Interface, ...]:
+    """Where we are announced, each interface with those of its addresses on which the API really answers."""
+    served = []
+    for one in interfaces_in_reach(interfaces, bound, names):
+        own = [address for address in one.addresses if _is_bound(one, address.ip, bound)]
+        # A link-local address means something else on every link; it is told only where there is no other.
+        told = [address for address in own if not address.ip.is_link_local] or own
+        if told:
+            served.append(Interface(one.name, one.index, one.loopback, tuple(told)))
+    return tuple(served)
+
+
+def _is_bound(interface: Interface, ip: IpAddress, bound: frozenset[IpAddress]) -> bool:
+    if ip in bound:
+        return True
+    return not interface.loopback and any(each.is_unspecified and each.version == ip.version for each in bound)
+
+
+def _with_prefix(text: str, mask: str | None) -> IpInterface:
+    ip = ipaddress.ip_address(text.partition("%")[0])
+    length = int(ipaddress.ip_address(mask)).bit_count() if mask else ip.max_prefixlen
+    return ipaddress.ip_interface(f"{ip}/{length}")

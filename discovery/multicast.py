@@ -1,0 +1,167 @@
+"""The mDNS sockets of ours: one that listens and one that asks, for each interface and address family.
+
+zeroconf hides who sent a packet, and for an upstream gateway the sender is its address; so these read the packets
+themselves. The listening socket is bound to the group, not to the machine: what is sent to port 5353 of this machine
+alone stays with the responder it is meant for (Avahi, or our own announcement).
+"""
+
+import asyncio
+import socket
+import struct
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Final, Self
+
+from discovery.interfaces import Interface, IpInterface
+from discovery.neighbours import Origin
+from discovery.trouble import NO_INTERFACE
+
+PORT: Final = 5353
+GROUP: Final = {4: "224.0.0.251", 6: "ff02::fb"}
+"""RFC 6762, section 3."""
+
+HOPS: Final = 255
+"""RFC 6762, section 11."""
+
+MAX_DATAGRAM_BYTES: Final = 9000
+"""RFC 6762, section 17: no packet is longer."""
+
+DATAGRAMS_AT_ONCE: Final = 32
+"""Datagrams read in one go; then other work of the event loop has its turn."""
+
+_FAMILIES: Final = {4: socket.AF_INET, 6: socket.AF_INET6}
+_ALL_GROUPS: Final = {4: (socket.IPPROTO_IP, 49), 6: (socket.IPPROTO_IPV6, 29)}
+"""IP_MULTICAST_ALL and IPV6_MULTICAST_ALL of Linux, which Python does not name. Off: only what this socket joined."""
+
+Hear = Callable[[bytes, Origin], None]
+
+
+class Multicast:
+    """Open sockets; made by `open`, ended by `close`."""
+
+    def __init__(self) -> None:
+        # Mutable until `open` returns: every socket that is read; those that ask, with the group they ask.
+        self._read: list[socket.socket] = []
+        self._asking: list[tuple[socket.socket, tuple[str, int] | tuple[str, int, int, int]]] = []
+
+    @classmethod
+    def open(cls, interfaces: Iterable[Interface], hear: Hear) -> Self:
+        """Listens on `interfaces`; `hear` gets every datagram. Raises OSError when none of them can be used."""
+        self = cls()
+        failure: OSError | None = None
+        for interface, address in _one_per_family(interfaces):
+            try:
+                self._add(interface, address, hear)
+            except OSError as error:
+                failure = failure or error
+        if not self._asking:
+            self.close()
+            raise failure or OSError(NO_INTERFACE)
+        return self
+
+    def ask(self, packet: bytes) -> OSError | None:
+        """Sends a question to the group on every interface; the last error if it went out on none."""
+        failure: OSError | None = None
+        sent = False
+        for sock, group in self._asking:
+            try:
+                sock.sendto(packet, group)
+                sent = True
+            except OSError as error:
+                failure = error
+        return None if sent else failure
+
+    def close(self) -> None:
+        """Closes all sockets."""
+        loop = asyncio.get_running_loop()
+        for sock in self._read:
+            loop.remove_reader(sock)
+            sock.close()
+
+    def _add(self, interface: Interface, address: IpInterface, hear: Hear) -> None:
+        ear = _ear(interface, address)
+        try:
+            mouth = _mouth(interface, address)
+        except OSError:
+            ear.close()
+            raise
+        version = address.version
+        self._asking.append((mouth, (GROUP[4], PORT) if version == 4 else (GROUP[6], PORT, 0, interface.index)))
+        for sock in (ear, mouth):
+            self._read.append(sock)
+            asyncio.get_running_loop().add_reader(sock, partial(_read, sock, interface, hear))
+
+
+def _read(sock: socket.socket, interface: Interface, hear: Hear) -> None:
+    for _ in range(DATAGRAMS_AT_ONCE):
+        try:
+            data, sender = sock.recvfrom(MAX_DATAGRAM_BYTES)
+        except OSError:  # nothing more; or what the network says about a question of ours that it could not deliver
+            return
+        hear(data, Origin(str(sender[0]).partition("%")[0], interface))
+
+
+def try_port() -> None:
+    """Raises OSError when port 5353 cannot be shared. zeroconf would say so too, and leave its socket open."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        _share(sock)
+        sock.bind(("", PORT))
+
+
+def _share(sock: socket.socket) -> None:
+    """Lets others have the port too, who let us."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+
+
+def _one_per_family(interfaces: Iterable[Interface]) -> Iterator[tuple[Interface, IpInterface]]:
+    """Each interface with the address to speak from: of IPv6 a link-local one, of IPv4 rather another."""
+    for interface in interfaces:
+        for version in (4, 6):
+            own = [address for address in interface.addresses if address.version == version]
+            if own:
+                yield interface, min(own, key=lambda address: address.ip.is_link_local != (address.version == 6))
+
+
+def _ear(interface: Interface, address: IpInterface) -> socket.socket:
+    """Hears what is sent to the group on this interface; shares the port with whoever shares it."""
+    version, group = address.version, GROUP[address.version]
+    sock = socket.socket(_FAMILIES[version], socket.SOCK_DGRAM)
+    try:
+        sock.setblocking(False)
+        _share(sock)
+        if sys.platform == "linux":
+            sock.setsockopt(*_ALL_GROUPS[version], 0)
+        if version == 4:
+            sock.bind((group, PORT))
+            membership = socket.inet_aton(group) + address.ip.packed + struct.pack("@i", interface.index)
+            sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, membership)
+        else:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sock.bind((group, PORT, 0, interface.index))
+            membership = socket.inet_pton(socket.AF_INET6, group) + struct.pack("@I", interface.index)
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, membership)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def _mouth(interface: Interface, address: IpInterface) -> socket.socket:
+    """Asks from a port of its own, so that answers come back to it and to nobody else on this machine."""
+    sock = socket.socket(_FAMILIES[address.version], socket.SOCK_DGRAM)
+    try:
+        sock.setblocking(False)
+        if address.version == 4:
+            sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, address.ip.packed)
+            sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, HOPS)
+            sock.bind((str(address.ip), 0))
+        else:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, interface.index)
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, HOPS)
+            sock.bind((str(address.ip), 0, 0, interface.index))
+    except OSError:
+        sock.close()
+        raise
+    return sock

@@ -1,0 +1,104 @@
+"""Port 5353 and the network in the hands of others, on a host of its own."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from ipaddress import ip_interface
+from pathlib import Path
+
+from discovery.interfaces import Interface
+from tests.federation.eventually import eventually
+from tests.network.hosts import Host, Switch
+from tests.network.questions import MDNS, trouble, warnings
+from tests.unit.discovery.network import announcement, announcing, looking, new_service
+
+
+@contextlib.contextmanager
+def port_held(host: Host, *, shared: bool = False) -> Iterator[None]:
+    """Somebody on `host` has UDP port 5353, for himself alone unless it is shared."""
+    with host.here():
+        holder = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with holder:
+        if shared:
+            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        holder.bind(("", 5353))
+        yield
+
+
+async def test_promise_53_a_held_port_is_logged_word_for_word_and_the_gateway_serves(
+    switch: Switch, tmp_path: Path
+) -> None:
+    host = switch.host("a", "10.0.0.1/24")
+    with port_held(host):
+        gateway = switch.gateway(host, tmp_path, MDNS)
+        await gateway.start()
+        told = await trouble(gateway)
+        assert "EADDRINUSE" in told
+        assert "another program holds UDP port 5353" in told
+        lines = [line for line in gateway.log() if line["event"].startswith("mDNS")]
+        assert [line["event"] for line in lines] == ["mDNS: Failed to open mDNS announce socket on port 5353."]
+        assert lines[0]["retry_s"] == 30.0
+        assert (await gateway.get("/components")).ids == ["of_a"]
+    assert await gateway.stop() == 0
+
+
+async def test_promise_t08_the_port_needs_no_privilege_and_is_shared_with_who_shares_it(
+    switch: Switch, tmp_path: Path
+) -> None:
+    host = switch.host("a", "10.0.0.1/24")
+    with port_held(host, shared=True):
+        gateway = switch.gateway(host, tmp_path, MDNS)
+        gateway.process.prefix = [*gateway.process.prefix, "setpriv", "--bounding-set", "-all", "--inh-caps", "-all"]
+        await gateway.start()
+        await eventually(lambda: any(line["event"] == "announced by mdns" for line in gateway.log()))
+        assert "mdns_unavailable" not in await warnings(gateway)
+        status = Path(f"/proc/{gateway.process.pid}/status").read_text()
+        assert "CapEff:\t0000000000000000\n" in status
+    assert await gateway.stop() == 0
+
+
+async def test_fault_058_while_the_port_is_held_it_is_tried_again_until_it_is_free(switch: Switch) -> None:
+    host, service = switch.host("a", "10.0.0.1/24"), new_service()
+
+    async def here() -> tuple[Interface, ...]:
+        return (Interface("lo", 1, loopback=True, addresses=(ip_interface("127.0.0.1/8"),)),)
+
+    with host.here():
+        async with contextlib.AsyncExitStack() as stack:
+            with port_held(host):
+                looker = await stack.enter_async_context(looking(service, read_interfaces=here))
+                said = announcing(service, announcement("a"), read_interfaces=here)
+                announcer = await stack.enter_async_context(said)
+                await eventually(lambda: looker.readings and looker.readings[-1].trouble and announcer.trouble)
+                assert "EADDRINUSE" in str(announcer.trouble)
+                assert "EADDRINUSE" in str(looker.readings[-1].trouble)
+            await eventually(lambda: "a" in looker.found and announcer.trouble is None)
+            assert looker.readings[-1].trouble is None
+
+
+async def test_without_any_network_a_gateway_serves_and_says_so(switch: Switch, tmp_path: Path) -> None:
+    host = switch.host("a")
+    host.ip("link", "set", "eth0", "down")
+    gateway = switch.gateway(host, tmp_path, MDNS)
+    await gateway.start()
+    assert "no network interface" in await trouble(gateway)
+    assert (await gateway.get("/components")).ids == ["of_a"]
+    host.ip("link", "set", "eth0", "up")
+    host.ip("address", "add", "10.0.0.1/24", "dev", "eth0")
+    await eventually(lambda: any(line["event"] == "announced by mdns" for line in gateway.log()))
+    assert "mdns_unavailable" not in await warnings(gateway)
+    assert await gateway.stop() == 0
+
+
+async def test_a_held_port_does_not_touch_static_peers(switch: Switch, tmp_path: Path) -> None:
+    a, b = switch.host("a", "10.0.0.1/24"), switch.host("b", "10.0.0.2/24")
+    leaf = switch.gateway(b, tmp_path, {"aggregation.enabled": False})
+    reader = switch.gateway(a, tmp_path, MDNS)
+    reader.add_peer("b", "http://10.0.0.2:8080")
+    with port_held(a):
+        await asyncio.gather(leaf.start(), reader.start())
+        await reader.lists("components", "of_a", "of_b")
+        assert "EADDRINUSE" in await trouble(reader)
+    assert await reader.stop() == 0

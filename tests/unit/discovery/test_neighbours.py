@@ -1,0 +1,132 @@
+from dataclasses import replace
+from ipaddress import ip_interface
+
+import pytest
+
+from discovery.interfaces import Interface
+from discovery.neighbours import Neighbours, Origin, choose_host
+from discovery.records import Goodbye, Mention, Place, Told
+
+ETH0 = Interface("eth0", 2, loopback=False, addresses=(ip_interface("10.0.0.1/24"), ip_interface("fd00::1/64")))
+
+
+def origin(address: str) -> Origin:
+    return Origin(address, ETH0)
+
+
+def table(limit: int = 8) -> Neighbours:
+    return Neighbours(limit=limit, mentions=4, memory_s=100)
+
+
+def urls(neighbours: Neighbours) -> list[str]:
+    return [one.url("http") for one in neighbours.known]
+
+
+@pytest.mark.parametrize(
+    ("told", "sender", "host"),
+    [
+        ((), "10.0.0.7", "10.0.0.7"),
+        (("10.0.0.7", "172.17.0.1"), "10.0.0.7", "10.0.0.7"),
+        (("172.17.0.1", "10.0.0.7"), "fe80::7", "10.0.0.7"),
+        (("fd00::7", "10.0.0.7"), "fe80::7", "10.0.0.7"),
+        (("fd01::7", "fd00::7", "fe80::7"), "fe80::9", "fd00::7"),
+        (("fe80::7",), "fe80::7", "fe80::7%eth0"),
+        ((), "fe80::7", "fe80::7%eth0"),
+        (("192.0.2.1",), "10.0.0.7", "192.0.2.1"),
+    ],
+)
+def test_the_address_is_the_sender_s_if_it_may_be_else_the_one_most_likely_reached(
+    told: tuple[str, ...], sender: str, host: str
+) -> None:
+    assert choose_host(told, origin(sender)) == host
+
+
+def test_fault_056_ipv6_stands_in_brackets_with_its_zone() -> None:
+    neighbours = table()
+    neighbours.hear(Place("a", 8080, ()), origin("fe80::7"), 0)
+    neighbours.hear(Place("b", 8080, ("fd00::8",), Told(scheme="https")), origin("fe80::8"), 0)
+    assert urls(neighbours) == ["http://[fe80::7%25eth0]:8080", "https://[fd00::8]:8080"]
+
+
+def test_what_is_heard_again_changes_nothing() -> None:
+    neighbours = table()
+    assert neighbours.hear(Place("a", 1, ()), origin("10.0.0.7"), 0)
+    assert not neighbours.hear(Place("A", 1, ()), origin("10.0.0.7"), 1)
+
+
+def test_a_packet_without_txt_does_not_take_back_what_was_told() -> None:
+    neighbours = table()
+    neighbours.hear(Place("a", 1, (), Told(instance="i" * 22)), origin("10.0.0.7"), 0)
+    assert not neighbours.hear(Place("a", 1, ()), origin("10.0.0.7"), 1)
+    assert neighbours.known[0].told.instance == "i" * 22
+
+
+def test_fault_053_a_goodbye_marks_and_removes_nobody() -> None:
+    neighbours = table()
+    neighbours.hear(Place("a", 1, ()), origin("10.0.0.7"), 0)
+    assert neighbours.hear(Goodbye("A"), origin("10.0.0.66"), 1)
+    assert [one.departed for one in neighbours.known] == [True]
+    assert not neighbours.hear(Goodbye("A"), origin("10.0.0.66"), 1)
+    assert neighbours.hear(Place("a", 1, ()), origin("10.0.0.7"), 2)
+    assert [one.departed for one in neighbours.known] == [False]
+
+
+def test_fault_054_another_place_for_a_name_stands_beside_the_first() -> None:
+    neighbours = table()
+    neighbours.hear(Place("a", 8080, ()), origin("10.0.0.7"), 0)
+    neighbours.hear(Place("a", 8080, ("10.0.0.66",)), origin("10.0.0.66"), 1)
+    assert urls(neighbours) == ["http://10.0.0.66:8080", "http://10.0.0.7:8080"]
+
+
+def test_who_is_silent_is_forgotten_after_the_lifetime_of_its_records() -> None:
+    neighbours = table()
+    neighbours.hear(Place("a", 1, ()), origin("10.0.0.7"), 0)
+    neighbours.hear(Place("b", 1, ()), origin("10.0.0.8"), 50)
+    assert not neighbours.forget_old(100)
+    assert neighbours.forget_old(101)
+    assert [one.label for one in neighbours.known] == ["b"]
+
+
+def test_fault_048_a_flood_from_one_sender_displaces_only_itself() -> None:
+    neighbours = table(limit=8)
+    for host in (7, 8):
+        neighbours.hear(Place(f"known{host}", 1, ()), origin(f"10.0.0.{host}"), 0)
+    for number in range(10_000):
+        neighbours.hear(Place(f"rogue{number}", 1, ()), origin("10.0.0.66"), 1)
+    assert len(neighbours.known) == 8
+    assert neighbours.refused == 10_000 - 6
+    assert neighbours.hear(Place("late", 1, ()), origin("10.0.0.9"), 2)
+    labels = {one.label for one in neighbours.known}
+    assert {"known7", "known8", "late"} <= labels
+    assert len(labels) == 8
+
+
+def test_fault_048_with_as_many_senders_as_places_the_first_ones_stay() -> None:
+    neighbours = table(limit=4)
+    for host in range(1, 200):
+        neighbours.hear(Place("x", 1, ()), origin(f"10.0.0.{host}"), 0)
+    assert sorted(one.host for one in neighbours.known) == [f"10.0.0.{host}" for host in range(1, 5)]
+
+
+def test_who_was_only_mentioned_is_asked_for_once_and_not_without_end() -> None:
+    neighbours = table()
+    neighbours.hear(Place("known", 1, ()), origin("10.0.0.7"), 0)
+    for label in ("known", "a", "A", "b", "c", "d", "e"):
+        assert not neighbours.hear(Mention(label), origin("10.0.0.66"), 0)
+    assert neighbours.take_mentioned() == ("A", "b", "c", "d")
+    assert not neighbours.has_questions
+
+
+def test_the_table_tells_its_state() -> None:
+    neighbours = table()
+    neighbours.hear(Place("a", 1, ()), origin("10.0.0.7"), 0)
+    neighbours.hear(Mention("b"), origin("10.0.0.7"), 0)
+    assert repr(neighbours) == "<Neighbours 1 known, 1 to be asked for>"
+
+
+def test_a_neighbour_has_the_scheme_it_told() -> None:
+    neighbours = table()
+    neighbours.hear(Place("a", 1, ()), origin("10.0.0.7"), 0)
+    (one,) = neighbours.known
+    assert one.url("https") == "https://10.0.0.7:1"
+    assert replace(one, told=Told(scheme="http")).url("https") == "http://10.0.0.7:1"
