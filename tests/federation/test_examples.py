@@ -1,6 +1,5 @@
 """Every example does what its page says."""
 
-import itertools
 import os
 import shutil
 import socket
@@ -93,11 +92,10 @@ async def test_b_is_not_configured_and_knows_nothing_of_a(two: TwoTerminals) -> 
     assert sorted((await two.b.get("/components")).ids) == ["arm_controller", "robot"]
 
 
-@pytest.mark.parametrize("order", [*itertools.permutations(range(3))], ids=str)
-async def test_a_chain_settles_in_whatever_order_it_is_started(cluster: Cluster, order: tuple[int, ...]) -> None:
+async def test_a_chain_shows_at_its_top_what_every_gateway_has(cluster: Cluster) -> None:
     moved = Moved(cluster, "chain")
     chain = [moved.add(name, each) for name, each in zip("abc", commands_of_page("chain"), strict=True)]
-    await cluster.start_all([chain[each] for each in order])
+    await cluster.start_all()
     top = chain[0]
     await all_listed(top, "components", "control_room", "robot", "torch")
     assert sorted((await top.get("/apps")).ids) == ["arc", "cam", "leaf_system__cam", "motion", "supervisor"]
