@@ -9,7 +9,6 @@ the tags of `entities/origin_tags.py`, tell the same, later. Source: docs/archit
 import asyncio
 from collections.abc import Callable, Iterable
 from typing import Final
-from urllib.parse import urlsplit
 
 from peers.errors import PeerError
 from peers.foreign_health import ItsPeer
@@ -58,8 +57,8 @@ class MutualPeers:
                 self._authorities.add(authority.lower())
 
     def is_us(self, peer: ItsPeer) -> bool:
-        """Whether a peer of an upstream gateway is this gateway, by its URL."""
-        return urlsplit(peer.url).netloc.lower() in self._authorities
+        """Whether a peer of an upstream gateway is this gateway, by its URL; not if that cannot be read."""
+        return peer.authority in self._authorities
 
     def read_from(self, address: str) -> frozenset[str]:
         """The foreign instances that read us from this address."""

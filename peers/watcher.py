@@ -2,8 +2,9 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import structlog
 
@@ -18,6 +19,8 @@ from peers.registry import Registry
 from peers.sickness import OwnSickness
 
 log = structlog.get_logger("peers")
+
+R = TypeVar("R")
 
 HURRIED_LOOKS = 4
 """Looks in quick succession after an open line ended: enough to call a dead peer down."""
@@ -78,6 +81,7 @@ class Watcher:
         self._hurry = 0
         self._calm_until = 0.0
         self._failed_reads = 0
+        self._defect: str | None = None
         self.line: EventLink | None = None
         """The event link to this peer, opened while the peer is up and offers one."""
         self.first_look = asyncio.Event()
@@ -151,7 +155,7 @@ class Watcher:
         before = (self._peer.link(), self._peer.health.state, self._peer.unreadable)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._settings.timeout_ms / 1000
-        probed = await probe(self._peer.watch_client, deadline=deadline)
+        probed = await self._contained(probe(self._peer.watch_client, deadline=deadline))
         read = False
         match probed:
             case PeerError():
@@ -197,7 +201,7 @@ class Watcher:
     async def _read(self) -> bool:
         """Reads the tree; True if there is a new document."""
         peer = self._peer
-        match await (self._foreign.read(peer) if peer.upstream is not None else self._read_native()):
+        match await self._contained(self._foreign.read(peer) if peer.upstream is not None else self._read_native()):
             case Unchanged():
                 self._readable()
                 return False
@@ -214,6 +218,17 @@ class Watcher:
                 self._unreadable(error)
         return False
 
+    async def _contained(self, asking: Awaitable[R]) -> R | PeerError:
+        """What one peer tells must not end the watching of the others, whatever we missed in it."""
+        try:
+            return await asking
+        except Exception as error:
+            why = f"it could not be taken in: {type(error).__name__}, see the log"
+            if self._defect != why:
+                log.exception("peer answered what this gateway cannot handle", peer=self._peer.name)
+            self._defect = why
+            return PeerError(PeerReason.INVALID_JSON, why)
+
     async def _read_native(self) -> HeldTree | Unchanged | OtherFormat | PeerError:
         read = await read_tree(
             self._peer.watch_client,
@@ -227,6 +242,7 @@ class Watcher:
         return read
 
     def _readable(self) -> None:
+        self._defect = None
         self._read_due, self._failed_reads = False, 0
         if self._peer.unreadable is not None:
             log.info("peer tree readable again", peer=self._peer.name)

@@ -4,7 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from peers.foreign_health import ItsPeer, UpstreamHealth
+import pytest
+
+from peers.foreign_health import ItsPeer, UpstreamHealth, read_upstream_health
+from peers.foreign_record import silent_links
 from peers.health import Health, HealthSettings
 from peers.mutual import ANYWHERE, ECHO_FIELD, MutualPeers
 from peers.peer import Peer
@@ -82,6 +85,19 @@ async def test_its_peer_is_us_if_it_calls_it_as_we_are_called() -> None:
         assert mutual.is_us(ItsPeer("grove", "http://grove.local:8080", is_online=False))
         mutual.hear("made up", "10.0.0.7", "them:1")
         assert not mutual.is_us(ItsPeer("grove", "http://them:1", is_online=False))
+
+
+UNREADABLE = ("http://[", "http://\u2100", "", "http://us:1/" + "x" * 1024 * 1024)
+
+
+@pytest.mark.parametrize("url", UNREADABLE, ids=("bracket", "delimiter", "empty", "long"))
+async def test_a_peer_of_a_peer_whose_url_cannot_be_read_is_not_us_and_is_named(url: str) -> None:
+    health = {"status": "healthy", "timestamp": 1, "peers": [{"name": "d", "url": url, "status": "offline"}]}
+    told = read_upstream_health(health)
+    assert told is not None
+    async with a_peer() as (_, mutual):
+        assert [mutual.is_us(one) for one in told.peers] == [False]
+    assert [link.peer for link in silent_links(told.peers)] == ["d"]
 
 
 async def test_many_who_want_to_know_at_a_time_are_told_by_one_question_more() -> None:

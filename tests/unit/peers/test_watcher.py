@@ -6,7 +6,9 @@ import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
+
+import structlog
 
 from entities.codec import render_document
 from entities.model import App
@@ -14,6 +16,7 @@ from entities.records import TreeDocument
 from peers.foreign import ForeignReader
 from peers.health import HealthSettings, PeerState
 from peers.mutual import MutualPeers
+from peers.native import HeldTree
 from peers.peer import Peer
 from peers.settings import ForeignSettings
 from peers.sickness import OwnSickness, SicknessSettings
@@ -248,6 +251,36 @@ async def test_a_peer_whose_line_ended_is_called_down_without_waiting_for_the_in
         watched.gateway.health_status = 500
         watched.watcher.hurry()
         await eventually(lambda: watched.peer.health.state is PeerState.DOWN)
+
+
+class Upstream(Gateway):
+    """One that is read by its collections."""
+
+    def answer(self, path: str) -> tuple[int, bytes]:
+        if path.endswith("/health"):
+            return self.health_status, b'{"status": "healthy", "timestamp": 1}'
+        return 200, b'{"items": []}'
+
+
+class Broken:
+    """A reader with a defect."""
+
+    async def read(self, peer: Peer) -> HeldTree:
+        raise KeyError(peer.name)
+
+
+async def test_what_we_cannot_handle_of_a_peer_makes_it_unreadable_and_ends_nothing_else() -> None:
+    async with watching(Upstream()) as watched:
+        watched.watcher._foreign = cast("ForeignReader", Broken())
+        with structlog.testing.capture_logs() as logs:
+            async with running(watched):
+                await eventually(lambda: watched.peer.unreadable is not None)
+                watched.watcher.kick(read=True)
+                await eventually(lambda: watched.gateway.asked.count("health") == 2)
+        assert "KeyError" in str(watched.peer.unreadable)
+        assert watched.peer.health.linked
+        defects = [one for one in logs if one["event"] == "peer answered what this gateway cannot handle"]
+        assert [one["exc_info"] for one in defects] == [True]
 
 
 async def test_the_line_is_wanted_while_the_peer_is_up_and_has_events() -> None:
