@@ -44,6 +44,9 @@ class Gateway:
     """Another gateway than the one of /health."""
     asked: list[str] = field(default_factory=list)
 
+    async def ready(self, path: str) -> None:
+        """Returns when this is to be answered."""
+
     def answer(self, path: str) -> tuple[int, bytes]:
         if path.endswith("/health"):
             medkit = {
@@ -63,6 +66,7 @@ class Gateway:
         while True:
             path = (await wire.request()).split(b" ")[1].decode().partition("?")[0]
             self.asked.append(path.rpartition("/")[2])
+            await self.ready(path)
             status, body = self.answer(path)
             await wire.send(b"HTTP/1.1 %d X\r\ncontent-length: %d\r\n\r\n%s" % (status, len(body), body))
 
@@ -97,7 +101,9 @@ async def watching(gateway: Gateway, settings: WatchSettings = CALM, **health: i
             found.peer("b"),
             found.registry,
             settings,
-            foreign=ForeignReader(SELF, ForeignSettings(), mutual, is_known=lambda _instance: False),
+            foreign=ForeignReader(
+                SELF, ForeignSettings(request_timeout_ms=30_000), mutual, is_known=lambda _instance: False
+            ),
             changed=changed,
             jitter=random.Random(1),
             sickness=OwnSickness(SicknessSettings(), clock=found.clock, peers=lambda: 1),
@@ -260,6 +266,55 @@ class Upstream(Gateway):
         if path.endswith("/health"):
             return self.health_status, b'{"status": "healthy", "timestamp": 1}'
         return 200, b'{"items": []}'
+
+
+@dataclass
+class Slow(Upstream):
+    """It answers its probes, and its lists when it is told to."""
+
+    free: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def ready(self, path: str) -> None:
+        if path.endswith("/areas"):
+            await self.free.wait()
+
+
+OFTEN = WatchSettings(interval_ms=10, strike_ms=1, hurry_ms=1)
+
+
+async def test_an_upstream_gateway_is_probed_while_it_is_read() -> None:
+    gateway = Slow()
+    async with watching(gateway, OFTEN, failures=3) as watched, running(watched):
+        await eventually(lambda: "areas" in gateway.asked)
+        probes = gateway.asked.count("health")
+        await eventually(lambda: gateway.asked.count("health") >= probes + 3)
+        assert not watched.watcher.first_look.is_set()
+        gateway.health_status = 500
+        await eventually(lambda: watched.peer.health.state is PeerState.DOWN)
+        gateway.health_status = 200
+        gateway.free.set()
+        await eventually(lambda: watched.peer.is_up)
+        assert watched.watcher.first_look.is_set()
+
+
+async def test_a_reading_whose_gateway_went_meanwhile_is_not_taken() -> None:
+    gateway = Slow()
+    async with watching(gateway, OFTEN) as watched, running(watched):
+        await eventually(lambda: "areas" in gateway.asked)
+        grove = Gateway(apps=(App("cam"),))
+        gateway.answer = grove.answer  # type: ignore[method-assign]  # another gateway is started at this URL
+        await eventually(lambda: watched.peer.instance == instance("b") and watched.peer.is_up)
+        gateway.free.set()
+        await eventually(lambda: not watched.watcher._walking)
+        assert apps_of(watched.peer) == ["cam"]
+
+
+async def test_the_end_of_the_watcher_is_the_end_of_its_reading() -> None:
+    gateway = Slow()
+    async with watching(gateway, OFTEN) as watched:
+        async with running(watched):
+            await eventually(lambda: "areas" in gateway.asked)
+        assert watched.peer.client.figures.requests == 0
 
 
 class Broken:
