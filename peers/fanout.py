@@ -19,11 +19,8 @@ from peers.foreign_ask import ask_foreign
 from peers.foreign_parts import About
 from peers.forward import HOP_COST_MS, NO_SUCH_PEER, Reach
 from peers.request import PeerRequest
+from peers.settings import THREAD_BYTES
 from peers.view import Gap
-
-THREAD_BYTES: Final = 256 * 1024
-"""From this size on a part is parsed in a thread."""
-
 
 MAX_NAME: Final = 256
 """Characters of a name that is passed on."""
