@@ -98,6 +98,9 @@ class ForeignSettings:
     echo_timeout_ms: Milliseconds = 500
     """Milliseconds that asking a peer whether it reads us may take."""
 
+    echo_pause_ms: Milliseconds = 5_000
+    """Milliseconds for which a peer is not asked that again for the sake of the same reader, unless it changed."""
+
 
 @dataclass(frozen=True, slots=True)
 class ResolverSettings:

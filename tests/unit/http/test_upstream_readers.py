@@ -50,7 +50,8 @@ class Seconds:
 
 
 def readers(clock: Seconds | None = None) -> UpstreamReaders:
-    return UpstreamReaders(MutualPeers([], ForeignSettings(), new_token=lambda: "t"), clock or Seconds())
+    clock = clock or Seconds()
+    return UpstreamReaders(MutualPeers([], ForeignSettings(), new_token=lambda: "t", clock=clock), clock)
 
 
 def asked(headers: Mapping[str, str] = AS_UPSTREAM) -> Any:

@@ -96,7 +96,7 @@ async def watching(gateway: Gateway, settings: WatchSettings = CALM, **health: i
     """A watcher that does not run by itself yet."""
     async with serving(gateway) as server, peering(endpoint("b", server.url), health=HealthSettings(**health)) as found:
         changed: Callable[[], None] = lambda: watched.change()  # noqa: E731, PLW0108 - made before what it names
-        mutual = MutualPeers(found.registry, ForeignSettings(), new_token=lambda: "token")
+        mutual = MutualPeers(found.registry, ForeignSettings(), new_token=lambda: "token", clock=found.clock)
         watcher = Watcher(
             found.peer("b"),
             found.registry,
