@@ -249,7 +249,7 @@ class Watcher:
         """What one peer tells must not end the watching of the others, whatever we missed in it."""
         try:
             return await asking
-        except Exception as error:
+        except Exception as error:  # our defect, not the peer's failure; a cancellation is none of these
             why = f"it could not be taken in: {type(error).__name__}, see the log"
             if self._defect != why:
                 log.exception("peer answered what this gateway cannot handle", peer=self._peer.name)
