@@ -4,7 +4,7 @@ Entities hold text alone and can be in no cycle: `gc=False` spares the garbage c
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from functools import cached_property
 from typing import Any, Final
@@ -177,6 +177,20 @@ class GatewayTree(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def _index(self) -> Mapping[EntityKind, Mapping[str, Entity]]:
         return {kind: {entity.id: entity for entity in self.of(kind)} for kind in EntityKind}
+
+    @cached_property
+    def app_by_node(self) -> Mapping[str, App]:
+        """Each App by the name of its ROS node, or else its id; of several with the same one, the first."""
+        return {app.node or app.id: app for app in reversed(self.apps)}
+
+    @cached_property
+    def apps_by_component(self) -> Mapping[str, Sequence[App]]:
+        """The Apps of each Component, in order."""
+        found: dict[str, list[App]] = {}
+        for app in self.apps:
+            if app.component_id is not None:
+                found.setdefault(app.component_id, []).append(app)
+        return found
 
     def find(self, kind: EntityKind, entity_id: str) -> Entity | None:
         """The entity of this kind and id, or None."""

@@ -80,6 +80,7 @@ class Division:
         self._items: list[tuple[str, Item]] = []
         self._answered: dict[str, None] = {}
         self._gaps: list[Gap] = []
+        self._noted: dict[tuple[str | None, str | None, str], Gap] = {}
 
     def next_asks(self, *, deadline_ms: int | None = None) -> list[Ask]:
         """The requests to send now; those without any way left become gaps.
@@ -172,10 +173,10 @@ class Division:
 
     def _took(self, ask: Ask, part: PeerPart, answered: dict[str, bool], missing: dict[str, tuple[Ask, Gap]]) -> None:
         if part.strangers:
-            self._gaps.append(Gap(self._topology.label(ask.instance), PeerReason.INVALID_JSON.value, ask.instance))
+            self._note(Gap(self._topology.label(ask.instance), PeerReason.INVALID_JSON.value, ask.instance))
         for gap in part.behind:
             label = f"{self._topology.label(gap.instance or ask.instance)}/{gap.behind}"
-            self._gaps.append(replace(gap, label=label))
+            self._note(replace(gap, label=label))
         told = {gap.instance: gap for gap in part.missing}
         for origin in ask.origins:
             if origin in part.answered and origin not in told:
@@ -184,6 +185,10 @@ class Division:
             gap = told.get(origin) or Gap("", PeerReason.INVALID_JSON.value, origin)
             missing[origin] = (ask, replace(gap, label=self._topology.label(origin)))
         self._items.extend([(origin, item) for origin, item in part.items if origin not in missing])
+
+    def _note(self, gap: Gap) -> None:
+        """A gap beside an answer, once however many requests tell of it."""
+        self._noted.setdefault((gap.instance, gap.behind, gap.reason), gap)
 
     def _failed(self, ask: Ask, error: PeerError, missing: dict[str, tuple[Ask, Gap]]) -> None:
         for origin in ask.origins:
@@ -223,4 +228,4 @@ class Division:
 
     def result(self) -> FanoutResult:
         """Everything that arrived, each origin's items once, and the gaps."""
-        return FanoutResult(tuple(self._items), tuple(self._answered), tuple(self._gaps))
+        return FanoutResult(tuple(self._items), tuple(self._answered), (*self._noted.values(), *self._gaps))

@@ -19,14 +19,15 @@ from peers.foreign_ask import ask_foreign
 from peers.foreign_parts import About
 from peers.forward import HOP_COST_MS, NO_SUCH_PEER, Reach
 from peers.request import PeerRequest
+from peers.settings import THREAD_BYTES
 from peers.view import Gap
-
-THREAD_BYTES: Final = 256 * 1024
-"""From this size on a part is parsed in a thread."""
-
 
 MAX_NAME: Final = 256
 """Characters of a name that is passed on."""
+
+
+MAX_ELAPSED_MS: Final = 24 * 3600 * 1000
+"""Milliseconds that another gateway may say something took; more is told as so many."""
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -193,7 +194,7 @@ def _missing(instance: str, told: Mapping[str, Any]) -> Gap:
         reason=told_reason(reason),
         instance=instance,
         status=status if type(status) is int and 100 <= status <= 599 else None,
-        elapsed_ms=elapsed if type(elapsed) is int else 0,
+        elapsed_ms=min(max(elapsed, 0), MAX_ELAPSED_MS) if type(elapsed) is int else 0,
         tried=tuple(one for one in tried if is_instance_id(one))[:MAX_TRIED] if isinstance(tried, list) else (),
         is_timeout=told_reason(reason).endswith("timeout"),
     )

@@ -88,7 +88,9 @@ class Federation:
             names=NameTable() if memory is None else memory.load_names(),
             standing=standing,
         )
-        self.mutual = MutualPeers(self.registry, settings.foreign, new_token=new_token, authorities=authorities)
+        self.mutual = MutualPeers(
+            self.registry, settings.foreign, new_token=new_token, clock=clock, authorities=authorities
+        )
         self._foreign = ForeignReader(identity, settings.foreign, self.mutual, is_known=self._is_known)
         self.broadcast = Broadcast()
         self.holder.listeners.append(self._tell_generation)

@@ -1,6 +1,8 @@
 """Reads the peers that are upstream gateways, and keeps for each the record that it does not have itself."""
 
+import asyncio
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 
@@ -41,12 +43,14 @@ class ForeignReader:
         if isinstance(walked, PeerError):
             return walked
         record = ForeignRecord(self._identity, peer.name, peer.endpoint.url)
+        reads_us = peer.reads_us_from is not None
 
         def is_recognised(instance: str) -> bool:
             # A peer that reads us has them from us, also those that we have forgotten or not met again yet.
-            return peer.reads_us_from is not None or instance == record.id or self._is_known(instance)
+            return reads_us or instance == record.id or self._is_known(instance)
 
-        found = build_tree(walked, is_recognised)
+        build = partial(build_tree, walked, is_recognised)
+        found = await asyncio.to_thread(build) if len(walked.told) >= self._settings.thread_entities else build()
         self._note_copies(peer, found.copies)
         lost = () if peer.upstream is None else (one for one in peer.upstream.peers if not self._mutual.is_us(one))
         held = record.update(peer.held, found.tree, silent_links(lost), dropped=walked.dropped)

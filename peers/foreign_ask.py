@@ -6,19 +6,22 @@ peers of its own, for it is told not to ask these.
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 
 from msgspec.structs import replace
 
 from entities.jsontext import InvalidJsonError, parse_json
 from entities.model import App, Component, EntityKind, Function, GatewayTree
 from entities.records import Record
+from peers.abreast import BrokenOffError, each
 from peers.answer import FetchedAnswer
 from peers.client import PeerClient
 from peers.division import PeerPart
 from peers.errors import PeerError, PeerReason
 from peers.foreign_parts import About, ForeignAnswer, read_foreign_answer
 from peers.request import PeerRequest
+from peers.settings import THREAD_BYTES, UPSTREAM_TRANSPORT
 from peers.view import Gap
 
 
@@ -40,7 +43,7 @@ def asked_entities(tree: GatewayTree, about: About, scope: Sequence[str]) -> lis
             found[one] = None
             covered.update(_aggregated(tree, one))
     function = tree.find(kind, entity_id)
-    hosts = function.hosts if isinstance(function, Function) else ()
+    hosts = frozenset(function.hosts if isinstance(function, Function) else ())
     for app in tree.apps:
         member = (EntityKind.APP, app.id)
         if (app.component_id in places or app.id in hosts) and member not in covered:
@@ -51,18 +54,21 @@ def asked_entities(tree: GatewayTree, about: About, scope: Sequence[str]) -> lis
 def _aggregated(tree: GatewayTree, about: About) -> Iterator[About]:
     """What the gateway counts to an entity by itself, of its own: itself, its direct Components, their Apps, hosts."""
     yield about
+    components: list[str] = []
+    apps: Iterable[App] = ()
     match about, tree.find(*about):
         case (EntityKind.AREA, area_id), _:
-            components = {one.id for one in tree.components if one.area == area_id and _is_its_own(one)}
+            components = [one.id for one in tree.components if one.area == area_id and _is_its_own(one)]
             yield from ((EntityKind.COMPONENT, component) for component in components)
         case (EntityKind.COMPONENT, component_id), _:
-            components = {component_id}
+            components = [component_id]
         case _, Function(hosts=hosts):
-            components = set()
-            yield from ((EntityKind.APP, app.id) for app in tree.apps if app.id in hosts and _is_its_own(app))
+            wanted = frozenset(hosts)
+            apps = (app for app in tree.apps if app.id in wanted)
         case _:
-            components = set()
-    yield from ((EntityKind.APP, app.id) for app in tree.apps if app.component_id in components and _is_its_own(app))
+            pass
+    on_these = (app for component in components for app in tree.apps_by_component.get(component, ()))
+    yield from ((EntityKind.APP, app.id) for app in (*apps, *on_these) if _is_its_own(app))
 
 
 def _is_its_own(entity: App | Component) -> bool:
@@ -87,28 +93,53 @@ async def ask_foreign(
     asked: Sequence[About | None] = [None] if about is None else asked_entities(record.tree, about, scope)
     _, mark, query = request.target.partition("?")
 
-    async def fetch(one: About | None) -> ForeignAnswer | PeerError:
-        path = f"/api/v1/{collection}" if one is None else f"/api/v1/{one[0].value}/{one[1]}/{collection}"
-        fetched = await client.fetch(replace(request, target=f"{path}{mark}{query}"), deadline=deadline, cap=cap)
-        if isinstance(fetched, PeerError):
-            return fetched
-        return read_answer(fetched, collection, record=record, asked=one, cap=cap)
+    left = _Left(cap)
 
-    answers = await asyncio.gather(*(fetch(one) for one in asked))
-    failure = next((answer for answer in answers if isinstance(answer, PeerError)), None)
-    if failure is not None:
-        return failure
-    whole = [answer for answer in answers if isinstance(answer, ForeignAnswer)]
-    items = tuple((record.id, item) for answer in whole for item in answer.items)
-    behind = {gap.behind: gap for answer in whole for gap in answer.behind}
+    async def fetch(one: About | None) -> ForeignAnswer:
+        path = f"/api/v1/{collection}" if one is None else f"/api/v1/{one[0].value}/{one[1]}/{collection}"
+        fetched = await client.fetch(replace(request, target=f"{path}{mark}{query}"), deadline=deadline, cap=left.count)
+        if isinstance(fetched, PeerError):
+            raise BrokenOffError(fetched)
+        left.take(fetched)
+        read = partial(read_answer, fetched, collection, record=record, asked=one, cap=cap)
+        answer = await asyncio.to_thread(read) if len(fetched.body) >= THREAD_BYTES else read()
+        if isinstance(answer, PeerError):
+            raise BrokenOffError(answer)
+        return answer
+
+    try:
+        answers = await each(fetch, asked, parallel=UPSTREAM_TRANSPORT.max_requests)
+    except BrokenOffError as broken:
+        return broken.error
+    items = tuple((record.id, item) for answer in answers for item in answer.items)
+    behind = {gap.behind: gap for answer in answers for gap in answer.behind}
     return PeerPart(items, frozenset({record.id}), (), behind=tuple(behind.values()))
+
+
+class _Left:
+    """How many bytes the answers still to come may have, all together."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        # Mutable: the bytes left.
+        self.count = most
+
+    def take(self, fetched: FetchedAnswer) -> None:
+        """Counts an answer; raises BrokenOffError when it was too much."""
+        if len(fetched.body) > self.count:
+            detail = f"its answers are more than {self._most} bytes, all together"
+            raise BrokenOffError(PeerError(PeerReason.HTTP_RESPONSE_BODY_SIZE, detail, fetched.elapsed_ms, 200))
+        self.count -= len(fetched.body)
 
 
 def read_answer(
     fetched: FetchedAnswer, collection: str, *, record: Record, asked: About | None, cap: int
 ) -> ForeignAnswer | PeerError:
-    """What one answer means: 404 is that of an entity that went since it was listed, or has nothing of this kind."""
-    if fetched.status == 404:
+    """What one answer means: 404 is that of an entity that went since it was listed, or has nothing of this kind.
+
+    `asked`: None for a collection of the gateway, which it has if it is one.
+    """
+    if fetched.status == 404 and asked is not None:
         return ForeignAnswer()
     if fetched.status != 200:
         behind = _not_responding(fetched, record.id, cap)

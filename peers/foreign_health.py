@@ -5,7 +5,14 @@ Source: docs/api.md, "Health".
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+MAX_PEERS: Final = 1024
+"""Of its peers, so many are read: a record tells of no more links."""
+
+_MAX_URL: Final = 2048
+"""Characters of a URL whose authority is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +22,16 @@ class ItsPeer:
     name: str
     url: str
     is_online: bool
+
+    @property
+    def authority(self) -> str | None:
+        """`host:port` of the URL in small letters; None if it cannot be read as one."""
+        if len(self.url) > _MAX_URL:
+            return None
+        try:
+            return urlsplit(self.url).netloc.lower() or None
+        except ValueError:  # of an unclosed bracket, or a letter that stands for a delimiter
+            return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +50,7 @@ def read_upstream_health(body: Any) -> UpstreamHealth | None:
         return None
     told = body.get("peers")
     entries = told if isinstance(told, list) else []
-    return UpstreamHealth(tuple(peer for peer in map(_peer, entries) if peer is not None))
+    return UpstreamHealth(tuple(peer for peer in map(_peer, entries[:MAX_PEERS]) if peer is not None))
 
 
 def _peer(told: Any) -> ItsPeer | None:

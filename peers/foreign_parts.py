@@ -6,14 +6,17 @@ the ROS nodes they come from (faults, logs). Source: docs/api.md, "Reading upstr
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from entities.jsontext import InvalidJsonError
-from entities.model import App, EntityKind, GatewayTree
+from entities.model import EntityKind, GatewayTree
 from peers.division import Item
 from peers.errors import PeerReason
 from peers.foreign_tree import ANSWERED_BY
 from peers.view import Gap
+
+MAX_NODE: Final = 256
+"""Characters of the name of a ROS node; the middleware allows no more."""
 
 About = tuple[EntityKind, str]
 """An entity by kind and id, at the gateway that was asked."""
@@ -68,6 +71,9 @@ class _Reader:
         self._is_app = asked is not None and asked[0] is EntityKind.APP
         self._is_forwarded = entity is not None and entity.source.startswith("peer:")
         self._parameters = _parameters(medkit)
+        self._sources: dict[str, list[str]] = {}
+        for source, name in self._parameters:
+            self._sources.setdefault(name, []).append(source)
 
     def parts(self, item: Item) -> Iterator[tuple[About | None, Item]]:
         """The item once for each member that has it."""
@@ -99,8 +105,9 @@ class _Reader:
         """The parameter itself stands beside the items, by name and source."""
         name = str(item.get("name"))
         source = _object(item, "x-medkit").get("source")
-        named = [one for one in self._parameters if one[1] == name and source in (None, one[0])]
-        whose, parameter = (named[0][0], self._parameters[named[0]]) if len(named) == 1 else (source, {})
+        sources = self._sources.get(name, [])
+        whose = sources[0] if source is None and len(sources) == 1 else source
+        parameter = self._parameters.get((whose, name), {}) if isinstance(whose, str) else {}
         if self._is_forwarded and not self._is_app and whose is not None:
             return
         node = _object(parameter, "x-medkit").get("node")
@@ -117,16 +124,20 @@ class _Reader:
         return self._asked
 
     def _reporter(self, nodes: list[str]) -> About | None:
-        """The App to whose ROS node, or to names below it, all of `nodes` belong."""
-        for app in self._tree.apps if nodes else ():
-            if all(_is_of(node, app) for node in nodes):
+        """The App to whose ROS node, or to names below it, all of `nodes` belong; of several, the nearest."""
+        for name in _names_above(nodes[0]) if nodes else ():
+            app = self._tree.app_by_node.get(name)
+            if app is not None and all(node == name or node.startswith(f"{name}/") for node in nodes):
                 return EntityKind.APP, app.id
         return None
 
 
-def _is_of(node: str, app: App) -> bool:
-    name = app.node or app.id
-    return node == name or node.startswith(f"{name}/")
+def _names_above(node: str) -> Iterator[str]:
+    """The name and those it is below, longest first."""
+    name = node if len(node) <= MAX_NODE else node[: MAX_NODE + 1].rpartition("/")[0]
+    while name:
+        yield name
+        name = name.rpartition("/")[0]
 
 
 def _bare(item_id: str, member: str) -> str:

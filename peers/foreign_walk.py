@@ -10,19 +10,19 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any, Final, TypeVar
+from functools import partial
+from typing import Any, Final
 
 from entities.hops import NO_FAN_OUT, VIA
 from entities.jsontext import InvalidJsonError, parse_json
 from entities.model import EntityKind, is_valid_id
+from peers.abreast import BrokenOffError, each
 from peers.client import PeerClient
 from peers.errors import PeerError, PeerReason
 from peers.request import PeerRequest
-from peers.settings import ForeignSettings
+from peers.settings import THREAD_BYTES, ForeignSettings
 
 Json = Mapping[str, Any]
-T = TypeVar("T")
-R = TypeVar("R")
 
 _CHILDREN: Final = {EntityKind.AREA: "subareas", EntityKind.COMPONENT: "subcomponents"}
 
@@ -62,14 +62,6 @@ class _Absent(Enum):
     NOT_RESPONDING = 504
 
 
-class _BrokenOffError(Exception):
-    """The reading cannot be whole any more; never leaves this module."""
-
-    def __init__(self, error: PeerError) -> None:
-        super().__init__(error.detail)
-        self.error = error
-
-
 async def walk(client: PeerClient, settings: ForeignSettings, *, reader: str) -> Walked | PeerError:
     """Everything the gateway lists, or why it cannot be had. `reader`: our instance id, told in `X-Medkit-Via`."""
     walker = _Walker(client, settings, reader)
@@ -79,7 +71,7 @@ async def walk(client: PeerClient, settings: ForeignSettings, *, reader: str) ->
     except TimeoutError:
         detail = f"reading it took longer than {settings.walk_timeout_ms} ms"
         return PeerError(PeerReason.HTTP_RESPONSE_TIMEOUT, detail, settings.walk_timeout_ms)
-    except _BrokenOffError as broken:
+    except BrokenOffError as broken:
         return broken.error
 
 
@@ -114,7 +106,7 @@ class _Walker:
         while level:
             self._found += len(level)
             self._limit(self._found, self._settings.max_entities, "entities")
-            visited = await self._each(visit, level)
+            visited = await each(visit, level, parallel=self._settings.parallel)
             found.update((one.id, one) for one in visited)
             level = [
                 ToldEntity(kind, item, parent=one.id)
@@ -139,27 +131,7 @@ class _Walker:
     def _limit(self, count: int, most: int, what: str) -> None:
         if count > most:
             detail = f"{count} {what} found, at most {most} can be read from such a gateway"
-            raise _BrokenOffError(PeerError(PeerReason.PEER_LIMIT_EXCEEDED, detail))
-
-    async def _each(self, work: Callable[[T], Awaitable[R]], jobs: Sequence[T]) -> list[R]:
-        """The result of each job, a few at a time; the first failure ends them all."""
-        results: dict[int, R] = {}
-        waiting = iter(enumerate(jobs))
-
-        async def worker() -> None:
-            for number, job in waiting:
-                results[number] = await work(job)
-
-        broken: BaseExceptionGroup[_BrokenOffError] | None = None
-        try:
-            async with asyncio.TaskGroup() as group:
-                for number in range(min(self._settings.parallel, len(jobs))):
-                    group.create_task(worker(), name=f"read foreign peer {number}")
-        except* _BrokenOffError as failures:
-            broken = failures
-        if broken is not None:
-            raise _first(broken)
-        return [results[number] for number in range(len(jobs))]
+            raise BrokenOffError(PeerError(PeerReason.PEER_LIMIT_EXCEEDED, detail))
 
     async def _visit_area(self, told: ToldEntity) -> ToldEntity:
         return replace(told, detail=await self._may(_path(told)), children=await self._children(told))
@@ -207,13 +179,14 @@ class _Walker:
         deadline = asyncio.get_running_loop().time() + self._settings.request_timeout_ms / 1000
         fetched = await self._client.fetch(request, deadline=deadline, cap=self._settings.body_bytes)
         if isinstance(fetched, PeerError):
-            raise _BrokenOffError(replace(fetched, detail=f"{path}: {fetched.detail}"))
+            raise BrokenOffError(replace(fetched, detail=f"{path}: {fetched.detail}"))
         if fetched.status == 404:
             return _Absent.NO_ROUTE
         if fetched.status not in (200, 504):
             raise _refused(path, fetched.status)
         try:
-            body = parse_json(fetched.body, max_bytes=self._settings.body_bytes)
+            parse = partial(parse_json, fetched.body, max_bytes=self._settings.body_bytes)
+            body = await asyncio.to_thread(parse) if len(fetched.body) >= THREAD_BYTES else parse()
         except InvalidJsonError as error:
             raise _unreadable(path, str(error)) from None
         if not isinstance(body, dict):
@@ -223,11 +196,6 @@ class _Walker:
         if body.get("error_code") == "not-responding":
             return _Absent.NOT_RESPONDING
         raise _refused(path, fetched.status)
-
-
-def _first(group: BaseExceptionGroup[_BrokenOffError]) -> _BrokenOffError:
-    first = group.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 def _path(told: ToldEntity) -> str:
@@ -241,9 +209,9 @@ def _items(answer: Json, path: str) -> list[Any]:
     return items
 
 
-def _refused(path: str, status: int) -> _BrokenOffError:
-    return _BrokenOffError(PeerError(PeerReason.HTTP_REQUEST_ERROR, f"{path} answered {status}", status=status))
+def _refused(path: str, status: int) -> BrokenOffError:
+    return BrokenOffError(PeerError(PeerReason.HTTP_REQUEST_ERROR, f"{path} answered {status}", status=status))
 
 
-def _unreadable(path: str, why: str) -> _BrokenOffError:
-    return _BrokenOffError(PeerError(PeerReason.INVALID_JSON, f"{path}: {why}", status=200))
+def _unreadable(path: str, why: str) -> BrokenOffError:
+    return BrokenOffError(PeerError(PeerReason.INVALID_JSON, f"{path}: {why}", status=200))

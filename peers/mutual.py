@@ -7,12 +7,12 @@ the tags of `entities/origin_tags.py`, tell the same, later. Source: docs/archit
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
-from urllib.parse import urlsplit
 
 from peers.errors import PeerError
-from peers.foreign_health import ItsPeer
+from peers.foreign_health import ItsPeer, UpstreamHealth
 from peers.peer import Peer
 from peers.request import PeerRequest
 from peers.settings import ForeignSettings
@@ -26,6 +26,9 @@ ANYWHERE: Final = "*"
 MAX_AUTHORITIES: Final = 64
 """Names of ours that readers used, remembered; further ones are not."""
 
+MAX_READERS: Final = 64
+"""Addresses for whose sake peers were asked, remembered; beyond, the one for which none was asked longest."""
+
 _BODY_BYTES: Final = 1024 * 1024
 
 
@@ -38,16 +41,24 @@ class MutualPeers:
         settings: ForeignSettings,
         *,
         new_token: Callable[[], str],
+        clock: Callable[[], float],
         authorities: Iterable[str] = (),
     ) -> None:
-        """`peers`: all of them, iterated anew each time; `authorities`: `host:port` under which we can be reached."""
+        """`peers`: all of them, iterated anew each time; `clock`: monotonic seconds.
+
+        `authorities`: `host:port` under which we can be reached.
+        """
         self._peers = peers
         self._settings = settings
         self._new_token = new_token
-        # Mutable: the questions under way with what was heard of each, the names we were called by, looks begun.
+        self._clock = clock
+        # Mutable: the questions under way with what was heard of each, the names we were called by, looks begun and
+        # done, and by reader and peer when that was last asked, and what its health told then.
         self._open: dict[str, str | None] = {}
         self._authorities = set(authorities)
-        self._looks = 0
+        self._begun = 0
+        self._done = 0
+        self._asked: OrderedDict[str, dict[str, tuple[float, UpstreamHealth | None]]] = OrderedDict()
         self._one_at_a_time = asyncio.Lock()
 
     def hear(self, token: str, address: str, authority: str) -> None:
@@ -58,8 +69,8 @@ class MutualPeers:
                 self._authorities.add(authority.lower())
 
     def is_us(self, peer: ItsPeer) -> bool:
-        """Whether a peer of an upstream gateway is this gateway, by its URL."""
-        return urlsplit(peer.url).netloc.lower() in self._authorities
+        """Whether a peer of an upstream gateway is this gateway, by its URL; not if that cannot be read."""
+        return peer.authority in self._authorities
 
     def read_from(self, address: str) -> frozenset[str]:
         """The foreign instances that read us from this address."""
@@ -69,18 +80,34 @@ class MutualPeers:
             if peer.instance is not None and peer.reads_us_from in (address, ANYWHERE)
         )
 
-    async def look(self) -> None:
-        """Asks every foreign peer that is not known to read us; takes about as long as one question may.
+    async def look(self, reader: str) -> None:
+        """Asks every foreign peer that is not known to read us: one may be who reads us now, from address `reader`.
 
-        One look at a time, for all who wait for one: whoever asks us often does not make us ask others often.
+        Takes about as long as one question may. One look at a time, for all who wait for one; and while a peer is as
+        it was, it is asked for the sake of the same reader once per `echo_pause_ms`: whoever asks us often does not
+        make us ask others often.
         """
-        wanted = self._looks + 1
+        wanted = self._begun + 1
         async with self._one_at_a_time:
-            if self._looks >= wanted:
+            if self._done >= wanted:
                 return
-            self._looks = wanted
             unknown = [peer for peer in self._peers if peer.upstream is not None and peer.reads_us_from is None]
-            await asyncio.gather(*(self.ask(peer) for peer in unknown if peer.health.linked))
+            due = [peer for peer in unknown if peer.health.linked and not self._was_asked(reader, peer)]
+            self._begun = number = self._begun + 1
+            await asyncio.gather(*(self.ask(peer) for peer in due))
+            self._done = number  # only now: a look that was cancelled is none
+            self._note_asked(reader, due)
+
+    def _was_asked(self, reader: str, peer: Peer) -> bool:
+        at, health = self._asked.get(reader, {}).get(peer.name, (0.0, None))
+        return health == peer.upstream and self._clock() - at < self._settings.echo_pause_ms / 1000
+
+    def _note_asked(self, reader: str, peers: Sequence[Peer]) -> None:
+        asked = self._asked.setdefault(reader, {})
+        self._asked.move_to_end(reader)
+        asked.update({peer.name: (self._clock(), peer.upstream) for peer in peers})
+        if len(self._asked) > MAX_READERS:
+            self._asked.popitem(last=False)
 
     async def ask(self, peer: Peer) -> None:
         """Asks one peer. What was known stays when it does not answer."""

@@ -15,15 +15,13 @@ from peers.client import PeerClient
 from peers.errors import PeerError, PeerReason
 from peers.foreign_health import UpstreamHealth, read_upstream_health
 from peers.request import PeerRequest
+from peers.settings import THREAD_BYTES
 
 HEALTH_BYTES: Final = 1024 * 1024
 """Most of a `/health` answer that is read."""
 
 MAX_VERSION: Final = 64
 """Characters of a peer's version that are kept."""
-
-THREAD_BYTES: Final = 256 * 1024
-"""From this size on a tree document is parsed in a thread."""
 
 _HEALTH: Final = "/api/v1/health"
 _TREE: Final = "/api/v1/x-medkit-tree"

@@ -57,13 +57,21 @@ class _Lane:
         return True
 
     def leave(self) -> None:
-        """Hand the slot to the next in the queue, or free it."""
-        while self.queue:
+        """Free the slot, for the next in the queue if there is one."""
+        self.active -= 1
+        self._admit()
+
+    def limit_to(self, limit: int) -> None:
+        """Another number of slots from now on: those too many are not given again, more are given at once."""
+        self.limit = limit
+        self._admit()
+
+    def _admit(self) -> None:
+        while self.queue and self.active < self.limit:
             turn = self.queue.popleft()
             if not turn.done():
                 turn.set_result(None)
-                return
-        self.active -= 1
+                self.active += 1
 
     def _give_up(self, turn: asyncio.Future[None]) -> None:
         if turn.done() and not turn.cancelled():
@@ -114,9 +122,13 @@ class ConnectionPool:
 
     def limit_to(self, settings: TransportSettings) -> None:
         """Other numbers of slots and idle connections from now on; what is under way goes on."""
-        self._requests.limit, self._streams.limit = settings.max_requests, settings.max_streams
         self._max_idle, self._idle_keep_s = settings.max_idle, settings.idle_keep_ms / 1000
         self.drop_idle()
+        if self._sweeper is not None:
+            self._sweeper.cancel()  # it was for a connection that is gone, after the former time
+            self._sweeper = None
+        self._requests.limit_to(settings.max_requests)
+        self._streams.limit_to(settings.max_streams)
 
     def lease_idle(self, *, stream: bool = False) -> PeerConnection | None:
         """A connection to use once if both a slot and an unused connection are there; it comes back by itself."""

@@ -12,6 +12,9 @@ Count = Annotated[int, Ge(1), Le(65_536)]
 KIB: Final = 1024
 MIB: Final = 1024 * 1024
 
+THREAD_BYTES: Final = 256 * KIB
+"""From this size on what a peer answered is parsed in a thread, so that the loop stays free."""
+
 
 @dataclass(frozen=True, slots=True)
 class TransportSettings:
@@ -89,8 +92,14 @@ class ForeignSettings:
     body_bytes: Bytes = 10 * MIB
     """Bytes of one answer."""
 
+    thread_entities: Count = 1_000
+    """From this many entities on, what was read is made a tree of in a thread."""
+
     echo_timeout_ms: Milliseconds = 500
     """Milliseconds that asking a peer whether it reads us may take."""
+
+    echo_pause_ms: Milliseconds = 5_000
+    """Milliseconds for which a peer is not asked that again for the sake of the same reader, unless it changed."""
 
 
 @dataclass(frozen=True, slots=True)

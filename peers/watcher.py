@@ -1,9 +1,10 @@
-"""The loop of one peer: probe it, learn who it is, read its tree when it changed. One task per peer."""
+"""The loops of one peer: probe it, learn who it is, read its tree when it changed. A long reading has its own task."""
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import structlog
 
@@ -18,6 +19,8 @@ from peers.registry import Registry
 from peers.sickness import OwnSickness
 
 log = structlog.get_logger("peers")
+
+R = TypeVar("R")
 
 HURRIED_LOOKS = 4
 """Looks in quick succession after an open line ended: enough to call a dead peer down."""
@@ -78,10 +81,13 @@ class Watcher:
         self._hurry = 0
         self._calm_until = 0.0
         self._failed_reads = 0
+        self._defect: str | None = None
+        self._walk_due = asyncio.Event()
+        self._walking = False
         self.line: EventLink | None = None
         """The event link to this peer, opened while the peer is up and offers one."""
         self.first_look = asyncio.Event()
-        """Set once the peer was looked at for the first time."""
+        """Set once the peer was looked at for the first time, and read if it was to be."""
 
     def kick(self, *, read: bool = False) -> None:
         """Look now; `read`: also ask for the tree, changed or not (a conditional request)."""
@@ -108,7 +114,12 @@ class Watcher:
         self._kick.set()
 
     async def run(self) -> None:
-        """Looks at the peer for ever."""
+        """Looks at the peer for ever, and reads it meanwhile if that takes many requests."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._look_on(), name=f"look at {self._peer.name}")
+            group.create_task(self._walk_on(), name=f"walk {self._peer.name}")
+
+    async def _look_on(self) -> None:
         loop = asyncio.get_running_loop()
         looked_at = 0.0
         while True:
@@ -122,11 +133,22 @@ class Watcher:
                 looked_at = started
                 self._has_news = False
                 await self.look()
-                self.first_look.set()
+                if not (self._walk_due.is_set() or self._walking):
+                    self.first_look.set()
             await self._rest()
             # Evidence of failures comes in bursts; they are answered with one probe per strike interval.
             floor = self._settings.hurry_ms if self._has_news or self._hurry else self._settings.strike_ms
             await asyncio.sleep(max(0.0, started + floor / 1000 - loop.time()))
+
+    async def _walk_on(self) -> None:
+        """Reads an upstream gateway whenever it is due; it is probed on meanwhile, for this may take a minute."""
+        while True:
+            await self._walk_due.wait()
+            self._walking = True
+            self._walk_due.clear()
+            await self._read_news()
+            self._walking = False
+            self.first_look.set()
 
     async def _rest(self) -> None:
         strike = self._peer.health.state in (PeerState.UNKNOWN, PeerState.SUSPECT)
@@ -147,11 +169,11 @@ class Watcher:
             self._changed()
 
     async def look(self) -> None:
-        """One probe, and a read of the tree if it changed or is due."""
+        """One probe, and a read of the tree if it changed or is due; that of an upstream gateway is left to `run`."""
         before = (self._peer.link(), self._peer.health.state, self._peer.unreadable)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._settings.timeout_ms / 1000
-        probed = await probe(self._peer.watch_client, deadline=deadline)
+        probed = await self._contained(probe(self._peer.watch_client, deadline=deadline))
         read = False
         match probed:
             case PeerError():
@@ -164,7 +186,11 @@ class Watcher:
                     self._peer.watch_client.drop_idle()
             case Probed():
                 self._sickness.peer_answered(self._peer.name)
-                read = self._take(probed, loop.time()) and await self._read()
+                due = self._take(probed, loop.time())
+                if due and self._peer.upstream is not None:
+                    self._walk_due.set()
+                elif due:
+                    read = await self._read()
         if self.line is not None:
             self.line.want(self._peer.is_up and self._peer.has_events)
         if self._peer.health.state is not before[1]:
@@ -181,7 +207,8 @@ class Watcher:
         held = self._peer.held
         if self._peer.upstream is not None:
             is_new = held is None and self._failed_reads < MAX_WALKS
-            return self._read_due or is_new or came_back or had_lost != self._lost_peers()
+            is_due = (self._read_due or is_new) and not self._walking
+            return is_due or came_back or had_lost != self._lost_peers()
         return (
             self._read_due
             or held is None
@@ -197,7 +224,11 @@ class Watcher:
     async def _read(self) -> bool:
         """Reads the tree; True if there is a new document."""
         peer = self._peer
-        match await (self._foreign.read(peer) if peer.upstream is not None else self._read_native()):
+        is_walk = peer.upstream is not None
+        read = await self._contained(self._foreign.read(peer) if is_walk else self._read_native())
+        if is_walk and peer.upstream is None:
+            return False  # somebody else answers there since
+        match read:
             case Unchanged():
                 self._readable()
                 return False
@@ -214,6 +245,17 @@ class Watcher:
                 self._unreadable(error)
         return False
 
+    async def _contained(self, asking: Awaitable[R]) -> R | PeerError:
+        """What one peer tells must not end the watching of the others, whatever we missed in it."""
+        try:
+            return await asking
+        except Exception as error:  # our defect, not the peer's failure; a cancellation is none of these
+            why = f"it could not be taken in: {type(error).__name__}, see the log"
+            if self._defect != why:
+                log.exception("peer answered what this gateway cannot handle", peer=self._peer.name)
+            self._defect = why
+            return PeerError(PeerReason.INVALID_JSON, why)
+
     async def _read_native(self) -> HeldTree | Unchanged | OtherFormat | PeerError:
         read = await read_tree(
             self._peer.watch_client,
@@ -227,6 +269,7 @@ class Watcher:
         return read
 
     def _readable(self) -> None:
+        self._defect = None
         self._read_due, self._failed_reads = False, 0
         if self._peer.unreadable is not None:
             log.info("peer tree readable again", peer=self._peer.name)

@@ -5,10 +5,10 @@ and `Connection: close`, and none of our headers but `X-Medkit-No-Fan-Out`. Sour
 gateways".
 """
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from aiohttp import hdrs
@@ -19,6 +19,7 @@ from gateway.http.documents import LONG_LIST, Documents
 from gateway.http.request import ApiRequest
 from peers.horizon import tree_without
 from peers.mutual import MutualPeers
+from peers.singleflight import SingleFlight
 from peers.view import FederatedView, Warned
 
 MAX_READERS: Final = 64
@@ -26,6 +27,9 @@ MAX_READERS: Final = 64
 
 FORGOTTEN_S: Final = 300.0
 """Seconds after which a silent reader is forgotten: upstream gateways refresh at least once a minute."""
+
+MAX_VIEWS: Final = 8
+"""Generations of which readers were listed something, kept for all of them together; the newest."""
 
 MAX_LISTED: Final = 1000
 """Entities of one collection that an upstream gateway takes; with one more it takes nothing."""
@@ -60,14 +64,17 @@ class UpstreamReaders:
         """`clock`: monotonic seconds."""
         self.mutual = mutual
         self._clock = clock
-        # Mutable: who reads us, the one that asked last at the end; documents of one view by what they leave out.
+        # Mutable: who reads us, the one that asked last at the end; documents of one view by what they leave out, and
+        # those that threads make now.
         self._readers: OrderedDict[str, _Reader] = OrderedDict()
         self._documents: dict[frozenset[str], Documents] = {}
+        self._flights = SingleFlight[tuple[int, frozenset[str]], Documents]()
 
     def recognise(self, request: ApiRequest, hops: Hops) -> str | None:
         """The address of the upstream gateway that asks, or None if none does."""
         if not is_upstream(request, hops) or request.remote is None:
             return None
+        self._forget()
         reader = self._readers.pop(request.remote, None) or _Reader(0.0)
         reader.seen = self._clock()
         self._readers[request.remote] = reader
@@ -79,21 +86,34 @@ class UpstreamReaders:
         """The documents for a reader: without what is its own, with the marks by which we know ours again."""
         hidden = self.mutual.read_from(address)
         kept = self._documents.get(hidden)
-        if kept is None or kept.view is not view:
-            shown = view.merged
-            if hidden and sum(len(shown.tree.of(kind)) for kind in EntityKind) >= LONG_LIST:
-                shown = await asyncio.to_thread(tree_without, view, hidden)
-            elif hidden:
-                shown = tree_without(view, hidden)
-            kept = Documents(view, shown=shown, for_upstream=True)
-            self._documents = {key: one for key, one in self._documents.items() if one.view is view} | {hidden: kept}
-        return kept
+        if kept is not None and kept.view is view:
+            return kept
+        make, keep = partial(_documents, view, hidden), partial(self._keep, hidden)
+        if hidden and sum(len(view.merged.tree.of(kind)) for kind in EntityKind) >= LONG_LIST:
+            return await self._flights.run((id(view), hidden), make, keep)
+        made = make()
+        keep(made)
+        return made
+
+    def _keep(self, hidden: frozenset[str], made: Documents) -> None:
+        """Of the newest view only: an answer that was begun with an older one does not undo what others made."""
+        if all(one.view.generation <= made.view.generation for one in self._documents.values()):
+            same = {key: one for key, one in self._documents.items() if one.view is made.view}
+            self._documents = same | {hidden: made}
 
     def note_listed(self, address: str, kind: EntityKind, view: FederatedView) -> None:
         """The reader was shown this collection: it will ask for everything in it."""
         reader = self._readers.get(address)
         if reader is not None:
             reader.shown[kind] = view
+            self._limit_views()
+
+    def _limit_views(self) -> None:
+        shown = {view.generation for reader in self._readers.values() for view in reader.shown.values()}
+        if len(shown) > MAX_VIEWS:
+            oldest = min(shown)
+            for reader in self._readers.values():
+                reader.shown = {kind: view for kind, view in reader.shown.items() if view.generation != oldest}
 
     def last_listed(self, address: str, kind: EntityKind) -> Documents | None:
         """The documents of which the reader was last shown this collection; made anew, for it is rarely needed."""
@@ -103,9 +123,7 @@ class UpstreamReaders:
 
     def warnings(self, view: FederatedView) -> tuple[Warned, ...]:
         """What the readers of late cannot take."""
-        since = self._clock() - FORGOTTEN_S
-        for address in [address for address, reader in self._readers.items() if reader.seen < since]:
-            del self._readers[address]
+        self._forget()
         excess = ", ".join(_excess(view)) if self._readers else ""
         if not excess:
             return ()
@@ -115,6 +133,19 @@ class UpstreamReaders:
             "let them read the owners' gateways instead"
         )
         return (Warned("upstream_reader_limit", message),)
+
+    def _forget(self) -> None:
+        """Who was silent for long, with the views that are held for him."""
+        since = self._clock() - FORGOTTEN_S
+        for address in [address for address, reader in self._readers.items() if reader.seen < since]:
+            del self._readers[address]
+        if not self._readers:
+            self._documents.clear()
+
+
+def _documents(view: FederatedView, hidden: frozenset[str]) -> Documents:
+    shown = tree_without(view, hidden) if hidden else view.merged
+    return Documents(view, shown=shown, for_upstream=True)
 
 
 def _excess(view: FederatedView) -> Iterator[str]:

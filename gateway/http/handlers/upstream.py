@@ -61,7 +61,7 @@ def _is_document(route: EntityPath) -> bool:
 async def _collection(readers: UpstreamReaders, call: Call, route: EntityCollection, address: str) -> WholeAnswer:
     """A collection; a reading begins with that of Areas."""
     if route.kind is EntityKind.AREA:
-        await readers.mutual.look()
+        await readers.mutual.look(address)
     readers.note_listed(address, route.kind, call.view)
     documents = await readers.documents(address, call.view)
     return answer_document(call.request, await documents.list_of(route.kind))

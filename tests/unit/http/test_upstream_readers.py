@@ -1,7 +1,8 @@
 """Upstream gateways as readers: how they are known, what they are shown, what they are warned of."""
 
+import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from aiohttp.test_utils import make_mocked_request
@@ -10,9 +11,11 @@ from entities.hops import Hops
 from entities.model import App, Area, Component, EntityKind, Function
 from entities.origin_tags import origin_tag
 from entities.records import Record
-from gateway.http.readers import FORGOTTEN_S, UpstreamReaders, is_upstream
+from gateway.http.documents import LONG_LIST
+from gateway.http.readers import FORGOTTEN_S, MAX_VIEWS, UpstreamReaders, is_upstream
 from peers.horizon import tree_without
 from peers.mutual import MutualPeers
+from peers.peer import Peer as LivePeer
 from peers.settings import ForeignSettings
 from peers.view import FederatedView
 from tests.unit.http.views import Peer, instance, record, view_of
@@ -50,13 +53,12 @@ class Seconds:
 
 
 def readers(clock: Seconds | None = None) -> UpstreamReaders:
-    return UpstreamReaders(MutualPeers([], ForeignSettings(), new_token=lambda: "t"), clock or Seconds())
+    clock = clock or Seconds()
+    return UpstreamReaders(MutualPeers([], ForeignSettings(), new_token=lambda: "t", clock=clock), clock)
 
 
-def asked(headers: Mapping[str, str] = AS_UPSTREAM) -> Any:
-    transport = type(
-        "T", (), {"get_extra_info": lambda _self, _key, default=None: ("10.0.0.7", 1), "is_closing": bool}
-    )()
+def asked(headers: Mapping[str, str] = AS_UPSTREAM, address: str = "10.0.0.7") -> Any:
+    transport = type("T", (), {"get_extra_info": lambda _self, _key, default=None: (address, 1), "is_closing": bool})()
     return make_mocked_request("GET", "/api/v1/areas", headers=headers, transport=transport)
 
 
@@ -122,6 +124,29 @@ async def test_documents_are_made_once_per_view() -> None:
     assert await known.documents("10.0.0.7", shared()) is not first
 
 
+async def test_documents_of_an_older_view_do_not_replace_those_of_a_newer() -> None:
+    known, older, newer = readers(), shared(), view_of(OURS, generation=2)
+    first = await known.documents("10.0.0.7", newer)
+    assert (await known.documents("10.0.0.8", older)).view is older
+    assert await known.documents("10.0.0.7", newer) is first
+
+
+class Mutual:
+    """A gateway that we read, and that reads us from 10.0.0.7."""
+
+    instance = instance("theirs")
+    reads_us_from = "10.0.0.7"
+
+
+async def test_documents_that_take_long_are_made_once_for_all_who_ask_meanwhile() -> None:
+    mutual = MutualPeers([cast("LivePeer", Mutual())], ForeignSettings(), new_token=lambda: "t", clock=lambda: 0.0)
+    known, view = UpstreamReaders(mutual, Seconds()), view_of(many("apps", LONG_LIST), Peer("b", THEIRS))
+    made = await asyncio.gather(*(known.documents("10.0.0.7", view) for _ in range(4)))
+    assert made[0].shown.find(EntityKind.APP, "b__cam") is None
+    assert all(one is made[0] for one in made)
+    assert await known.documents("10.0.0.7", view) is made[0]
+
+
 def many(kind: str, count: int) -> Record:
     entity = {"apps": App, "components": Component}[kind]
     return record("ours", *(entity(f"x{number}") for number in range(count)))
@@ -161,4 +186,24 @@ def test_what_was_listed_is_found_again_when_it_is_gone() -> None:
     assert lately is not None
     assert lately.detail(EntityKind.FUNCTION, "charging") is not None
     assert known.last_listed("10.0.0.8", EntityKind.FUNCTION) is None
+    assert known.last_listed("10.0.0.7", EntityKind.APP) is None
+
+
+async def test_no_more_generations_are_held_for_readers_than_allowed_the_newest_ones() -> None:
+    known = readers()
+    for number in range(MAX_VIEWS + 3):
+        address = f"10.0.0.{number}"
+        known.recognise(asked(address=address), Hops())
+        known.note_listed(address, EntityKind.APP, view_of(OURS, generation=number))
+    held = [known.last_listed(f"10.0.0.{number}", EntityKind.APP) for number in range(MAX_VIEWS + 3)]
+    assert [one.view.generation for one in held if one is not None] == list(range(3, MAX_VIEWS + 3))
+
+
+async def test_what_is_held_for_a_reader_goes_with_him_when_another_one_asks() -> None:
+    clock = Seconds()
+    known = readers(clock)
+    known.recognise(asked(), Hops())
+    known.note_listed("10.0.0.7", EntityKind.APP, shared())
+    clock.now += FORGOTTEN_S + 1
+    known.recognise(asked(address="10.0.0.8"), Hops())
     assert known.last_listed("10.0.0.7", EntityKind.APP) is None

@@ -202,3 +202,15 @@ def test_an_answer_settled_twice_counts_once() -> None:
     found.settle([(ask, REFUSED)])
     assert found.next_asks() == []
     assert (ids(found), found.result().gaps) == (["b1"], ())
+
+
+def test_what_several_answers_tell_beside_their_items_is_told_once() -> None:
+    """A scope that needs several requests, each answered with a stranger's item and without the same peer behind."""
+    found = division({B: [f"c{number}" for number in range(3 * MAX_LISTED)]})
+    asks = found.next_asks()
+    assert len(asks) == 3
+    behind = (Gap("", PeerReason.DESTINATION_UNAVAILABLE.value, B, behind="x"),)
+    parts = [PeerPart((), frozenset({B}), (), strangers=1, behind=behind) for _ in asks]
+    found.settle(list(zip(asks, parts, strict=True)))
+    told = [(gap.label, gap.behind, gap.reason) for gap in found.result().gaps]
+    assert told == [("b", None, "invalid_json"), ("b/x", "x", "destination_unavailable")]

@@ -11,7 +11,7 @@ from entities.hops import Hops
 from entities.jsontext import InvalidJsonError
 from peers.client import PeerClient
 from peers.errors import PeerError, PeerReason
-from peers.fanout import Question, fan_out, parse_part
+from peers.fanout import MAX_ELAPSED_MS, Question, fan_out, parse_part
 from tests.unit.entities.sketch import instance, letters, record, seen_from
 from tests.unit.peers.wire_server import BRIEF_S, Script, Wire, client_to, serving, within
 
@@ -75,6 +75,8 @@ def test_only_origins_that_were_asked_for_have_answered_or_are_missing() -> None
         ({"reason": 5, "status": "504", "elapsed_ms": "12"}, ("destination_unavailable", None, 0, False)),
         ({"reason": "x" * 1000}, ("destination_unavailable", None, 0, False)),
         ({"reason": "a_new_word", "status": 99, "elapsed_ms": True}, ("a_new_word", None, 0, False)),
+        ({"elapsed_ms": -5}, ("destination_unavailable", None, 0, False)),
+        ({"elapsed_ms": 10**30}, ("destination_unavailable", None, MAX_ELAPSED_MS, False)),
         ({"tried": "abc"}, ("destination_unavailable", None, 0, False)),
         ({"tried": ["short", 7, None, {}]}, ("destination_unavailable", None, 0, False)),
     ],

@@ -1,6 +1,7 @@
 """Answers of upstream gateways, recorded ones first, become single items with whose they are."""
 
 import json
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -126,6 +127,45 @@ def test_a_component_of_a_peer_behind_answers_for_itself_alone() -> None:
 def test_a_fault_of_nobody_listed_belongs_to_the_gateway() -> None:
     fault = {"fault_code": "X", "reporting_sources": ["/chassis/cam", "/somewhere"]}
     assert [whose(one) for one in read({"items": [fault]}, "faults", None).items] == [("", "X")]
+
+
+def test_a_log_belongs_to_the_app_with_the_nearest_node() -> None:
+    nodes = {"plant": "/chassis", "cam": "/chassis/cam", "far": "/chassis/cam/far/away", "bare": ""}
+    tree = GatewayTree(apps=tuple(App(own_id, node=node) for own_id, node in nodes.items()))
+    told = ["/chassis/cam/lens", "/chassis/camera", "/chassis", "/elsewhere", "bare/x", "", "/chassis/cam" + "/x" * 500]
+    logs = [{"id": str(number), "context": {"node": node}} for number, node in enumerate(told)]
+    found = read({"items": logs}, "logs", (EntityKind.AREA, "a"), tree).items
+    cam, plant, nobody = "apps/cam", "apps/plant", "areas/a"
+    expected = [cam, plant, plant, nobody, "apps/bare", nobody, cam]
+    assert [item["x-medkit"]["member"] for item in found] == expected
+
+
+def test_the_apps_are_not_gone_through_for_every_log() -> None:
+    class Counted(tuple[App, ...]):
+        __slots__ = ()
+        times = 0
+
+        def __iter__(self) -> Any:
+            Counted.times += 1
+            return super().__iter__()
+
+    tree = GatewayTree(apps=Counted(App(f"a{number}", node=f"/n/a{number}") for number in range(100)))
+    logs = [{"id": str(number), "context": {"node": "/n/a99/x"}} for number in range(100)]
+    found = read({"items": logs}, "logs", (EntityKind.AREA, "a"), tree).items
+    assert {item["x-medkit"]["member"] for item in found} == {"apps/a99"}
+    assert Counted.times <= 1
+
+
+def test_as_many_parameters_as_items_take_no_longer_than_reading_both() -> None:
+    """A fraction of a second; most of a minute if each were looked for among all."""
+    names = [f"p{number}" for number in range(40_000)]
+    items = [{"id": f"cam:{name}", "name": name, "type": "parameter"} for name in names]
+    parameters = [{"name": name, "value": 1, "x-medkit": {"source": "cam"}} for name in names]
+    started = time.process_time()
+    found = read({"items": items, "x-medkit": {"parameters": parameters}}, "configurations", AREA).items
+    assert time.process_time() - started < 10
+    assert whose(found[-1]) == ("apps/cam", "p39999")
+    assert found[-1]["x-medkit"]["parameter"] == {"name": "p39999", "value": 1}
 
 
 def test_what_it_has_from_grove_gateways_is_left_out() -> None:

@@ -9,7 +9,8 @@ from entities.codec import OtherFormat, render_document
 from entities.model import App
 from entities.records import TreeDocument
 from peers.errors import PeerError, PeerReason
-from peers.native import THREAD_BYTES, HeldTree, Probed, Unchanged, probe, read_tree
+from peers.native import HeldTree, Probed, Unchanged, probe, read_tree
+from peers.settings import THREAD_BYTES
 from tests.unit.entities.sketch import instance, record
 from tests.unit.peers.wire_server import Wire, WireServer, client_to, serving, within
 

@@ -4,6 +4,7 @@ import asyncio
 
 from peers.client import PeerAnswer, PeerError, PeerRequest
 from peers.errors import PeerReason
+from peers.settings import TransportSettings
 from tests.unit.peers.wire_server import (
     BRIEF_S,
     OK,
@@ -116,6 +117,54 @@ async def test_cancelling_one_that_waits_for_a_slot_leaves_the_queue_in_order() 
         assert isinstance(await sending[2], PeerAnswer)
         assert isinstance(await sending[0], PeerAnswer)
         assert repr(client).endswith("0 active, 1 idle, 0 queued>>")
+
+
+async def test_fewer_slots_hold_also_for_those_who_wait_already() -> None:
+    under_way = 0
+    go_on = asyncio.Event()
+
+    async def script(wire: Wire) -> None:
+        nonlocal under_way
+        while True:
+            await wire.request()
+            under_way += 1
+            await go_on.wait()
+            under_way -= 1
+            await wire.send(OK)
+
+    async with serving(script) as server, client_to(server.url, max_requests=4) as client:
+        first = [asyncio.create_task(client.send(GET, deadline=within())) for _ in range(4)]
+        await eventually(lambda: under_way == 4)
+        later = [asyncio.create_task(client.send(GET, deadline=within())) for _ in range(8)]
+        await eventually(lambda: client.figures.queued == 8)
+        client.limit_to(TransportSettings(max_requests=1))
+        first[0].cancel()
+        await asyncio.wait([first[0]])
+        assert (client.figures.requests, client.figures.queued) == (3, 8)
+        go_on.set()
+        assert all(isinstance(one, PeerAnswer) for one in await asyncio.gather(*first[1:], *later))
+        assert (client.figures.requests, client.figures.queued) == (0, 0)
+
+
+async def test_more_slots_are_given_to_those_who_wait_at_once() -> None:
+    async with serving(mute) as server, client_to(server.url, max_requests=1) as client:
+        sending = [asyncio.create_task(client.send(GET, deadline=within())) for _ in range(4)]
+        await eventually(lambda: client.figures.queued == 3)
+        client.limit_to(TransportSettings(max_requests=3))
+        assert (client.figures.requests, client.figures.queued) == (3, 1)
+        for task in sending:
+            task.cancel()
+        await asyncio.wait(sending)
+
+
+async def test_unused_connections_are_closed_after_the_time_that_holds_now() -> None:
+    async with serving(serving_ok) as server, client_to(server.url, idle_keep_ms=3_600_000) as client:
+        assert isinstance(await client.send(GET, deadline=within()), PeerAnswer)
+        client.limit_to(TransportSettings(idle_keep_ms=50))
+        assert client.figures.idle == 0
+        assert isinstance(await client.send(GET, deadline=within()), PeerAnswer)
+        assert client.figures.idle == 1
+        await eventually(lambda: client.figures.idle == 0)
 
 
 async def test_a_slot_that_comes_in_the_moment_of_the_cancellation_is_not_lost() -> None:

@@ -1,0 +1,96 @@
+"""The loops of a peer that is an upstream gateway: it is read for long, and looked at meanwhile."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import cast
+
+import structlog
+
+from entities.model import App
+from peers.foreign import ForeignReader
+from peers.health import PeerState
+from peers.native import HeldTree
+from peers.peer import Peer
+from peers.watcher import WatchSettings
+from tests.unit.entities.sketch import instance
+from tests.unit.peers.watching import Gateway, apps_of, running, watching
+from tests.unit.peers.wire_server import eventually
+
+
+class Upstream(Gateway):
+    """One that is read by its collections."""
+
+    def answer(self, path: str) -> tuple[int, bytes]:
+        if path.endswith("/health"):
+            return self.health_status, b'{"status": "healthy", "timestamp": 1}'
+        return 200, b'{"items": []}'
+
+
+@dataclass
+class Slow(Upstream):
+    """It answers its probes, and its lists when it is told to."""
+
+    free: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def ready(self, path: str) -> None:
+        if path.endswith("/areas"):
+            await self.free.wait()
+
+
+OFTEN = WatchSettings(interval_ms=10, strike_ms=1, hurry_ms=1)
+
+
+async def test_an_upstream_gateway_is_probed_while_it_is_read() -> None:
+    gateway = Slow()
+    async with watching(gateway, OFTEN, failures=3) as watched, running(watched):
+        await eventually(lambda: "areas" in gateway.asked)
+        probes = gateway.asked.count("health")
+        await eventually(lambda: gateway.asked.count("health") >= probes + 3)
+        assert not watched.watcher.first_look.is_set()
+        gateway.health_status = 500
+        await eventually(lambda: watched.peer.health.state is PeerState.DOWN)
+        gateway.health_status = 200
+        gateway.free.set()
+        await eventually(lambda: watched.peer.is_up)
+        assert watched.watcher.first_look.is_set()
+
+
+async def test_a_reading_whose_gateway_went_meanwhile_is_not_taken() -> None:
+    gateway = Slow()
+    async with watching(gateway, OFTEN) as watched, running(watched):
+        await eventually(lambda: "areas" in gateway.asked)
+        grove = Gateway(apps=(App("cam"),))
+        gateway.answer = grove.answer  # type: ignore[method-assign]  # another gateway is started at this URL
+        await eventually(lambda: watched.peer.instance == instance("b") and watched.peer.is_up)
+        gateway.free.set()
+        await eventually(lambda: not watched.watcher._walking)
+        assert apps_of(watched.peer) == ["cam"]
+
+
+async def test_the_end_of_the_watcher_is_the_end_of_its_reading() -> None:
+    gateway = Slow()
+    async with watching(gateway, OFTEN) as watched:
+        async with running(watched):
+            await eventually(lambda: "areas" in gateway.asked)
+        assert watched.peer.client.figures.requests == 0
+
+
+class Broken:
+    """A reader with a defect."""
+
+    async def read(self, peer: Peer) -> HeldTree:
+        raise KeyError(peer.name)
+
+
+async def test_what_we_cannot_handle_of_a_peer_makes_it_unreadable_and_ends_nothing_else() -> None:
+    async with watching(Upstream()) as watched:
+        watched.watcher._foreign = cast("ForeignReader", Broken())
+        with structlog.testing.capture_logs() as logs:
+            async with running(watched):
+                await eventually(lambda: watched.peer.unreadable is not None)
+                watched.watcher.kick(read=True)
+                await eventually(lambda: watched.gateway.asked.count("health") == 2)
+        assert "KeyError" in str(watched.peer.unreadable)
+        assert watched.peer.health.linked
+        defects = [one for one in logs if one["event"] == "peer answered what this gateway cannot handle"]
+        assert [one["exc_info"] for one in defects] == [True]
