@@ -22,7 +22,7 @@ FREE_FLAPS = 3
 """Times a peer may go down within a minute and be up again after one good probe."""
 
 SLOW_S = 0.7
-"""Later than the 500 ms above which a probe is slow, well before any deadline."""
+"""Later than the 500 ms above which a probe is slow, before the 1000 ms that it may take at most."""
 
 DAY_NS = 86_400 * 10**9
 

@@ -4,7 +4,6 @@ import asyncio
 import itertools
 import os
 import random
-import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,13 +23,18 @@ RATE = 200
 """Requests a second, sent when they are due, whether or not earlier ones were answered."""
 
 ROUNDS = int(os.environ.get("SURVIVAL_ROUNDS", "1"))
-SEED = int(os.environ.get("SURVIVAL_SEED", time.time_ns() % 1_000_000))
+SEED = int(os.environ.get("SURVIVAL_SEED", "1"))
 
 PEERS = tuple(f"p{number}" for number in range(10))
 SURVIVORS = 1
 RETURNING = 3
 
-PATIENCE = {"aggregation.timeout_ms": 10_000}
+PATIENCE = {
+    "health_interval_ms": 300,
+    "aggregation.timeout_ms": 60_000,
+    "aggregation.write_timeout_ms": 60_000,
+    "aggregation.connect_timeout_ms": 30_000,
+}
 """The dead refuse at once here: only a machine that is busy elsewhere could make a request run into its deadline."""
 
 
@@ -84,7 +88,7 @@ async def keep_alive_client(gateway: Gateway) -> AsyncIterator[Client]:
 @pytest.mark.serial
 @pytest.mark.timeout(120 + 60 * ROUNDS)
 async def test_nine_of_ten_peers_are_killed_at_random_and_cost_nobody_else_a_request(cluster: Cluster) -> None:
-    """Ten real gateways behind one. Longer: SURVIVAL_ROUNDS=20; the same again: SURVIVAL_SEED=<printed>."""
+    """Ten real gateways behind one. Longer: SURVIVAL_ROUNDS=20; otherwise: SURVIVAL_SEED=<any number>."""
     print(f"SURVIVAL_SEED={SEED} SURVIVAL_ROUNDS={ROUNDS}")
     fates = [
         draw(PEERS, random.Random(SEED + number), survivors=SURVIVORS, returning=RETURNING) for number in range(ROUNDS)
