@@ -21,8 +21,13 @@ MAX_ENTITIES = 1000
 RSS_BYTES = 300 * 1024 * 1024
 """What a gateway may take, whatever its peers say."""
 
-UNHURRIED = {"refresh_interval_ms": 1000, "health_interval_ms": 1000, "aggregation.max_peer_entities": MAX_ENTITIES}
-"""So many peers are not asked ten times a second each."""
+UNHURRIED = {
+    "refresh_interval_ms": 1000,
+    "health_interval_ms": 1000,
+    "aggregation.timeout_ms": 4000,
+    "aggregation.max_peer_entities": MAX_ENTITIES,
+}
+"""So many peers are not asked ten times a second each; a tree that never ends is soon given up."""
 
 Answer = Callable[[StandinTree], Script]
 """What a peer answers, given what it would if it were a good one."""
