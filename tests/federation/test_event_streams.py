@@ -47,7 +47,8 @@ async def test_an_hour_of_events_arrives_in_order_and_needs_no_memory(pipeline: 
 
 async def test_an_event_arrives_before_the_next_one_is_sent(pipeline: Pipeline) -> None:
     interval = 1.0
-    async with pipeline.top.open("GET", f"{APP}/events?count={EVENTS_IN_TURN}&interval={interval}", headers=EVENTS) as response:
+    path = f"{APP}/events?count={EVENTS_IN_TURN}&interval={interval}"
+    async with pipeline.top.open("GET", path, headers=EVENTS) as response:
         lags = [time.time() - event["sent"] async for event in events_of(response)]
     assert len(lags) == EVENTS_IN_TURN
     assert median(lags) < interval, lags

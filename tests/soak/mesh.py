@@ -21,8 +21,10 @@ SETTINGS = {
     "aggregation.timeout_ms": 2000,
     "aggregation.connect_timeout_ms": 500,
     "aggregation.write_timeout_ms": 2000,
+    "aggregation.idle_keep_ms": 2000,
 }
-"""Probes leave the machine time for requests; a write over a frozen link is given up about as soon as a read."""
+"""Probes leave the machine time for requests; a write over a frozen link is given up about as soon as a read; at the
+end nobody waits long for idle connections to be closed."""
 
 LONGEST_DELAY_S = 0.3
 
