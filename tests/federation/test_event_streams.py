@@ -17,6 +17,7 @@ EVENTS_OF_AN_HOUR = 3600
 EVENTS_IN_TURN = 5
 GROWTH_MIB = 15
 
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def running(shared_cluster: Cluster) -> Pipeline:
     return await Pipeline.start(shared_cluster)
