@@ -13,6 +13,7 @@ SHAPES = (chain(4), star(10), ring(4), DIAMOND, mesh(5))
 REFRESHES = 20
 
 
+@pytest.mark.timeout(300)  # a machine that is busy takes several times as long
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 async def test_a_federation_is_whole_and_still_and_names_whoever_falls_silent(cluster: Cluster, shape: Shape) -> None:
     plant = await Plant.start(cluster, shape)
