@@ -31,8 +31,9 @@ class Hammer:
         self.address = (parts.hostname or "", parts.port or 80)
         self.request = f"GET {target} HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n".encode()
         self._rate = rate
-        # Mutable state: whether it still asks, who is free, what waits for them, and the results.
+        # Mutable state: whether it still asks, the connections, which are free, what waits for them, and the results.
         self.running = True
+        self._open: set[HammerConnection] = set()
         self.free: deque[HammerConnection] = deque()
         self._waiting: deque[float] = deque()
         self._seconds: list[float] = []
@@ -52,14 +53,22 @@ class Hammer:
             await self._ask_evenly(self._rate, seconds)
         self.running = False
         answered, elapsed = len(self._seconds), time.perf_counter() - began
-        await self._last_answers(connections)
+        await self._last_answers()
         self._seconds.sort()
-        return {
+        figures = {
             "rate": answered / elapsed,
             "p50_ms": self._percentile(0.50),
             "p99_ms": self._percentile(0.99),
-            "errors": self.errors + connections - len(self.free),
+            "errors": self.errors + len(self._open) - len(self.free),
         }
+        for connection in self._open:
+            connection.close()
+        return figures
+
+    def opened(self, connection: "HammerConnection") -> None:
+        """One more connection, and it is free."""
+        self._open.add(connection)
+        self.free.append(connection)
 
     def ended(self, connection: "HammerConnection", due: float, *, good: bool) -> None:
         """An answer is there; the connection takes what waits next."""
@@ -72,6 +81,13 @@ class Hammer:
         else:
             self.free.append(connection)
 
+    def lost(self, connection: "HammerConnection") -> None:
+        """The gateway dropped the connection, with or without a request on it: an error, and nothing more is sent."""
+        self._open.discard(connection)
+        self.errors += 1
+        if connection in self.free:
+            self.free.remove(connection)
+
     async def _ask_evenly(self, rate: float, seconds: float) -> None:
         began, asked = time.perf_counter(), 0
         while (now := time.perf_counter()) - began < seconds:
@@ -83,9 +99,9 @@ class Hammer:
                     self._waiting.append(now)
             await asyncio.sleep(_TICK_S)
 
-    async def _last_answers(self, connections: int) -> None:
+    async def _last_answers(self) -> None:
         deadline = time.perf_counter() + LAST_ANSWERS_S
-        while len(self.free) < connections and time.perf_counter() < deadline:
+        while len(self.free) < len(self._open) and time.perf_counter() < deadline:
             await asyncio.sleep(_TICK_S)
 
     def _percentile(self, share: float) -> float:
@@ -105,12 +121,18 @@ class HammerConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
-        self._hammer.free.append(self)
+        self._hammer.opened(self)
+
+    def connection_lost(self, _: Exception | None) -> None:
+        self._hammer.lost(self)
 
     def send(self, due: float) -> None:
         """The next request."""
         self._due, self._head, self._left = due, b"", 0
         self._transport.write(self._hammer.request)
+
+    def close(self) -> None:
+        self._transport.close()
 
     def data_received(self, data: bytes) -> None:
         if self._left:

@@ -201,6 +201,7 @@ def _transport(settings: Settings) -> TransportSettings:
     return TransportSettings(
         connect_timeout_ms=settings.aggregation.connect_timeout_ms,
         stream_idle_ms=settings.aggregation.stream_idle_ms,
+        idle_keep_ms=settings.aggregation.idle_keep_ms,
     )
 
 

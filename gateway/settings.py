@@ -114,6 +114,9 @@ class AggregationSettings(FindingSettings):
     stream_idle_ms: Milliseconds = 60_000
     """Milliseconds a stream may rest once it flows; it has no total."""
 
+    idle_keep_ms: Milliseconds = 15_000
+    """Milliseconds an unused connection to a peer is kept."""
+
     forward_auth: bool = False
     """Whether clients' `Authorization` is passed on to peers."""
 

@@ -43,8 +43,13 @@ class ApiProtocol(web.RequestHandler):
         """The answer to what the parser refused, or to what a handler raised; the connection is closed after it."""
         if has_begun(request):
             raise ConnectionError("half an answer was sent; closing is all that is left")
-        _log.debug("request refused by the parser", error=type(exc).__name__, status=status)
-        response = render_error(_parser_refusal(exc) if status == 400 else _internal_error())
+        if status == 400:
+            _log.debug("request refused by the parser", error=type(exc).__name__, status=status)
+            response = render_error(_parser_refusal(exc))
+        else:
+            if self.transport is not None and not self.transport.is_closing():  # else the client has left
+                _log.error("request failed", method=request.method, target=request.raw_path, exc_info=exc)
+            response = render_error(_internal_error())
         response.force_close()
         return response
 

@@ -18,9 +18,20 @@ from tests.federation.plant import assert_gaps
 SETTINGS = {
     "refresh_interval_ms": 1000,
     "health_interval_ms": 300,
+    "aggregation.timeout_ms": 15_000,
+    "aggregation.connect_timeout_ms": 5000,
+    "aggregation.stream_idle_ms": 15_000,
+}
+"""Nothing here runs into a deadline because the machine is busy."""
+
+BRIEF = {
+    **SETTINGS,
     "aggregation.timeout_ms": 1000,
+    "aggregation.connect_timeout_ms": 500,
     "aggregation.stream_idle_ms": 1000,
 }
+"""Where a deadline is what a test waits for."""
+
 UNAVAILABLE = "x-medkit-peer-unavailable"
 
 

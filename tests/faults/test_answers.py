@@ -22,6 +22,9 @@ MIB = 1024 * 1024
 RSS_BYTES = 300 * MIB
 """What a gateway may take, whatever its peers say."""
 
+HELD_UP_S = 6.0
+"""Longer than the slowest machine needs to read such an answer; a request that waited for the peer would take 15 s."""
+
 NESTED = b"[" * 100_000 + b"]" * 100_000
 
 
@@ -70,7 +73,7 @@ async def test_fault_017_ten_megabytes_of_tiny_values_hold_nobody_up(hub: Hub, a
         started = time.monotonic()
         assert (await hub.gateway.get("/apps/own_app/data/whose")).json["data"] == "own"
         longest = max(longest, time.monotonic() - started)
-    assert longest < 2
+    assert longest < HELD_UP_S
     assert_gaps(bombed.result(), {"f017"})
     assert hub.gateway.rss_bytes() < RSS_BYTES
     await hub.others_are_well()

@@ -23,7 +23,7 @@ UNREADABLE = {"peer_tree_unreadable", "peer_limit_exceeded"}
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def hub(shared_cluster: Cluster) -> AsyncIterator[Hub]:
     peers = map(BadPeer, ("f016", "f022", "f023", "f024", "f033", "f035"))
-    settings = {**SETTINGS, "aggregation.max_peer_entities": MAX_ENTITIES}
+    settings = {**SETTINGS, "aggregation.timeout_ms": 5000, "aggregation.max_peer_entities": MAX_ENTITIES}
     async with hub_of(shared_cluster, *peers, settings=settings) as hub:
         yield hub
 

@@ -91,10 +91,11 @@ class Client:
         await eventually(listed)
 
     async def sees(self, *peers: str) -> None:
-        """Waits until `/health` tells that all these peers are online."""
+        """Waits until `/health` tells that all these peers are online, and what is shown has their entities."""
 
-        async def online() -> bool:
-            listed = (await self.get("/health")).json.get("peers", [])
-            return {*peers} <= {peer["name"] for peer in listed if peer["status"] == "online"}
+        async def shown() -> bool:
+            health = await self.get("/health")
+            online = {peer["name"] for peer in health.json.get("peers", []) if peer["status"] == "online"}
+            return {*peers} <= online - {*health.medkit.get("failed_peers", [])}
 
-        await eventually(online)
+        await eventually(shown)

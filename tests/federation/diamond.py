@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tests.federation.eventually import eventually
 from tests.federation.gateways import Cluster, Gateway, Link, Owner
 
-PATIENCE = {"aggregation.write_timeout_ms": 1500}
+PATIENCE = {"aggregation.timeout_ms": 2000, "aggregation.write_timeout_ms": 5000}
 LONGEST_FAILURE_S = 0.6
 LONGEST_PEACE_S = 0.2
 

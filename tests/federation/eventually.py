@@ -11,6 +11,9 @@ import aiohttp
 T = TypeVar("T")
 
 POLL_S = 0.03
+EVENTUALLY_S = 60.0
+"""A bound for what is hung, not for what is slow: half of what a test may take altogether."""
+
 NOT_YET = (AssertionError, LookupError, aiohttp.ClientError)
 """What a check may raise while the world is not yet as it should be."""
 
@@ -19,7 +22,7 @@ NOT_YET = (AssertionError, LookupError, aiohttp.ClientError)
 async def eventually(check: Callable[[], Awaitable[T]], timeout: float = ...) -> T: ...
 @overload
 async def eventually(check: Callable[[], T], timeout: float = ...) -> T: ...
-async def eventually(check: Callable[[], Any], timeout: float = 15.0) -> Any:
+async def eventually(check: Callable[[], Any], timeout: float = EVENTUALLY_S) -> Any:
     """Calls `check` until it returns something true, and returns that.
 
     After `timeout` seconds the last of NOT_YET that it raised goes to the caller, or an AssertionError that

@@ -9,7 +9,7 @@ import aiohttp
 
 from tests.federation.eventually import eventually
 from tests.federation.ports import free_port
-from tests.federation.process import Process
+from tests.federation.process import START_TIMEOUT_S, Process
 
 
 class Owner:
@@ -26,7 +26,7 @@ class Owner:
     async def start(self) -> None:
         """Returns when it answers; fails, with the log, when it has ended by itself."""
         self.process.start()
-        await eventually(self._answers)
+        await eventually(self._answers, START_TIMEOUT_S)
 
     async def _answers(self) -> bool:
         self.process.check_running()

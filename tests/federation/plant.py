@@ -125,6 +125,16 @@ class Plant:
 
         await eventually(enough, SETTLE_S)
 
+    async def stands_still(self, refreshes: int) -> None:
+        """Waits until that many refreshes change nothing: mutual peers settle some time after all is shown."""
+
+        async def is_unchanged() -> bool:
+            before = await self.picture()
+            await self.refreshed(refreshes)
+            return await self.picture() == before
+
+        await eventually(is_unchanged, SETTLE_S)
+
     @property
     def _read(self) -> set[str]:
         """The living gateways that some living gateway reads."""

@@ -13,7 +13,10 @@ import psutil
 
 ROOT = Path(__file__).parents[2]
 
-STOP_TIMEOUT_S = 15.0
+START_TIMEOUT_S = 60.0
+"""Until a process answers: on a busy machine it takes a while to load Python."""
+
+STOP_TIMEOUT_S = 30.0
 """Longer than any drain; a process that needs more is hung."""
 
 

@@ -17,7 +17,7 @@ from tests.federation.standin_tree import new_instance_id
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-SETTINGS = {"refresh_interval_ms": 1000, "health_interval_ms": 1000, "aggregation.timeout_ms": 800}
+SETTINGS = {"refresh_interval_ms": 1000, "health_interval_ms": 1000, "aggregation.timeout_ms": 3000}
 FAN_OUT = "/functions/production/data"
 EVIL = "evil"
 """The id of every item that must not be shown."""

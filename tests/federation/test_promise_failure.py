@@ -78,6 +78,7 @@ async def test_promise_34_a_dead_peer_is_offline_within_the_default_cycle(cluste
 async def test_promise_35_collections_keep_answering_from_the_cache_until_the_refresh(cluster: Cluster) -> None:
     a, b = Tutorial(cluster).add_all(STEP_2, robots.PAIR, settings=QUIET)
     await cluster.start_all([b, a])
+    await whole(a)
     before = {kind: await a.get(f"/{kind}") for kind in KINDS}
     assert "arm_controller" in before["components"].ids
     await b.kill()

@@ -79,6 +79,7 @@ async def test_promise_37_a_collection_asks_the_peer_live(pair: tuple[GatewayPro
 async def test_promise_37_a_value_changed_at_b_is_read_at_a_at_once(cluster: Cluster) -> None:
     a, b = Tutorial(cluster).add_all(STEP_2, robots.PAIR, settings=QUIET)
     await cluster.start_all([b, a])
+    await a.sees("subsystem_b")
     for value in (0.75, 0.5):
         written = await b.request("PUT", "/components/robot/data/torque", json={"value": value})
         assert written.status == 200

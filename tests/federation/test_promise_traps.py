@@ -195,7 +195,11 @@ async def test_promise_t11_the_warning_stays_when_a_claimant_dies(cluster: Clust
     await cluster.start_all([left, right, top])
     await top.sees("left", "right")
     expected = [("leaf_id_collision", ["ecu"], ["left", "right"])]
-    assert await collisions(top) == expected
+
+    async def is_warned_of() -> bool:
+        return await collisions(top) == expected
+
+    await eventually(is_warned_of)
     for dying, name in ((left, "left"), (right, "right")):
         await dying.kill()
         await eventually(partial(named_silent, top, name))

@@ -13,15 +13,14 @@ SHAPES = (chain(4), star(10), ring(4), DIAMOND, mesh(5))
 REFRESHES = 20
 
 
+@pytest.mark.timeout(300)  # a machine that is busy takes several times as long
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 async def test_a_federation_is_whole_and_still_and_names_whoever_falls_silent(cluster: Cluster, shape: Shape) -> None:
     plant = await Plant.start(cluster, shape)
     for viewer in plant.living:
         for path in FAN_OUTS:
             assert await plant.asked(viewer, path) == dict.fromkeys(shape.live(viewer.name), 1)
-    before = await plant.picture()
-    await plant.refreshed(REFRESHES)
-    assert await plant.picture() == before
+    await plant.stands_still(REFRESHES)
     ids = {viewer.name: (await viewer.get("/apps")).ids for viewer in plant.living}
     async with Witness(plant).watching() as witness:
         for name in shape.kinds:

@@ -66,7 +66,7 @@ async def test_every_reading_is_whole_while_peers_die_and_come_back(cluster: Clu
         while not enough.is_set():
             victim = next(victims)
             await victim.kill()
-            await asyncio.sleep(0.4)
+            await eventually(lambda: lacks_somebody(grove))
             await victim.start()
 
     seen = set()
@@ -82,6 +82,10 @@ async def test_every_reading_is_whole_while_peers_die_and_come_back(cluster: Clu
         finally:
             enough.set()
     assert (await reader.state())["failures"] == []
+
+
+async def lacks_somebody(gateway: Gateway) -> bool:
+    return bool((await gateway.get("/apps")).medkit.get("failed_peers"))
 
 
 async def shows(gateway: Gateway | Upstream, *apps: str) -> bool:

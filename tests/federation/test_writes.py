@@ -139,11 +139,11 @@ async def leave_during_a_write(diamond: Diamond) -> Callable[[], Awaitable[bool]
 
 async def test_a_write_is_finished_though_its_client_has_left(diamond: Diamond) -> None:
     has_been_executed = await leave_during_a_write(diamond)
-    await eventually(has_been_executed, 5)
+    await eventually(has_been_executed)
 
 
 async def test_a_write_is_finished_though_its_client_has_left_and_the_gateway_stops(diamond: Diamond) -> None:
     has_been_executed = await leave_during_a_write(diamond)
     assert await diamond.top.stop() == 0
     await diamond.top.start()
-    await eventually(has_been_executed, 5)
+    await eventually(has_been_executed)

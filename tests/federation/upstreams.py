@@ -10,7 +10,7 @@ import aiohttp
 from tests.federation.client import Client
 from tests.federation.eventually import eventually
 from tests.federation.ports import free_port
-from tests.federation.process import Process
+from tests.federation.process import START_TIMEOUT_S, Process
 
 WIRE = Path(__file__).parents[1] / "data" / "wire"
 SETTLE_S = 30.0
@@ -49,7 +49,7 @@ class Upstream(Client):
             self.process.check_running()
             return (await self.get("/health")).status == 200
 
-        await eventually(answers)
+        await eventually(answers, START_TIMEOUT_S)
 
     async def refresh(self) -> dict[str, Any]:
         """One refresh of all its peers: {peers: {name: error or None}, lost}."""

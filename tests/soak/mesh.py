@@ -15,8 +15,16 @@ NAMES = ("g0", "g1", "g2", "g3", "g4")
 SPARED = NAMES[:2]
 """Never killed: what they use at the end is compared with what they used at the beginning."""
 
-SETTINGS = {"health_interval_ms": 300, "refresh_interval_ms": 1000, "aggregation.write_timeout_ms": 2000}
-"""Probes leave the machine time for requests; a write over a frozen link is given up about as soon as a read."""
+SETTINGS = {
+    "health_interval_ms": 300,
+    "refresh_interval_ms": 1000,
+    "aggregation.timeout_ms": 2000,
+    "aggregation.connect_timeout_ms": 500,
+    "aggregation.write_timeout_ms": 2000,
+    "aggregation.idle_keep_ms": 2000,
+}
+"""Probes leave the machine time for requests; a write over a frozen link is given up about as soon as a read; at the
+end nobody waits long for idle connections to be closed."""
 
 LONGEST_DELAY_S = 0.3
 

@@ -20,7 +20,7 @@ RSS_GROWTH_BYTES = 8 * 1024 * 1024
 """What a gateway that was not killed may have more at the end than after the warm-up."""
 
 SETTLE_S = 90.0
-"""Until all is whole: a peer that flapped is held down for 10 s. And until idle connections are closed: 15 s."""
+"""Until all is whole: a peer that flapped is held down for 10 s. And until idle connections are closed: 2 s."""
 
 
 @dataclass(frozen=True, slots=True)

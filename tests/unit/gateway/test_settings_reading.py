@@ -64,6 +64,7 @@ def test_defaults_that_transport_has_too_are_the_same_there() -> None:
     ours, transport = AggregationSettings(), TransportSettings()
     assert ours.connect_timeout_ms == transport.connect_timeout_ms
     assert ours.stream_idle_ms == transport.stream_idle_ms
+    assert ours.idle_keep_ms == transport.idle_keep_ms
 
 
 @pytest.mark.parametrize("text", [PLAIN, DOTTED, WRAPPED, ANY_NODE, IN_A_NAMESPACE, PARTLY_WRAPPED])

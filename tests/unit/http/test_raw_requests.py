@@ -13,6 +13,7 @@ from gateway.http.api import Api
 from gateway.http.listener import MAX_FIELD_BYTES, MAX_LINE_BYTES, Listener
 from gateway.http.path import MAX_TARGET_BYTES, Route
 from gateway.http.request import ApiRequest
+from tests.federation.rawhttp import exchange, request
 from tests.unit.http.serving import Client, World, serving
 
 HOST = b"Host: x\r\n"
@@ -197,6 +198,28 @@ async def test_noise_from_the_network_leaves_no_line_above_debug(client: Client)
     with capture_logs() as logs:
         await client.raw(b"\0\0\0\0\r\n\r\n")
     assert [(entry["event"], entry["log_level"]) for entry in logs] == [("request refused by the parser", "debug")]
+
+
+class BrokenApi(Api):
+    """It fails where nothing of its own turns errors into answers."""
+
+    async def __call__(self, _: web.BaseRequest) -> web.StreamResponse:
+        raise LookupError("gone astray")
+
+
+async def test_what_fails_outside_of_the_api_is_500_without_the_cause_which_the_log_has() -> None:
+    listener = await Listener.start(BrokenApi(World().services()), "127.0.0.1", 0)
+    try:
+        with capture_logs() as logs:
+            answer = await exchange(listener.port, request("/api/v1/apps"))
+    finally:
+        await listener.aclose()
+    assert answer is not None
+    assert (answer.status, answer.json["error_code"]) == (500, "internal-error")
+    assert b"astray" not in answer.body
+    (entry,) = logs
+    assert (entry["event"], entry["log_level"], entry["target"]) == ("request failed", "error", "/api/v1/apps")
+    assert str(entry["exc_info"]) == "gone astray"
 
 
 async def test_a_port_that_is_taken_is_an_error_of_the_system(client: Client) -> None:
