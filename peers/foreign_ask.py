@@ -19,6 +19,7 @@ from peers.answer import FetchedAnswer
 from peers.client import PeerClient
 from peers.division import PeerPart
 from peers.errors import PeerError, PeerReason
+from peers.foreign_names import fit_name
 from peers.foreign_parts import About, ForeignAnswer, read_foreign_answer
 from peers.request import PeerRequest
 from peers.settings import THREAD_BYTES, UPSTREAM_TRANSPORT
@@ -169,4 +170,4 @@ def _not_responding(fetched: FetchedAnswer, origin: str, cap: int) -> Gap | None
     peer = parameters.get("peer") if isinstance(parameters, dict) else None
     if not isinstance(peer, str):
         return None
-    return Gap("", PeerReason.DESTINATION_UNAVAILABLE.value, origin, behind=peer)
+    return Gap("", PeerReason.DESTINATION_UNAVAILABLE.value, origin, behind=fit_name(peer))

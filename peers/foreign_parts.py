@@ -6,12 +6,15 @@ the ROS nodes they come from (faults, logs). Source: docs/api.md, "Reading upstr
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
+from entities.identity import is_instance_id
 from entities.jsontext import InvalidJsonError
 from entities.model import EntityKind, GatewayTree
 from peers.division import Item
 from peers.errors import PeerReason
+from peers.foreign_names import fit_name
 from peers.foreign_tree import ANSWERED_BY
 from peers.view import Gap
 
@@ -20,6 +23,9 @@ MAX_NODE: Final = 256
 
 About = tuple[EntityKind, str]
 """An entity by kind and id, at the gateway that was asked."""
+
+MAX_BEHIND: Final = 64
+"""Silent gateways behind it that one answer may name; further ones are not named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +159,7 @@ def _item(told: Any) -> Item:
 def _is_echo(item: Item, origin: str) -> bool:
     """Whether it is an item that a Grove gateway gave to this one, which asks its peers even when told not to."""
     came_from = _object(item, "x-medkit").get("origin")
-    return isinstance(came_from, str) and came_from != origin
+    return is_instance_id(came_from) and came_from != origin
 
 
 def _marked(item: Item, origin: str, member: About | None) -> Item:
@@ -162,10 +168,10 @@ def _marked(item: Item, origin: str, member: About | None) -> Item:
 
 
 def _behind(medkit: Mapping[str, Any], origin: str) -> Iterator[Gap]:
-    names = medkit.get("failed_peers")
-    for name in names if isinstance(names, list) else []:
-        if isinstance(name, str):
-            yield Gap("", PeerReason.DESTINATION_UNAVAILABLE.value, origin, behind=name)
+    told = medkit.get("failed_peers")
+    names = (fit_name(name) for name in (told if isinstance(told, list) else []) if isinstance(name, str) and name)
+    for name in dict.fromkeys(islice(names, MAX_BEHIND)):
+        yield Gap("", PeerReason.DESTINATION_UNAVAILABLE.value, origin, behind=name)
 
 
 def _parameters(medkit: Mapping[str, Any]) -> dict[tuple[str, str], Mapping[str, Any]]:

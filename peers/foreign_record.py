@@ -1,20 +1,16 @@
 """The record of a gateway that has none: what its reader publishes for it, and the version that rises with changes."""
 
-import re
 from collections.abc import Iterable
-from typing import Final
 
 import msgspec
 
 from entities.codec import TREE_FORMAT
 from entities.identity import GatewayIdentity, foreign_id
 from entities.model import GatewayTree
-from entities.records import Link, LinkState, Record, TreeDocument, Version, is_peer_name, url_digest
+from entities.records import Link, LinkState, Record, TreeDocument, Version, url_digest
 from peers.foreign_health import ItsPeer
+from peers.foreign_names import fit_name
 from peers.native import HeldTree
-
-_PEER_NAME: Final = re.compile(r"[^A-Za-z0-9-]+")
-"""What may not stand in the name of a peer, or not twice in a row."""
 
 
 class ForeignRecord:
@@ -60,9 +56,5 @@ class ForeignRecord:
 
 def silent_links(peers: Iterable[ItsPeer]) -> tuple[Link, ...]:
     """Links to the gateways behind it that it has lost, so that they are named; what answers stands in its lists."""
-    lost = {_PEER_NAME.sub("_", peer.name): peer.url for peer in peers if not peer.is_online}
-    return tuple(
-        Link(peer=name, at=url_digest(url), state=LinkState.DOWN)
-        for name, url in sorted(lost.items())
-        if is_peer_name(name)
-    )
+    lost = {fit_name(peer.name): peer.url for peer in peers if not peer.is_online}
+    return tuple(Link(peer=name, at=url_digest(url), state=LinkState.DOWN) for name, url in sorted(lost.items()))

@@ -9,12 +9,12 @@ import pytest
 
 from entities.jsontext import InvalidJsonError
 from entities.model import App, Area, Component, EntityKind, Function, GatewayTree
-from entities.records import Record
+from entities.records import Record, is_peer_name
 from peers.answer import FetchedAnswer
 from peers.division import Item
 from peers.errors import PeerError, PeerReason
 from peers.foreign_ask import asked_entities, read_answer
-from peers.foreign_parts import About, ForeignAnswer, read_foreign_answer
+from peers.foreign_parts import MAX_BEHIND, About, ForeignAnswer, read_foreign_answer
 from tests.federation.upstreams import WIRE
 
 ORIGIN = "F" * 22
@@ -183,6 +183,18 @@ def test_its_own_gaps_are_told() -> None:
     medkit = {"partial": True, "failed_peers": ["d", 1]}
     answer = read({"items": [], "x-medkit": medkit}, "faults", None)
     assert [(gap.instance, gap.behind) for gap in answer.behind] == [(ORIGIN, "d")]
+
+
+def test_only_so_many_of_its_gaps_are_told_and_each_by_a_name() -> None:
+    medkit = {"failed_peers": ["arm.1", "\x1b[31m", *(f"d{number}" for number in range(10_000))]}
+    named = [gap.behind or "" for gap in read({"items": [], "x-medkit": medkit}, "faults", None).behind]
+    assert len(named) == MAX_BEHIND
+    assert all(map(is_peer_name, named))
+
+
+def test_an_item_that_marks_itself_with_no_instance_is_its_own() -> None:
+    odd = {"fault_code": "X", "reporting_sources": ["/chassis/cam"], "x-medkit": {"origin": "vendor"}}
+    assert [whose(one) for one in read({"items": [odd]}, "faults", None).items] == [("apps/cam", "X")]
 
 
 def test_our_own_answer_that_comes_back_is_recognised() -> None:

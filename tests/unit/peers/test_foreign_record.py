@@ -8,7 +8,7 @@ import msgspec
 from entities.gather import Picture, gather_records
 from entities.identity import GatewayIdentity, foreign_id, instance_id_of, is_instance_id
 from entities.model import App, GatewayTree
-from entities.records import Link, LinkState, Record, TreeDocument
+from entities.records import Link, LinkState, Record, TreeDocument, is_peer_name
 from peers.foreign_health import ItsPeer, UpstreamHealth, read_upstream_health
 from peers.foreign_record import ForeignRecord, silent_links
 
@@ -76,10 +76,17 @@ def test_peers_it_has_lost_are_links_without_an_instance() -> None:
         ItsPeer("up", "http://up:1", is_online=True),
         ItsPeer("a b__c", "http://x:1", is_online=False),
     ]
-    assert [(link.peer, link.state, link.instance) for link in silent_links(peers)] == [
-        ("a_b_c", LinkState.DOWN, None),
-        ("d", LinkState.DOWN, None),
-    ]
+    silent = silent_links(peers)
+    assert {(link.state, link.instance) for link in silent} == {(LinkState.DOWN, None)}
+    assert [link.peer.partition("-")[0] for link in silent] == ["a_b_c", "d"]
+
+
+def test_each_of_the_lost_is_named_however_it_is_called() -> None:
+    told = ("arm.1", "arm_1", "arm-1", "a__b", "", "\u00e9", "\x1b[31m", "x" * 300, "\ud800")
+    names = [link.peer for link in silent_links(ItsPeer(name, "http://d:1", is_online=False) for name in told)]
+    assert len(set(names)) == len(told)
+    assert {"arm_1", "arm-1"} < set(names)
+    assert all(map(is_peer_name, names))
 
 
 def test_health_of_an_upstream_gateway_is_known_by_its_form() -> None:
