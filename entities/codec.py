@@ -25,6 +25,9 @@ MAX_LINKS: Final = 1024
 MAX_NAME: Final = 1024
 """Longest peer or display name in characters; longer is a refusal of the document."""
 
+MAX_RECORD_BYTES: Final = 16 * 1024 * 1024
+"""Bytes of a record that is published: several must fit into the documents that others read."""
+
 E = TypeVar("E", bound=Entity)
 
 
@@ -125,25 +128,42 @@ def require_limits(document: TreeDocument, *, max_entities: int) -> None:
         raise InvalidJsonError("a full document without the record of its own gateway")
 
 
+def unpublishable(record: Record) -> str | None:
+    """Why others would not take this record, or not all of it, if we told it; None if they take it."""
+    try:
+        _check_record(record)
+    except InvalidJsonError as error:
+        return str(error)
+    _, lost = _clean_record(record)
+    if lost:
+        return f"{lost} entities have a repeated or unusable id, or a name of more than {MAX_NAME} characters"
+    size = len(render_json(record))
+    if size > MAX_RECORD_BYTES:
+        return f"the record of {record.id} has {size} bytes, at most {MAX_RECORD_BYTES} allowed"
+    return None
+
+
 def _check_ids(document: TreeDocument) -> None:
     for instance in (document.instance_id, document.boot_id, *document.forgotten, *document.names):
         _require_instance(instance)
     seen: set[str] = set()
     for record in document.records:
-        _require_instance(record.id)
+        _check_record(record)
         if record.id in seen:
             raise InvalidJsonError(f"two records of {record.id}")
         seen.add(record.id)
-        if not all(0 <= part < MAX_VERSION for part in record.version):
-            raise InvalidJsonError(f"version of {record.id} out of range")
-        if len(record.name) > MAX_NAME:
-            raise InvalidJsonError(
-                f"the name of {record.id} has {len(record.name)} characters, at most {MAX_NAME} allowed"
-            )
-        if record.reader is not None:
-            _require_instance(record.reader)
-        _check_links(record)
     _check_names(document.names)
+
+
+def _check_record(record: Record) -> None:
+    _require_instance(record.id)
+    if not all(0 <= part < MAX_VERSION for part in record.version):
+        raise InvalidJsonError(f"version of {record.id} out of range")
+    if len(record.name) > MAX_NAME:
+        raise InvalidJsonError(f"the name of {record.id} has {len(record.name)} characters, at most {MAX_NAME} allowed")
+    if record.reader is not None:
+        _require_instance(record.reader)
+    _check_links(record)
 
 
 def _check_links(record: Record) -> None:

@@ -6,8 +6,9 @@ from functools import partial
 
 import structlog
 
+from entities.codec import unpublishable
 from entities.identity import GatewayIdentity
-from peers.errors import PeerError
+from peers.errors import PeerError, PeerReason
 from peers.foreign_record import ForeignRecord, silent_links
 from peers.foreign_tree import build_tree
 from peers.foreign_walk import walk
@@ -54,7 +55,10 @@ class ForeignReader:
         self._note_copies(peer, found.copies)
         lost = () if peer.upstream is None else (one for one in peer.upstream.peers if not self._mutual.is_us(one))
         held = record.update(peer.held, found.tree, silent_links(lost), dropped=walked.dropped)
-        return Unchanged() if held is peer.held else held
+        if held is peer.held:
+            return Unchanged()
+        refused = unpublishable(held.document.records[0])
+        return held if refused is None else PeerError(PeerReason.PEER_LIMIT_EXCEEDED, refused)
 
     def _note_copies(self, peer: Peer, copies: int) -> None:
         if peer.returns_ours != (copies > 0):

@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
-from functools import partial
 from typing import Any, Final
 
 from entities.hops import NO_FAN_OUT, VIA
@@ -19,6 +18,7 @@ from entities.model import EntityKind, is_valid_id
 from peers.abreast import BrokenOffError, each
 from peers.client import PeerClient
 from peers.errors import PeerError, PeerReason
+from peers.foreign_kept import kept
 from peers.request import PeerRequest
 from peers.settings import THREAD_BYTES, ForeignSettings
 
@@ -81,6 +81,7 @@ class _Walker:
         self._settings = settings
         self._via = (VIA, reader)
         # Mutable: counts of this reading.
+        self._bytes = 0
         self._found = 0
         self._dropped = 0
 
@@ -180,22 +181,35 @@ class _Walker:
         fetched = await self._client.fetch(request, deadline=deadline, cap=self._settings.body_bytes)
         if isinstance(fetched, PeerError):
             raise BrokenOffError(replace(fetched, detail=f"{path}: {fetched.detail}"))
+        self._bytes += len(fetched.body)
+        self._limit(self._bytes, self._settings.walk_bytes, "bytes of answers")
         if fetched.status == 404:
             return _Absent.NO_ROUTE
         if fetched.status not in (200, 504):
             raise _refused(path, fetched.status)
-        try:
-            parse = partial(parse_json, fetched.body, max_bytes=self._settings.body_bytes)
-            body = await asyncio.to_thread(parse) if len(fetched.body) >= THREAD_BYTES else parse()
-        except InvalidJsonError as error:
-            raise _unreadable(path, str(error)) from None
-        if not isinstance(body, dict):
-            raise _unreadable(path, "an object is needed")
+        body = await self._kept(path, fetched.body)
         if fetched.status == 200:
             return body
         if body.get("error_code") == "not-responding":
             return _Absent.NOT_RESPONDING
         raise _refused(path, fetched.status)
+
+    async def _kept(self, path: str, body: bytes) -> Json:
+        """What is needed of an answer; a large one is parsed in a thread, so that the loop stays free."""
+        try:
+            if len(body) < THREAD_BYTES:
+                return _read(body)
+            return await asyncio.to_thread(_read, body)
+        except InvalidJsonError as error:
+            raise _unreadable(path, str(error)) from None
+
+
+def _read(body: bytes) -> Json:
+    """Raises InvalidJsonError."""
+    answer = parse_json(body, max_bytes=len(body))
+    if not isinstance(answer, dict):
+        raise InvalidJsonError("an object is needed")
+    return kept(answer)
 
 
 def _path(told: ToldEntity) -> str:

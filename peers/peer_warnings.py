@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from entities.codec import MAX_NAME
 from peers.mutual import ANYWHERE
 from peers.peer import Peer, Refusal
 from peers.view import Warned
@@ -20,7 +21,8 @@ def warnings_about(peer: Peer) -> Iterator[Warned]:
     if peer.held is not None and peer.held.dropped:
         message = (
             f"{peer.held.dropped} entities of peer {peer.name} are left out: "
-            "their ids are repeated or not [A-Za-z0-9_-]{1,256}"
+            "their ids are repeated or not [A-Za-z0-9_-]{1,256}, "
+            f"or their names have more than {MAX_NAME} characters"
         )
         yield Warned("peer_entities_dropped", message, (), (peer.name,))
     if (why := _misplaced(peer)) is not None:

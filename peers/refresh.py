@@ -126,6 +126,11 @@ def _too_far(way: str) -> Warned:
     return Warned("gateway_too_far", message, (), (way,))
 
 
+def _own_refused(why: str) -> Warned:
+    message = f"other gateways cannot take what this one says of itself, or not all of it: {why}"
+    return Warned("own_record_refused", message)
+
+
 class Refresh:
     """The one writer of the view."""
 
@@ -247,7 +252,8 @@ class Refresh:
             _dropped_edge(kind, entity_id, why) for (kind, entity_id), why in merged.structure.dropped_edges.items()
         ]
         far = [_too_far("/".join(way)) for way in topology.too_far()]
-        return (*self._standing, *collisions, *dropped, *far, *self._notices, *self._registry.warnings())
+        own = [] if self._own.refused is None else [_own_refused(self._own.refused)]
+        return (*self._standing, *own, *collisions, *dropped, *far, *self._notices, *self._registry.warnings())
 
     def _log_changes(self, before: Sequence[Gap], now: Sequence[Gap]) -> None:
         lost = {gap.label: gap.reason for gap in now}

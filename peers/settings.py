@@ -72,7 +72,10 @@ UPSTREAM_CONTROL: Final = TransportSettings(max_requests=1, max_streams=1, max_i
 
 @dataclass(frozen=True, slots=True)
 class ForeignSettings:
-    """How a C++ gateway is read. The three limits are its own: what exceeds them it could not have read itself."""
+    """How a C++ gateway is read.
+
+    The limits of entities and of one answer are its own: what exceeds them it could not have read itself.
+    """
 
     request_timeout_ms: Milliseconds = 2_000
     """Milliseconds of one request (`aggregation.timeout_ms`)."""
@@ -94,6 +97,9 @@ class ForeignSettings:
 
     thread_entities: Count = 1_000
     """From this many entities on, what was read is made a tree of in a thread."""
+
+    walk_bytes: Bytes = 64 * MIB
+    """Bytes of all answers of one reading."""
 
     echo_timeout_ms: Milliseconds = 500
     """Milliseconds that asking a peer whether it reads us may take."""
