@@ -9,17 +9,23 @@ from dataclasses import dataclass
 from typing import Final
 
 from entities.identity import is_instance_id
-from entities.model import is_valid_id
+from entities.model import EntityKind, is_valid_id
 
 _PREFIX: Final = "origin="
+
+Origin = tuple[str, str]
+"""An entity's owner, and its id there."""
+
+Original = tuple[EntityKind, str, str]
+"""The entity of which another is a copy: kind, owner, and its id there."""
 
 
 @dataclass(frozen=True, slots=True)
 class SortedTags:
-    """The tags of one entity: those of its own, and the gateways that the others name as origins."""
+    """The tags of one entity: those of its own, and the origins that the others name."""
 
     plain: tuple[str, ...]
-    origins: frozenset[str]
+    origins: frozenset[Origin]
 
 
 def origin_tag(instance: str, own_id: str) -> str:
@@ -32,15 +38,15 @@ def sort_tags(tags: Iterable[str]) -> SortedTags:
     plain: dict[str, None] = {}
     origins = set()
     for tag in tags:
-        instance = _instance_in(tag)
-        if instance is None:
+        origin = _origin_in(tag)
+        if origin is None:
             plain[tag] = None
         else:
-            origins.add(instance)
+            origins.add(origin)
     return SortedTags(tuple(plain), frozenset(origins))
 
 
-def _instance_in(tag: str) -> str | None:
+def _origin_in(tag: str) -> Origin | None:
     instance, bar, own_id = tag.removeprefix(_PREFIX).partition("|")
     is_tag = tag.startswith(_PREFIX) and bar and is_instance_id(instance) and is_valid_id(own_id)
-    return instance if is_tag else None
+    return (instance, own_id) if is_tag else None

@@ -11,6 +11,7 @@ from discovery.endpoint import AddressRule, EndpointSet, PeerEndpoint
 from entities.identity import GatewayIdentity
 from entities.model import GatewayTree
 from entities.names import NameTable
+from entities.origin_tags import Original
 from peers.broadcast import Broadcast, PeerChanged, TreeChanged
 from peers.client import PeerClient
 from peers.errors import PeerError
@@ -91,7 +92,7 @@ class Federation:
         self.mutual = MutualPeers(
             self.registry, settings.foreign, new_token=new_token, clock=clock, authorities=authorities
         )
-        self._foreign = ForeignReader(identity, settings.foreign, self.mutual, is_known=self._is_known)
+        self._foreign = ForeignReader(identity, settings.foreign, self.mutual, serves=self._serves)
         self.broadcast = Broadcast()
         self.holder.listeners.append(self._tell_generation)
         self.registry.on_transition = self._tell_peer
@@ -193,8 +194,12 @@ class Federation:
         self.broadcast.tell(PeerChanged(peer.name, peer.health.state.value))
         self.roster.look_again()
 
-    def _is_known(self, instance: str) -> bool:
-        return self.view.topology.is_known(instance)
+    def _serves(self, original: Original) -> bool:
+        """Whether it is in the record of its owner; of one that we know without its record, anything may be."""
+        kind, owner, own_id = original
+        topology = self.view.topology
+        record = topology.records.get(owner)
+        return topology.is_known(owner) and (record is None or record.tree.find(kind, own_id) is not None)
 
     def _look_at(self, peer: Peer, error: PeerError | None) -> None:
         """A request that broke may mean a death, which is to be published at once."""

@@ -3,21 +3,26 @@
 import asyncio
 from collections.abc import Callable
 from functools import partial
+from typing import TypeVar
 
 import structlog
 
 from entities.codec import unpublishable
 from entities.identity import GatewayIdentity
+from entities.origin_tags import Original
+from entities.records import Link
 from peers.errors import PeerError, PeerReason
 from peers.foreign_record import ForeignRecord, silent_links
 from peers.foreign_tree import build_tree
-from peers.foreign_walk import walk
-from peers.mutual import ANYWHERE, MutualPeers
+from peers.foreign_walk import Walked, walk
+from peers.mutual import MutualPeers
 from peers.native import HeldTree, Unchanged
 from peers.peer import Peer
 from peers.settings import ForeignSettings
 
 log = structlog.get_logger("peers")
+
+R = TypeVar("R")
 
 
 class ForeignReader:
@@ -29,13 +34,13 @@ class ForeignReader:
         settings: ForeignSettings,
         mutual: MutualPeers,
         *,
-        is_known: Callable[[str], bool],
+        serves: Callable[[Original], bool],
     ) -> None:
-        """`is_known`: whether an instance is ourselves or one whose record we have, or should have."""
+        """`serves`: whether it is an entity that we serve, or one of a gateway of which we do not know that yet."""
         self._identity = identity
         self._settings = settings
         self._mutual = mutual
-        self._is_known = is_known
+        self._serves = serves
 
     async def read(self, peer: Peer) -> HeldTree | Unchanged | PeerError:
         """The peer's document as it should be now: read whole, or not at all."""
@@ -43,28 +48,31 @@ class ForeignReader:
         walked = await walk(peer.client, self._settings, reader=self._identity.instance_id)
         if isinstance(walked, PeerError):
             return walked
+        found = await self._in_time(walked, partial(build_tree, walked, self._recognise(peer)))
+        self._note_copies(peer, found.copies_of)
         record = ForeignRecord(self._identity, peer.name, peer.endpoint.url)
-        reads_us = peer.reads_us_from is not None
-
-        def is_recognised(instance: str) -> bool:
-            # A peer that reads us has them from us, also those that we have forgotten or not met again yet.
-            return reads_us or instance == record.id or self._is_known(instance)
-
-        build = partial(build_tree, walked, is_recognised)
-        found = await asyncio.to_thread(build) if len(walked.told) >= self._settings.thread_entities else build()
-        self._note_copies(peer, found.copies)
-        lost = () if peer.upstream is None else (one for one in peer.upstream.peers if not self._mutual.is_us(one))
-        held = record.update(peer.held, found.tree, silent_links(lost), dropped=walked.dropped)
+        held = record.update(peer.held, found.tree, self._silent_links(peer), dropped=walked.dropped)
         if held is peer.held:
             return Unchanged()
-        refused = unpublishable(held.document.records[0])
+        refused = await self._in_time(walked, partial(unpublishable, held.document.records[0]))
         return held if refused is None else PeerError(PeerReason.PEER_LIMIT_EXCEEDED, refused)
 
-    def _note_copies(self, peer: Peer, copies: int) -> None:
-        if peer.returns_ours != (copies > 0):
-            log.info("foreign peer lists our entities" if copies else "foreign peer lists its own only", peer=peer.name)
-        peer.returns_ours = copies > 0
-        if copies and peer.reads_us_from is None:
-            peer.reads_us_from = ANYWHERE
-        elif not copies and peer.reads_us_from == ANYWHERE:
-            peer.reads_us_from = None
+    async def _in_time(self, walked: Walked, work: Callable[[], R]) -> R:
+        """The result of `work`, which takes long if much was walked: then it is done in a thread."""
+        return await asyncio.to_thread(work) if len(walked.told) >= self._settings.thread_entities else work()
+
+    def _recognise(self, peer: Peer) -> Callable[[Original], bool]:
+        """Tells what comes to us another way. It takes a while until a peer no longer lists what we no longer serve."""
+        reads_us, before = bool(peer.reads_us_from), peer.copies_of
+        # A peer that reads us has them from us, also those that we have forgotten or not met again yet.
+        return lambda original: reads_us or original in before or self._serves(original)
+
+    def _silent_links(self, peer: Peer) -> tuple[Link, ...]:
+        told = () if peer.upstream is None else peer.upstream.peers
+        return silent_links(one for one in told if not self._mutual.is_us(peer, one))
+
+    def _note_copies(self, peer: Peer, copies_of: frozenset[Original]) -> None:
+        if bool(peer.copies_of) != bool(copies_of):
+            event = "foreign peer lists our entities" if copies_of else "foreign peer lists its own only"
+            log.info(event, peer=peer.name)
+        peer.copies_of = copies_of

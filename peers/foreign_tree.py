@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from entities.model import App, Area, Component, EntityKind, Function, GatewayTree, Identity, is_valid_id
-from entities.origin_tags import sort_tags
+from entities.origin_tags import Original, sort_tags
 from peers.foreign_walk import Json, ToldEntity, Walked
 
 ANSWERED_BY: Final = "answered_by"
@@ -22,15 +22,22 @@ _NOTHING: Final[Json] = {}
 
 @dataclass(frozen=True, slots=True)
 class ForeignTree:
-    """The gateway's own entities. `copies`: how many others were recognised and left out."""
+    """The gateway's own entities. `copies_of`: the originals of the others, which were recognised and left out."""
 
     tree: GatewayTree
-    copies: int
+    copies_of: frozenset[Original]
 
 
-def build_tree(walked: Walked, is_recognised: Callable[[str], bool]) -> ForeignTree:
-    """The tree of what was walked. `is_recognised`: whether this instance's entities come to us another way."""
-    own = [told for told in walked.told if not _is_copy(told, is_recognised)]
+def build_tree(walked: Walked, is_recognised: Callable[[Original], bool]) -> ForeignTree:
+    """The tree of what was walked. `is_recognised`: whether this entity comes to us another way."""
+    own: list[ToldEntity] = []
+    copies_of: set[Original] = set()
+    for told in walked.told:
+        originals = {(told.kind, instance, own_id) for instance, own_id in sort_tags(_tags(told)).origins}
+        if originals and all(map(is_recognised, originals)) and _is_from_elsewhere(told):
+            copies_of |= originals
+        else:
+            own.append(told)
     copied = {told.id for told in walked.told} - {told.id for told in own}
     tree = GatewayTree(
         areas=tuple(_area(told) for told in own if told.kind is EntityKind.AREA),
@@ -38,18 +45,15 @@ def build_tree(walked: Walked, is_recognised: Callable[[str], bool]) -> ForeignT
         apps=tuple(_app(told) for told in own if told.kind is EntityKind.APP),
         functions=tuple(_function(told, copied) for told in own if told.kind is EntityKind.FUNCTION),
     )
-    return ForeignTree(tree, len(walked.told) - len(own))
+    return ForeignTree(tree, frozenset(copies_of))
 
 
-def _is_copy(told: ToldEntity, is_recognised: Callable[[str], bool]) -> bool:
-    """Whether the gateway has it from elsewhere alone, and from one whose entities we know.
+def _is_from_elsewhere(told: ToldEntity) -> bool:
+    """Whether the gateway has what others tagged from these alone.
 
     An App is never merged with others. Of what may be merged, the list tells the source of Components and Functions;
     the detail of an Area comes from the gateway itself if it contributes, and else is forwarded.
     """
-    origins = sort_tags(_tags(told)).origins
-    if not origins or not all(is_recognised(instance) for instance in origins):
-        return False
     if told.kind is EntityKind.APP:
         return True
     source = _text(_medkit(told.item), "source")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from discovery.endpoint import FoundBy, PeerEndpoint
 from entities.gather import Picture
+from entities.origin_tags import Original
 from entities.records import Link, LinkState, url_digest
 from entities.routes import FirstHop
 from peers.client import PeerClient
@@ -48,10 +49,12 @@ class Peer:
     """What its `/health` told, if it is read as an upstream gateway: it has no records."""
     other_format: str | None = None
     """The boot of a Grove gateway whose documents are of another format: read as an upstream one."""
-    reads_us_from: str | None = None
-    """The address from which it reads us in turn, of an upstream gateway; None when it does not."""
-    returns_ours: bool = False
-    """It lists entities that came to it from this federation."""
+    reads_us_from: frozenset[str] = frozenset()
+    """The addresses from which an upstream gateway was heard to read us in turn; none when it does not."""
+    calls_us: frozenset[str] = frozenset()
+    """The `host:port` by which it reads us, as heard from there."""
+    copies_of: frozenset[Original] = frozenset()
+    """The entities of this federation of which it lists copies."""
     unreadable: str | None = None
     """Why its tree cannot be read now, for people; None when it can."""
     exceeds_limits: bool = False
@@ -63,6 +66,11 @@ class Peer:
     def name(self) -> str:
         """The peer's name here."""
         return self.endpoint.name
+
+    @property
+    def may_read_us(self) -> bool:
+        """It lists entities that came to it from this federation, but was not heard to read us."""
+        return bool(self.copies_of) and not self.reads_us_from
 
     @property
     def watch_client(self) -> PeerClient:

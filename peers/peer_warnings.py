@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from entities.codec import MAX_NAME
-from peers.mutual import ANYWHERE
 from peers.peer import Peer, Refusal
 from peers.view import Warned
 
@@ -44,12 +43,13 @@ def _misplaced(peer: Peer) -> str | None:
     """Supported is an upstream gateway without peers, or one whose only peer we are."""
     if peer.upstream is None:
         return None
-    if peer.reads_us_from == ANYWHERE:
+    if peer.may_read_us:
         return (
-            "is an upstream gateway that lists entities of this federation, but was not seen to read them here; "
-            "let it read this gateway and no other of the federation, or none"
+            "is an upstream gateway that lists entities of this federation, but was not seen to read them here: what "
+            "it contributes itself is withheld from all upstream gateways that read this one; let it read this "
+            "gateway and no other of the federation, or none"
         )
-    others = sum(one.is_online for one in peer.upstream.peers) - (peer.reads_us_from is not None)
+    others = sum(one.is_online for one in peer.upstream.peers) - bool(peer.reads_us_from)
     if others <= 0:
         return None
     return (

@@ -17,7 +17,7 @@ from entities.hops import Hops
 from entities.model import EntityKind
 from gateway.http.documents import LONG_LIST, Documents
 from gateway.http.request import ApiRequest
-from peers.horizon import tree_without
+from peers.horizon import Hidden, tree_without
 from peers.mutual import MutualPeers
 from peers.singleflight import SingleFlight
 from peers.view import FederatedView, Warned
@@ -67,8 +67,8 @@ class UpstreamReaders:
         # Mutable: who reads us, the one that asked last at the end; documents of one view by what they leave out, and
         # those that threads make now.
         self._readers: OrderedDict[str, _Reader] = OrderedDict()
-        self._documents: dict[frozenset[str], Documents] = {}
-        self._flights = SingleFlight[tuple[int, frozenset[str]], Documents]()
+        self._documents: dict[Hidden, Documents] = {}
+        self._flights = SingleFlight[tuple[int, Hidden], Documents]()
 
     def recognise(self, request: ApiRequest, hops: Hops) -> str | None:
         """The address of the upstream gateway that asks, or None if none does."""
@@ -84,18 +84,18 @@ class UpstreamReaders:
 
     async def documents(self, address: str, view: FederatedView) -> Documents:
         """The documents for a reader: without what is its own, with the marks by which we know ours again."""
-        hidden = self.mutual.read_from(address)
+        hidden = self.mutual.hidden_from(address)
         kept = self._documents.get(hidden)
         if kept is not None and kept.view is view:
             return kept
         make, keep = partial(_documents, view, hidden), partial(self._keep, hidden)
-        if hidden and sum(len(view.merged.tree.of(kind)) for kind in EntityKind) >= LONG_LIST:
+        if hidden.all and sum(len(view.merged.tree.of(kind)) for kind in EntityKind) >= LONG_LIST:
             return await self._flights.run((id(view), hidden), make, keep)
         made = make()
         keep(made)
         return made
 
-    def _keep(self, hidden: frozenset[str], made: Documents) -> None:
+    def _keep(self, hidden: Hidden, made: Documents) -> None:
         """Of the newest view only: an answer that was begun with an older one does not undo what others made."""
         if all(one.view.generation <= made.view.generation for one in self._documents.values()):
             same = {key: one for key, one in self._documents.items() if one.view is made.view}
@@ -143,8 +143,8 @@ class UpstreamReaders:
             self._documents.clear()
 
 
-def _documents(view: FederatedView, hidden: frozenset[str]) -> Documents:
-    shown = tree_without(view, hidden) if hidden else view.merged
+def _documents(view: FederatedView, hidden: Hidden) -> Documents:
+    shown = tree_without(view, hidden) if hidden.all else view.merged
     return Documents(view, shown=shown, for_upstream=True)
 
 

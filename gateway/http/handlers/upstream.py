@@ -99,7 +99,7 @@ async def _resource(
         return None
     is_nested = route.kind is EntityKind.APP and route.rest in _READ_OF_APPS and call.hops.no_fan_out and call.is_read
     match call.view.owner(route.kind, entity.id):
-        case Remote(instance) if instance in readers.mutual.read_from(address):
+        case Remote(instance) if instance in readers.mutual.hidden_from(address).all:
             raise errors.loop_detected()
         case Remote(instance) if is_nested:
             return await _nested(exchange, call, entity, instance)

@@ -13,7 +13,8 @@ from entities.origin_tags import origin_tag
 from entities.records import Record
 from gateway.http.documents import LONG_LIST
 from gateway.http.readers import FORGOTTEN_S, MAX_VIEWS, UpstreamReaders, is_upstream
-from peers.horizon import tree_without
+from peers.foreign_health import UpstreamHealth
+from peers.horizon import Hidden, tree_without
 from peers.mutual import MutualPeers
 from peers.peer import Peer as LivePeer
 from peers.settings import ForeignSettings
@@ -110,11 +111,19 @@ def view_documents(view: FederatedView) -> bytes:
 
 def test_a_reader_is_not_shown_what_is_its_own() -> None:
     view = shared()
-    tree = tree_without(view, {instance("theirs")}).tree
+    tree = tree_without(view, Hidden(proved=frozenset({instance("theirs")}))).tree
     shown = {kind.value: [*tree.of(kind)] for kind in EntityKind}
     assert shown == {"areas": ["plant"], "components": ["robot"], "apps": ["cam"], "functions": ["navigation"]}
     assert tree.components["robot"].entity.tags == ("base",)
     assert getattr(tree.functions["navigation"].entity, "hosts", ()) == ("cam",)
+
+
+def test_on_a_suspicion_only_its_own_part_of_what_is_shared_is_hidden() -> None:
+    view = shared()
+    tree = tree_without(view, Hidden(suspected=frozenset({instance("theirs")}))).tree
+    shown = {kind.value: [*tree.of(kind)] for kind in EntityKind}
+    assert shown == {"areas": ["plant"], "components": ["robot", "arm"], "apps": ["cam"], "functions": ["navigation"]}
+    assert all(one.instances == (instance("ours"),) for kind in EntityKind for one in tree.of(kind).values())
 
 
 async def test_documents_are_made_once_per_view() -> None:
@@ -135,7 +144,9 @@ class Mutual:
     """A gateway that we read, and that reads us from 10.0.0.7."""
 
     instance = instance("theirs")
-    reads_us_from = "10.0.0.7"
+    upstream = UpstreamHealth()
+    reads_us_from = frozenset({"10.0.0.7"})
+    may_read_us = False
 
 
 async def test_documents_that_take_long_are_made_once_for_all_who_ask_meanwhile() -> None:

@@ -30,7 +30,7 @@ async def read(served: ForeignPeer, identity: GatewayIdentity = SELF) -> HeldTre
     async with peering(endpoint("b")) as found:
         peer = Peer(served.client.endpoint, served.client, found.peer("b").health)
         mutual = MutualPeers([peer], ForeignSettings(), new_token=lambda: "t", clock=lambda: 0.0)
-        result = await ForeignReader(identity, ForeignSettings(), mutual, is_known=lambda _: False).read(peer)
+        result = await ForeignReader(identity, ForeignSettings(), mutual, serves=lambda _original: False).read(peer)
     assert isinstance(result, HeldTree | PeerError)
     return result
 

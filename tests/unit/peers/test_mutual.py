@@ -7,10 +7,12 @@ from typing import cast
 
 import pytest
 
+from entities.model import EntityKind
 from peers.foreign_health import ItsPeer, UpstreamHealth, read_upstream_health
 from peers.foreign_record import silent_links
 from peers.health import Health, HealthSettings
-from peers.mutual import ANYWHERE, ECHO_FIELD, MAX_READERS, MutualPeers
+from peers.horizon import Hidden
+from peers.mutual import ECHO_FIELD, MAX_HEARD, MAX_READERS, MutualPeers
 from peers.peer import Peer
 from peers.settings import ForeignSettings
 from tests.unit.peers.foreign_server import serving_upstream
@@ -60,10 +62,10 @@ async def hear_soon(mutual: MutualPeers, token: str, address: str) -> None:
 async def test_a_peer_that_passes_the_question_on_reads_us_from_there() -> None:
     async with a_peer(delay=0.05) as (peer, mutual):
         await asyncio.gather(mutual.ask(peer), hear_soon(mutual, "t1", "10.0.0.7"))
-        assert mutual.read_from("10.0.0.7") == {"F" * 22}
-        assert mutual.read_from("10.0.0.8") == frozenset()
+        assert mutual.hidden_from("10.0.0.7") == Hidden(proved=frozenset({"F" * 22}))
+        assert mutual.hidden_from("10.0.0.8") == Hidden()
         await mutual.ask(peer)
-        assert mutual.read_from("10.0.0.7") == frozenset()
+        assert mutual.hidden_from("10.0.0.7") == Hidden()
 
 
 async def test_the_question_carries_the_token_and_no_word_against_asking_on() -> None:
@@ -81,32 +83,53 @@ async def test_a_token_nobody_asked_with_means_nothing() -> None:
         mutual.hear("made up", "10.0.0.7", "them:1")
         await mutual.ask(peer)
         mutual.hear("t1", "10.0.0.7", "them:1")
-        assert peer.reads_us_from is None
+        assert not peer.reads_us_from
 
 
 async def test_what_was_known_stays_when_it_does_not_answer() -> None:
     async with a_peer(hang=True) as (peer, mutual):
-        peer.reads_us_from = "10.0.0.7"
+        peer.reads_us_from, peer.calls_us = frozenset({"10.0.0.7"}), frozenset({"grove:1"})
         await mutual.ask(peer)
-        assert peer.reads_us_from == "10.0.0.7"
+        assert peer.reads_us_from == {"10.0.0.7"}
+        assert peer.calls_us == {"grove:1"}
 
 
 async def test_one_that_lists_ours_without_passing_the_question_on_may_read_from_anywhere() -> None:
     async with a_peer() as (peer, mutual):
-        peer.returns_ours = True
+        peer.copies_of = frozenset({(EntityKind.APP, "G" * 22, "cam")})
         await mutual.ask(peer)
-        assert peer.reads_us_from == ANYWHERE
-        assert mutual.read_from("192.168.1.1") == {"F" * 22}
+        assert mutual.hidden_from("192.168.1.1") == Hidden(suspected=frozenset({"F" * 22}))
+        peer.upstream = None
+        assert mutual.hidden_from("192.168.1.1") == Hidden()
+
+
+async def test_whoever_sends_the_question_as_well_adds_an_address_and_takes_none_away() -> None:
+    async with a_peer(delay=0.05) as (peer, mutual):
+        replays = [hear_soon(mutual, "t1", f"10.1.0.{number}") for number in range(2 * MAX_HEARD)]
+        await asyncio.gather(mutual.ask(peer), hear_soon(mutual, "t1", "10.0.0.7"), *replays)
+        assert "10.0.0.7" in peer.reads_us_from
+        assert len(peer.reads_us_from) == MAX_HEARD
+        await asyncio.gather(mutual.ask(peer), hear_soon(mutual, "t2", "10.0.0.8"))
+        assert peer.reads_us_from == {"10.0.0.8"}
+
+
+async def test_a_name_of_ours_is_believed_of_the_one_that_used_it_and_as_long_as_it_reads_us() -> None:
+    called = ItsPeer("grove", "http://grove.local:8080", is_online=False)
+    async with a_peer(delay=0.05) as (peer, mutual), a_peer() as (other, _):
+        await asyncio.gather(mutual.ask(peer), hear_soon(mutual, "t1", "10.0.0.7"))
+        assert (mutual.is_us(peer, called), mutual.is_us(other, called)) == (True, False)
+        await mutual.ask(peer)
+        assert not mutual.is_us(peer, called)
 
 
 async def test_its_peer_is_us_if_it_calls_it_as_we_are_called() -> None:
     async with a_peer(delay=0.05) as (peer, mutual):
-        assert mutual.is_us(ItsPeer("grove", "http://us:1/", is_online=False))
-        assert not mutual.is_us(ItsPeer("grove", "http://grove.local:8080", is_online=False))
+        assert mutual.is_us(peer, ItsPeer("grove", "http://us:1/", is_online=False))
+        assert not mutual.is_us(peer, ItsPeer("grove", "http://grove.local:8080", is_online=False))
         await asyncio.gather(mutual.ask(peer), hear_soon(mutual, "t1", "10.0.0.7"))
-        assert mutual.is_us(ItsPeer("grove", "http://grove.local:8080", is_online=False))
+        assert mutual.is_us(peer, ItsPeer("grove", "http://grove.local:8080", is_online=False))
         mutual.hear("made up", "10.0.0.7", "them:1")
-        assert not mutual.is_us(ItsPeer("grove", "http://them:1", is_online=False))
+        assert not mutual.is_us(peer, ItsPeer("grove", "http://them:1", is_online=False))
 
 
 UNREADABLE = ("http://[", "http://\u2100", "", "http://us:1/" + "x" * 1024 * 1024)
@@ -117,8 +140,8 @@ async def test_a_peer_of_a_peer_whose_url_cannot_be_read_is_not_us_and_is_named(
     health = {"status": "healthy", "timestamp": 1, "peers": [{"name": "d", "url": url, "status": "offline"}]}
     told = read_upstream_health(health)
     assert told is not None
-    async with a_peer() as (_, mutual):
-        assert [mutual.is_us(one) for one in told.peers] == [False]
+    async with a_peer() as (peer, mutual):
+        assert [mutual.is_us(peer, one) for one in told.peers] == [False]
     assert [link.peer for link in silent_links(told.peers)] == ["d"]
 
 
@@ -139,7 +162,7 @@ async def test_who_waits_for_a_look_that_is_cancelled_has_one_of_his_own() -> No
         first.cancel()
         await asyncio.gather(hear_soon(mutual, "t2", "10.0.0.7"), *others)
         assert first.cancelled()
-        assert peer.reads_us_from == "10.0.0.7"
+        assert peer.reads_us_from == {"10.0.0.7"}
 
 
 async def test_a_reader_that_asks_often_makes_us_ask_once_in_a_while() -> None:

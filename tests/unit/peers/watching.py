@@ -98,7 +98,7 @@ async def watching(gateway: Gateway, settings: WatchSettings = CALM, **health: i
             found.registry,
             settings,
             foreign=ForeignReader(
-                SELF, ForeignSettings(request_timeout_ms=30_000), mutual, is_known=lambda _instance: False
+                SELF, ForeignSettings(request_timeout_ms=30_000), mutual, serves=lambda _original: False
             ),
             changed=changed,
             jitter=random.Random(1),
