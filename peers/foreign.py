@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import structlog
 
-from entities.codec import unpublishable
+from entities.codec import MAX_LINKS, unpublishable
 from entities.identity import GatewayIdentity
 from entities.origin_tags import Original
 from entities.records import Link
@@ -51,11 +51,32 @@ class ForeignReader:
         found = await self._in_time(walked, partial(build_tree, walked, self._recognise(peer)))
         self._note_copies(peer, found.copies_of)
         record = ForeignRecord(self._identity, peer.name, peer.endpoint.url)
-        held = record.update(peer.held, found.tree, self._silent_links(peer), dropped=walked.dropped)
-        if held is peer.held:
-            return Unchanged()
-        refused = await self._in_time(walked, partial(unpublishable, held.document.records[0]))
-        return held if refused is None else PeerError(PeerReason.PEER_LIMIT_EXCEEDED, refused)
+
+        def made() -> HeldTree:
+            return record.update(peer.held, found.tree, self._silent_links(peer), dropped=walked.dropped)
+
+        held = made()
+        if held is not peer.held:
+            refused = await self._in_time(walked, partial(unpublishable, held.document.records[0]))
+            if refused is not None:
+                return PeerError(PeerReason.PEER_LIMIT_EXCEEDED, refused)
+            held = made()  # somebody may have been named as lost meanwhile, which took this version
+        return Unchanged() if held is peer.held else held
+
+    def name_lost(self, peer: Peer) -> HeldTree | None:
+        """The peer's document with all among its links whom it has lost; None if they are, or it was never read.
+
+        Those that came back stay there until it is read: what they have is not yet in it.
+        """
+        if peer.held is None or peer.held.document.instance_id != peer.instance:
+            return None
+        before = peer.held.document.records[0]
+        links = {link.peer: link for link in (*before.links, *self._silent_links(peer))}
+        if len(links) == len(before.links) or len(links) > MAX_LINKS:
+            return None
+        record = ForeignRecord(self._identity, peer.name, peer.endpoint.url)
+        named = [links[name] for name in sorted(links)]
+        return record.update(peer.held, before.tree, named, dropped=peer.held.dropped)
 
     async def _in_time(self, walked: Walked, work: Callable[[], R]) -> R:
         """The result of `work`, which takes long if much was walked: then it is done in a thread."""

@@ -9,6 +9,7 @@ from typing import TypeVar
 import structlog
 
 from entities.codec import OtherFormat
+from peers.behind import Behind
 from peers.errors import PeerError, PeerReason
 from peers.eventlink import EventLink
 from peers.foreign import ForeignReader
@@ -43,6 +44,10 @@ class WatchSettings:
     """Between a failure and the next probe, so that a death is known soon."""
     hurry_ms: int = 20
     """Between two looks when the peer told us of news, or its line ended."""
+    behind_pause_ms: int = 2_000
+    """Between two readings of an upstream gateway whose own peers come and go; doubles while they go on."""
+    behind_max_pause_ms: int = 60_000
+    """The longest such pause."""
     tree_body_bytes: int = 64 * 1024 * 1024
     """Most bytes of a tree document."""
     max_entities: int = 100_000
@@ -82,6 +87,7 @@ class Watcher:
         self._calm_until = 0.0
         self._failed_reads = 0
         self._defect: str | None = None
+        self._behind = Behind(pause_ms=settings.behind_pause_ms, max_pause_ms=settings.behind_max_pause_ms)
         self._walk_due = asyncio.Event()
         self._walking = False
         self.line: EventLink | None = None
@@ -191,6 +197,7 @@ class Watcher:
                     self._walk_due.set()
                 elif due:
                     read = await self._read()
+                read = self._name_lost(loop.time()) or read
         if self.line is not None:
             self.line.want(self._peer.is_up and self._peer.has_events)
         if self._peer.health.state is not before[1]:
@@ -200,15 +207,17 @@ class Watcher:
 
     def _take(self, probed: Probed, now: float) -> bool:
         """Who answered is taken note of; True if it is a peer whose tree should be read now."""
-        had_lost = self._lost_peers()
         if not self._registry.identify(self._peer, probed, now=now):
             return False
         came_back = self._peer.health.ok(probed.rtt_ms)
         held = self._peer.held
         if self._peer.upstream is not None:
+            self._behind.look(self._peer.upstream)
             is_new = held is None and self._failed_reads < MAX_WALKS
-            is_due = (self._read_due or is_new) and not self._walking
-            return is_due or came_back or had_lost != self._lost_peers()
+            if came_back or ((self._read_due or is_new) and not self._walking):
+                self._behind.is_read()
+                return True
+            return self._behind.should_read(now)
         return (
             self._read_due
             or held is None
@@ -216,10 +225,12 @@ class Watcher:
             or held.document.generation != probed.generation
         )
 
-    def _lost_peers(self) -> frozenset[str]:
-        """The peers that an upstream gateway has and does not reach."""
-        upstream = self._peer.upstream
-        return frozenset() if upstream is None else frozenset(one.name for one in upstream.peers if not one.is_online)
+    def _name_lost(self, now: float) -> bool:
+        """Whom an upstream gateway lost is told before it is read again; True if there is a new document."""
+        named = self._foreign.name_lost(self._peer) if self._behind.should_name(now) else None
+        if named is not None:
+            self._peer.held = named
+        return named is not None
 
     async def _read(self) -> bool:
         """Reads the tree; True if there is a new document."""

@@ -1,9 +1,11 @@
 """The loops of a peer that is an upstream gateway: it is read for long, and looked at meanwhile."""
 
 import asyncio
+import json
 from dataclasses import dataclass, field
 from typing import cast
 
+import pytest
 import structlog
 
 from entities.model import App
@@ -94,3 +96,54 @@ async def test_what_we_cannot_handle_of_a_peer_makes_it_unreadable_and_ends_noth
         assert watched.peer.health.linked
         defects = [one for one in logs if one["event"] == "peer answered what this gateway cannot handle"]
         assert [one["exc_info"] for one in defects] == [True]
+
+
+@dataclass
+class Flapping(Upstream):
+    """Its own peer goes whenever it is looked at, and comes back the next time, by another name if told so."""
+
+    renames: bool = False
+
+    def answer(self, path: str) -> tuple[int, bytes]:
+        if not path.endswith("/health"):
+            return super().answer(path)
+        looks = self.asked.count("health")
+        name = f"d{looks}" if self.renames else "d"
+        its_peer = {"name": name, "url": "http://d:1", "status": "offline" if looks % 2 else "online"}
+        return 200, json.dumps({"status": "healthy", "timestamp": 1, "peers": [its_peer]}).encode()
+
+
+@pytest.mark.parametrize("renames", [False, True])
+async def test_a_peer_behind_that_flaps_is_no_reading_and_no_news_each_time(renames: bool) -> None:
+    gateway = Flapping(renames=renames)
+    settings = WatchSettings(interval_ms=10, strike_ms=1, hurry_ms=1, behind_pause_ms=600_000)
+    async with watching(gateway, settings) as watched, running(watched):
+        await eventually(lambda: watched.peer.is_up)
+        await eventually(lambda: gateway.asked.count("health") >= 50)
+        assert gateway.asked.count("areas") <= 3
+        assert watched.changes <= 4
+        held = watched.peer.held
+        assert held is not None
+        assert len(held.document.records[0].links) <= 2
+
+
+async def test_a_peer_behind_that_is_lost_is_named_before_all_is_read_again() -> None:
+    gateway = Slow()
+    gateway.free.set()
+    async with watching(gateway, OFTEN) as watched, running(watched):
+        await eventually(lambda: watched.peer.is_up)
+        gateway.free.clear()
+        lost = {"name": "d", "url": "http://d:1", "status": "offline"}
+        body = json.dumps({"status": "healthy", "timestamp": 1, "peers": [lost]}).encode()
+        plain = gateway.answer
+        gateway.answer = lambda path: (200, body) if path.endswith("/health") else plain(path)  # type: ignore[method-assign]  # it lost a peer
+        await eventually(lambda: links_of(watched.peer) == ["d"])
+        named = watched.peer.held
+        await eventually(lambda: watched.watcher._walking)
+        gateway.free.set()
+        await eventually(lambda: not watched.watcher._walking)
+        assert watched.peer.held is named
+
+
+def links_of(peer: Peer) -> list[str]:
+    return [] if peer.held is None else [link.peer for link in peer.held.document.records[0].links]
