@@ -20,7 +20,7 @@ from peers.client import PeerClient
 from peers.division import PeerPart
 from peers.errors import PeerError, PeerReason
 from peers.foreign_names import fit_name
-from peers.foreign_parts import About, ForeignAnswer, read_foreign_answer
+from peers.foreign_parts import MAX_BEHIND, About, ForeignAnswer, read_foreign_answer
 from peers.request import PeerRequest
 from peers.settings import THREAD_BYTES, UPSTREAM_TRANSPORT
 from peers.view import Gap
@@ -114,7 +114,7 @@ async def ask_foreign(
         return broken.error
     items = tuple((record.id, item) for answer in answers for item in answer.items)
     behind = {gap.behind: gap for answer in answers for gap in answer.behind}
-    return PeerPart(items, frozenset({record.id}), (), behind=tuple(behind.values()))
+    return PeerPart(items, frozenset({record.id}), (), behind=tuple(behind.values())[:MAX_BEHIND])
 
 
 class _Left:

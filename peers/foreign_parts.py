@@ -25,7 +25,7 @@ About = tuple[EntityKind, str]
 """An entity by kind and id, at the gateway that was asked."""
 
 MAX_BEHIND: Final = 64
-"""Silent gateways behind it that one answer may name; further ones are not named."""
+"""Silent gateways behind it that it may name when it is asked; further ones are not named."""
 
 
 @dataclass(frozen=True, slots=True)

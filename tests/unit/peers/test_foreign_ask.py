@@ -1,6 +1,6 @@
 """A fan-out's question to an upstream gateway: how many requests it is, and what they may bring."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -11,6 +11,7 @@ from entities.records import Record
 from peers.division import PeerPart
 from peers.errors import PeerError, PeerReason
 from peers.foreign_ask import ask_foreign, asked_entities
+from peers.foreign_parts import MAX_BEHIND
 from peers.request import PeerRequest
 from peers.settings import THREAD_BYTES, UPSTREAM_TRANSPORT
 from tests.unit.peers.foreign_server import ForeignPeer, serving_upstream
@@ -25,9 +26,9 @@ Ask = Callable[..., Any]
 
 
 @asynccontextmanager
-async def asking(**oddity: Any) -> AsyncIterator[tuple[ForeignPeer, Ask]]:
+async def asking(*oddities: Mapping[str, Any], **oddity: Any) -> AsyncIterator[tuple[ForeignPeer, Ask]]:
     """An upstream gateway that answers so, and how to ask it for what belongs to the robot."""
-    async with serving_upstream({}, oddity) as peer:
+    async with serving_upstream({}, *oddities, *([oddity] if oddity else [])) as peer:
 
         async def ask(collection: str = "data", *, cap: int = 1024 * 1024, whole: bool = False) -> PeerPart | PeerError:
             return await ask_foreign(
@@ -69,6 +70,18 @@ async def test_its_answers_have_one_limit_together() -> None:
         assert error.reason is PeerReason.HTTP_RESPONSE_BODY_SIZE
         assert len(peer.asked()) < len(APPS)
         assert isinstance(await ask(cap=64 * 1024), PeerPart)
+
+
+async def test_so_many_gateways_behind_it_are_named_by_all_its_answers_together() -> None:
+    def lacking(app: App) -> dict[str, Any]:
+        medkit = {"failed_peers": [f"{app.id}-{number}" for number in range(MAX_BEHIND)]}
+        body = {"items": [], "x-medkit": medkit}
+        return {"path": f"/api/v1/apps/{app.id}/data", "status": 200, "body": body}
+
+    async with asking(*map(lacking, APPS)) as (_, ask):
+        part = await ask()
+        assert isinstance(part, PeerPart)
+        assert len({gap.behind for gap in part.behind}) == MAX_BEHIND
 
 
 async def test_a_large_answer_is_read_like_a_small_one() -> None:
