@@ -207,6 +207,34 @@ def test_a_name_that_people_wrote_is_taken_as_it_is_or_not_at_all(name: str) -> 
     assert reasons(judged(found("http://192.168.7.9:8081", name, by=FILE))) == ["invalid_name"]
 
 
+@pytest.mark.parametrize("bad", ["a__b", "arm"])
+def test_an_entry_with_an_impossible_name_does_not_keep_another_of_its_url_out(bad: str) -> None:
+    arm = Found("arm", "http://192.168.7.8:8081", FILE)
+    entries = [Found(name, "http://192.168.7.9:8081", FILE) for name in (bad, "ok", "late")]
+    endpoints = judged(arm, *entries)
+    assert names(endpoints) == {arm.url: "arm", "http://192.168.7.9:8081": "ok"}
+    assert {one.name: one.reason for one in endpoints.refused} == {
+        bad: "invalid_name" if bad == "a__b" else "peer_name_conflict",
+        "late": "duplicate",
+    }
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://u:secretpw@192.168.7.9:8081", "http://***@192.168.7.9:8081"),
+        ("http://u:secretpw@/@x:8081", "http://***@x:8081"),
+        ("http://u:p@secretpw@x:8081", "http://***@x:8081"),
+        ("u:secretpw@x:8081", "***@x:8081"),
+        ("http://x:8081/path", "http://x:8081/path"),
+    ],
+)
+def test_a_refused_url_is_shown_without_its_password(url: str, shown: str) -> None:
+    (one,) = judged(found(url, by=FILE)).refused
+    assert (one.url, one.why.partition(",")[0]) == (shown, repr(shown))
+    assert "secretpw" not in repr(one)
+
+
 @pytest.mark.parametrize(
     ("label", "name"),
     [
