@@ -23,7 +23,7 @@ from discovery.endpoint import (
 )
 from discovery.networks import IpNetwork
 from discovery.source import Found
-from discovery.static import NAME_RULE, BadUrl, is_peer_name, normalise_url
+from discovery.static import NAME_RULE, URL_RULE, BadUrl, is_peer_name, normalise_url
 
 MAX_CANDIDATES: Final = 256
 """Endpoints that may be tried at a time beside the peers there are."""
@@ -108,6 +108,16 @@ def admit(found: Mapping[str, Sequence[Found]], rules: AdmissionRules) -> Endpoi
     return replace(judged, refused=(*judged.refused, *barred))
 
 
+def _no_url(text: str, mistake: BadUrl) -> str:
+    return f"found the URL {without_credentials(text)!r}, {mistake.reason}; allowed is {URL_RULE}"
+
+
+def objection(endpoint: PeerEndpoint, rules: AdmissionRules) -> str | None:
+    """Why a discovered peer of an earlier run must not be one any more, whoever else is found; None when it may."""
+    verdict = _judge(Found(endpoint.name, endpoint.url, endpoint.found_by), endpoint.url, rules)
+    return None if verdict is None else verdict.why
+
+
 def _in_the_way(refused: Sequence[RefusedEndpoint]) -> list[RefusedEndpoint]:
     """Those refused for their names, where others are duplicates: without the former one of the latter may do."""
     if not any(each.reason == "duplicate" for each in refused):
@@ -120,11 +130,7 @@ def _admit(found: Iterable[tuple[str, Found]], rules: AdmissionRules) -> Endpoin
     refused: list[RefusedEndpoint] = []
     for source, one in found:
         url = normalise_url(one.url)
-        verdict = (
-            _Refused("invalid_url", f"{without_credentials(one.url)!r}, {url.reason}")
-            if isinstance(url, BadUrl)
-            else None
-        )
+        verdict = _Refused("invalid_url", _no_url(one.url, url)) if isinstance(url, BadUrl) else None
         verdict = verdict or _judge(one, str(url), rules) or _known_already(passed.get(str(url)))
         if verdict is None:
             passed[str(url)] = _Passed(source, one, str(url))
