@@ -6,7 +6,7 @@ Admitted means: worth asking who is there. Whether it becomes a peer is decided 
 import ipaddress
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -19,10 +19,11 @@ from discovery.endpoint import (
     RefusedEndpoint,
     is_loopback,
     refusal,
+    without_credentials,
 )
 from discovery.networks import IpNetwork
 from discovery.source import Found
-from discovery.static import NAME_RULE, BadUrl, is_peer_name, normalise_url
+from discovery.static import NAME_RULE, URL_RULE, BadUrl, is_peer_name, normalise_url
 
 MAX_CANDIDATES: Final = 256
 """Endpoints that may be tried at a time beside the peers there are."""
@@ -36,7 +37,11 @@ LOWEST_PORT: Final = 1024
 MAX_NAME: Final = 64
 """Characters of a name that are kept, of the names that sources make up."""
 
+MAX_ROUNDS: Final = 8
+"""Times that entries with impossible names are left out so that others with their URLs can have a chance."""
+
 _NO_NAME: Final = "peer"
+_BAD_NAMES: Final = frozenset({"invalid_name", "peer_name_conflict"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,11 +95,42 @@ class _Passed:
 
 def admit(found: Mapping[str, Sequence[Found]], rules: AdmissionRules) -> EndpointSet:
     """Judge everything that the sources (by name, the most important first) know now."""
+    judged = _admit(_in_turn(found, rules), rules)
+    barred: list[RefusedEndpoint] = []
+    for _ in range(MAX_ROUNDS):
+        in_the_way = _in_the_way(judged.refused)
+        if not in_the_way:
+            break
+        barred += in_the_way
+        out = {(each.source, each.name, each.url) for each in barred}
+        rest = [(source, one) for source, one in _in_turn(found, rules) if (source, one.name, one.url) not in out]
+        judged = _admit(rest, rules)
+    return replace(judged, refused=(*judged.refused, *barred))
+
+
+def _no_url(text: str, mistake: BadUrl) -> str:
+    return f"found the URL {without_credentials(text)!r}, {mistake.reason}; allowed is {URL_RULE}"
+
+
+def objection(endpoint: PeerEndpoint, rules: AdmissionRules) -> str | None:
+    """Why a discovered peer of an earlier run must not be one any more, whoever else is found; None when it may."""
+    verdict = _judge(Found(endpoint.name, endpoint.url, endpoint.found_by), endpoint.url, rules)
+    return None if verdict is None else verdict.why
+
+
+def _in_the_way(refused: Sequence[RefusedEndpoint]) -> list[RefusedEndpoint]:
+    """Those refused for their names, where others are duplicates: without the former one of the latter may do."""
+    if not any(each.reason == "duplicate" for each in refused):
+        return []
+    return [each for each in refused if each.reason in _BAD_NAMES]
+
+
+def _admit(found: Iterable[tuple[str, Found]], rules: AdmissionRules) -> EndpointSet:
     passed: dict[str, _Passed] = {}
     refused: list[RefusedEndpoint] = []
-    for source, one in _in_turn(found, rules):
+    for source, one in found:
         url = normalise_url(one.url)
-        verdict = _Refused("invalid_url", f"{one.url!r}: {url.reason}") if isinstance(url, BadUrl) else None
+        verdict = _Refused("invalid_url", _no_url(one.url, url)) if isinstance(url, BadUrl) else None
         verdict = verdict or _judge(one, str(url), rules) or _known_already(passed.get(str(url)))
         if verdict is None:
             passed[str(url)] = _Passed(source, one, str(url))
@@ -233,4 +269,5 @@ def _endpoint(passed: _Passed, name: str, rules: AdmissionRules) -> PeerEndpoint
 
 
 def _refused(source: str, found: Found, verdict: _Refused) -> RefusedEndpoint:
-    return RefusedEndpoint(found.name, found.url, found.found_by, source, verdict.reason, verdict.why)
+    url = without_credentials(found.url)
+    return RefusedEndpoint(found.name, url, found.found_by, source, verdict.reason, verdict.why)

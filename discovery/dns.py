@@ -27,6 +27,7 @@ _Place = tuple[str, str, int]
 """What to call it, its host, its port."""
 
 _QUERY: Final = re.compile(r"(?P<kind>dns|dnssrv)\+(?P<name>[A-Za-z0-9_.-]{1,253})(:(?P<port>[0-9]{1,5}))?")
+_SERVICE_NAME: Final = re.compile(r"_[A-Za-z0-9-]+\._tcp\..+", re.IGNORECASE)
 _SERVER: Final = re.compile(
     r"\[(?P<six>[0-9A-Fa-f:.]+)\](:(?P<port6>[0-9]{1,5}))?|(?P<four>[0-9.]+):(?P<port4>[0-9]{1,5})"
 )
@@ -71,7 +72,8 @@ def parse_query(text: str) -> DnsQuery | None:
     if match is None or ".." in match["name"] or match["name"].startswith("."):
         return None
     if match["kind"] == "dnssrv":
-        return DnsQuery(match["name"], None) if match["port"] is None else None
+        is_service = match["port"] is None and _SERVICE_NAME.fullmatch(match["name"])
+        return DnsQuery(match["name"], None) if is_service else None
     port = int(match["port"] or 0)
     return DnsQuery(match["name"], port) if 0 < port < 65536 else None
 

@@ -54,7 +54,7 @@ class PeerEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class RefusedEndpoint:
-    """An endpoint that must not become a peer: the reason word, and why, for people."""
+    """An endpoint that must not become a peer: the reason word, and why, for people. `url` without credentials."""
 
     name: str
     url: str
@@ -82,6 +82,15 @@ def refusal(rule: AddressRule, ip: IpAddress) -> str | None:
         return None
     inner = _embedded_ipv4(ip)
     return _never_published(ip) or (_never_published(inner) if inner is not None else None)
+
+
+def without_credentials(url: str) -> str:
+    """`url` as it may be shown: what stands before the last `@` may be a password, whatever else is wrong with it."""
+    before, at, after = url.rpartition("@")
+    if not at:
+        return url
+    scheme, slashes, _ = before.partition("//")
+    return f"{scheme}//***@{after}" if slashes else f"***@{after}"
 
 
 def is_loopback(ip: IpAddress) -> bool:

@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +24,11 @@ MAX_FILE_BYTES: Final = 1024 * 1024
 MAX_PEERS: Final = 1024
 """Peers in a file; more are a mistake."""
 
+MAX_SHOWN: Final = 80
+"""Characters of a key that are quoted in a message."""
+
+_TEXT: Final = "a text"
+_KEYS: Final = ("name", "url")
 _SHAPE: Final = "a list of peers, each {name: NAME, url: URL}"
 
 
@@ -130,28 +136,70 @@ def _parse(path: Path) -> tuple[Found, ...] | str:
         return f"cannot be read: {error.strerror or error}"
     if len(content) > MAX_FILE_BYTES:
         return f"has more than {MAX_FILE_BYTES} bytes, allowed are {MAX_FILE_BYTES}"
+    kind = "JSON" if path.suffix == ".json" else "YAML"
     try:
-        value = json.loads(content) if path.suffix == ".json" else yaml.safe_load(content)
+        value = json.loads(content) if kind == "JSON" else yaml.safe_load(content)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        kind = "JSON" if path.suffix == ".json" else "YAML"
-        return f"is not {kind}: {' '.join(str(error).split())}"
+        return f"is not {kind}: {_where_and_why(error)}"
     return _peers(value)
+
+
+def _where_and_why(error: Exception) -> str:
+    """Without the lines themselves: these may hold a password."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"line {error.lineno}, column {error.colno}: {error.msg}"
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        why = " ".join(filter(None, (error.context, error.problem)))
+        return f"line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1}: {why}"
+    return " ".join(str(error).split())
 
 
 def _peers(value: Any) -> tuple[Found, ...] | str:
     if value is None:
         return "is empty; write [] where there is no peer"  # or it is being written at this moment
     if not isinstance(value, list):
-        return f"holds a {type(value).__name__}, allowed is {_SHAPE}"
+        return f"holds {_kind(value)}, allowed is {_SHAPE}"
     if len(value) > MAX_PEERS:
         return f"lists {len(value)} peers, allowed are {MAX_PEERS}"
     found = []
     for number, item in enumerate(value, 1):
-        if not isinstance(item, dict) or {*item} != {"name", "url"} or not all(map(_is_text, item.values())):
-            return f"item {number} is something else, allowed is {_SHAPE}"
+        if (mistake := _mistake(item)) is not None:
+            return f"item {number}: {mistake}"
         found.append(Found(item["name"], item["url"], FoundBy.FILE))
     return tuple(found)
 
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
+def _mistake(item: Any) -> str | None:
+    """What is wrong with one peer; None if nothing is."""
+    if not isinstance(item, dict):
+        return f"found {_kind(item)}, allowed is {{name: NAME, url: URL}}"
+    missing = [key for key in _KEYS if key not in item]
+    for key in item:
+        if key not in _KEYS:
+            near = get_close_matches(str(key), missing, n=1)
+            advice = f"; did you mean {near[0]!r}?" if near else ""
+            return f"found the key {str(key)[:MAX_SHOWN]!r}, allowed are {', '.join(_KEYS)}{advice}"
+    if missing:
+        return f"the key {missing[0]!r} is missing; write {{name: NAME, url: URL}}"
+    return next(
+        (f"{key} holds {_kind(item[key])}, allowed is a text" for key in _KEYS if _kind(item[key]) != _TEXT), None
+    )
+
+
+def _kind(value: Any) -> str:
+    """What a value is, in words of YAML and JSON."""
+    match value:
+        case None:
+            return "nothing"
+        case str():
+            return _TEXT
+        case dict():
+            return "a mapping"
+        case list():
+            return "a list"
+        case bool():
+            return "true or false"
+        case int() | float():
+            return "a number"
+        case _:
+            return "something else, such as a date"

@@ -44,6 +44,11 @@ def read_interfaces() -> tuple[Interface, ...]:
     return tuple(found)
 
 
+def interface_names() -> tuple[str, ...]:
+    """Every interface there is, up or not, by number. Asks the system: not for the event loop."""
+    return tuple(name for _, name in sorted(socket.if_nameindex()))
+
+
 class InterfaceWatch:
     """The interfaces as the last look that succeeded saw them."""
 

@@ -4,6 +4,7 @@ One task, whatever arrives: packets go straight into the table of `neighbours.py
 """
 
 import asyncio
+import errno
 import math
 import random
 from collections.abc import Awaitable, Callable
@@ -131,21 +132,31 @@ class MdnsSource:
     async def _look_for_interfaces(self) -> None:
         interfaces = await self._read_interfaces()
         if self._sockets is not None and interfaces == self._open_on:
+            self._mend(self._sockets)
             return
         if self._sockets is None and interfaces == self._open_on and self._clock() < self._retry_at:
             return
         self._close()
         self._open_on = interfaces
+        self._retry_at = self._clock() + self._settings.retry_s
         try:
             self._sockets = Multicast.open(interfaces, self._hear)
         except OSError as error:
-            self._retry_at = self._clock() + self._settings.retry_s
             self._trouble = explain(error)
             return
         self._trouble = None
         self._questions = 0
         # RFC 6762, 5.2: gateways that start together do not all ask at once.
         self._ask_at = self._clock() + self._jitter.uniform(0.02, 0.12)
+
+    def _mend(self, sockets: Multicast) -> None:
+        """Opens what could not be opened before, if it is time to try again, and asks there."""
+        if sockets.failure is None or self._clock() < self._retry_at:
+            return
+        self._retry_at = self._clock() + self._settings.retry_s
+        if sockets.mend():
+            self._questions = 0
+            self._ask_at = self._clock()
 
     def _close(self) -> None:
         if self._sockets is not None:
@@ -160,7 +171,10 @@ class MdnsSource:
         for label in self._table.take_mentioned():
             packet.add_question(DNSQuestion(f"{label}.{self._service}", _TYPE_SRV, _CLASS_IN_UNICAST))
         failures = [error for data in packet.packets() if (error := sockets.ask(data)) is not None]
-        self._trouble = explain(failures[0]) if failures else None
+        # Where another program has the port for IPv4, questions by IPv6 go nowhere, or out and find only half.
+        blocked = sockets.failure is not None and (failures or sockets.failure.errno == errno.EADDRINUSE)
+        cause = sockets.failure if blocked else next(iter(failures), None)
+        self._trouble = explain(cause) if cause is not None else None
         self._asked_at = now
         self._ask_at = now + min(self._settings.first_pause_s * 2**self._questions, self._settings.longest_pause_s)
         self._questions = min(self._questions + 1, _MOST_DOUBLINGS)

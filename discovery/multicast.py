@@ -40,25 +40,34 @@ Hear = Callable[[bytes, Origin], None]
 class Multicast:
     """Open sockets; made by `open`, ended by `close`."""
 
-    def __init__(self) -> None:
-        # Mutable until `open` returns: every socket that is read; those that ask, with the group they ask.
+    def __init__(self, hear: Hear) -> None:
+        self._hear = hear
+        # Mutable: every socket that is read; those that ask, with the group they ask; where none could be opened.
         self._read: list[socket.socket] = []
         self._asking: list[tuple[socket.socket, tuple[str, int] | tuple[str, int, int, int]]] = []
+        self._missing: list[tuple[Interface, IpInterface]] = []
+        self.failure: OSError | None = None
+        """Why there are fewer sockets than there should be: the first cause; None when all are there."""
 
     @classmethod
     def open(cls, interfaces: Iterable[Interface], hear: Hear) -> Self:
         """Listens on `interfaces`; `hear` gets every datagram. Raises OSError when none of them can be used."""
-        self = cls()
-        failure: OSError | None = None
-        for interface, address in _one_per_family(interfaces):
-            try:
-                self._add(interface, address, hear)
-            except OSError as error:
-                failure = failure or error
-        if not self._asking:
-            self.close()
-            raise failure or OSError(NO_INTERFACE)
+        self = cls(hear)
+        self._missing = list(_one_per_family(interfaces))
+        if not self.mend():
+            raise self.failure or OSError(NO_INTERFACE)
         return self
+
+    def mend(self) -> bool:
+        """Tries again what could not be opened; whether some of it could."""
+        wanted, self._missing, self.failure = self._missing, [], None
+        for interface, address in wanted:
+            try:
+                self._add(interface, address)
+            except OSError as error:
+                self._missing.append((interface, address))
+                self.failure = self.failure or error
+        return len(self._missing) < len(wanted)
 
     def ask(self, packet: bytes) -> OSError | None:
         """Sends a question to the group on every interface; the last error if it went out on none."""
@@ -79,7 +88,7 @@ class Multicast:
             loop.remove_reader(sock)
             sock.close()
 
-    def _add(self, interface: Interface, address: IpInterface, hear: Hear) -> None:
+    def _add(self, interface: Interface, address: IpInterface) -> None:
         ear = _ear(interface, address)
         try:
             mouth = _mouth(interface, address)
@@ -90,7 +99,7 @@ class Multicast:
         self._asking.append((mouth, (GROUP[4], PORT) if version == 4 else (GROUP[6], PORT, 0, interface.index)))
         for sock in (ear, mouth):
             self._read.append(sock)
-            asyncio.get_running_loop().add_reader(sock, partial(_read, sock, interface, hear))
+            asyncio.get_running_loop().add_reader(sock, partial(_read, sock, interface, self._hear))
 
 
 def _read(sock: socket.socket, interface: Interface, hear: Hear) -> None:

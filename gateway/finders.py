@@ -3,10 +3,14 @@
 import ipaddress
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
+from typing import Final
 
-from discovery.admission import AdmissionRules
+import structlog
+
+from discovery.admission import AdmissionRules, objection
 from discovery.dns import DnsSource, parse_query, parse_server
-from discovery.endpoint import EndpointSet, IpAddress
+from discovery.endpoint import EndpointSet, IpAddress, PeerEndpoint
 from discovery.file import FileSource
 from discovery.manager import DiscoveryManager, SourceStatus
 from discovery.networks import OwnInterface, own_interfaces
@@ -18,6 +22,10 @@ from gateway.http.services import Discovered
 from gateway.settings import AggregationSettings, Settings
 from peers.federation import Federation
 from peers.view import Warned
+
+log = structlog.get_logger("discovery")
+
+_EVERYWHERE: Final = (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0"))
 
 
 class Finders:
@@ -48,7 +56,7 @@ class Finders:
         # Mutable: the port we listen on, None until it is known; our interfaces as they were seen last.
         self._port = settings.server.port or None
         self._interfaces: tuple[OwnInterface, ...] = ()
-        federation.remember({source.name for source in self._manager.sources}, self._rules().address_rule)
+        federation.remember(self._may_return, self._rules().address_rule)
 
     async def run(self) -> None:
         """Looks for peers until cancelled; an error in any source ends all of them, loudly."""
@@ -74,6 +82,16 @@ class Finders:
         )
         listed = (one for one in self._manager.sources if one.name in self._listed)
         return (*(_trouble(one, one.trouble) for one in listed if one.trouble), *conflicts)
+
+    def _may_return(self, endpoint: PeerEndpoint) -> bool:
+        """Whether a discovered peer of the last run is one again: its source and the settings still allow it."""
+        if all(source.name != endpoint.source for source in self._manager.sources):
+            return False
+        # Networks that come up only after we do must not make us forget who is there.
+        why = objection(endpoint, replace(self._rules(), networks=self._subnets or _EVERYWHERE))
+        if why is not None:
+            log.warning("peer of the last run dropped", peer=endpoint.name, url=endpoint.url, why=why)
+        return why is None
 
     def _rules(self) -> AdmissionRules:
         aggregation, host = self._settings.aggregation, self._settings.server.host

@@ -24,6 +24,9 @@ _DEFAULT_LEVEL: Final = "info"
 _SILENT: Final = ("zeroconf",)
 """Libraries whose errors we report ourselves, once, with the remedy; they would repeat them at every attempt."""
 
+_CHATTY: Final = ("watchfiles",)
+"""Libraries that tell at `info` what they see; that is for `debug`."""
+
 _SHARED: Final[tuple[structlog.typing.Processor, ...]] = (
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
@@ -66,6 +69,8 @@ def set_up_logging(options: LogOptions, stream: TextIO) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for library in _SILENT:
         logging.getLogger(library).setLevel(logging.CRITICAL)
+    for library in _CHATTY:
+        logging.getLogger(library).setLevel(level if level <= logging.DEBUG else max(level, logging.WARNING))
 
 
 def _problems(environ: Mapping[str, str]) -> Iterator[Problem]:

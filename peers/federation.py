@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -116,13 +116,13 @@ class Federation:
         """The peers to have, and whom to try, from now on; once before `run`, and whenever discovery has news."""
         self.roster.set_endpoints(endpoints)
 
-    def remember(self, sources: Collection[str], rule: AddressRule) -> None:
+    def remember(self, is_peer: Callable[[PeerEndpoint], bool], rule: AddressRule) -> None:
         """Take up what was known in the last run, before this one's `run`.
 
-        Who was discovered is a peer again if its source is still one of `sources`; `rule` says where it may be.
+        Who was discovered is a peer again if `is_peer` still says so; `rule` says where it may be.
         """
         if self._memory is not None:
-            known = (one for one in self._memory.load_roll() if one.source in sources)
+            known = filter(is_peer, self._memory.load_roll())
             self.roster.restore(replace(one, address_rule=rule) for one in known)
             self._memory.load_peers(self.registry)
 

@@ -104,6 +104,13 @@ class Peer:
         return self.health.linked and self.held is not None and self.held.document.instance_id == self.instance
 
     @property
+    def is_awaited(self) -> bool:
+        """Not up, and nothing speaks against it: it was not asked yet, or its tree was not read yet."""
+        if self.health.linked:
+            return not self.is_up and self.unreadable is None
+        return self.health.state is PeerState.UNKNOWN and self.health.reason is None
+
+    @property
     def reason(self) -> str:
         """The reason word when it is not up."""
         if self.health.linked:

@@ -154,9 +154,11 @@ class Refresh:
         self._standing = tuple(standing)
         self.on_periodic: Callable[[], None] = lambda: None
         """Called at every periodic refresh: time to ask every peer for its tree."""
-        # Mutable: names given, notices still shown, what asks for a refresh before the interval is over.
+        # Mutable: names given, notices still shown, who is silent as the log knows it, what asks for a refresh before
+        # the interval is over.
         self.names = names
         self._notices: dict[Warned, int] = {}
+        self._silent: set[str] = set()
         self._kick = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
 
@@ -204,7 +206,7 @@ class Refresh:
         gaps = standing_gaps(draft.topology, reasons)
         merged = draft.merged or before.merged
         warnings = self._warnings(merged, draft.topology)
-        self._log_changes(before.gaps, gaps)
+        self._log_changes(gaps)
         if draft.merged is None:
             # Nothing that the tree document tells differs: the generation stays, so that no reader wakes for it.
             if (gaps, warnings) != (before.gaps, before.warnings):
@@ -255,10 +257,13 @@ class Refresh:
         own = [] if self._own.refused is None else [_own_refused(self._own.refused)]
         return (*self._standing, *own, *collisions, *dropped, *far, *self._notices, *self._registry.warnings())
 
-    def _log_changes(self, before: Sequence[Gap], now: Sequence[Gap]) -> None:
-        lost = {gap.label: gap.reason for gap in now}
-        had = {gap.label for gap in before}
-        for label in lost.keys() - had:
+    def _log_changes(self, gaps: Sequence[Gap]) -> None:
+        """Who fell silent, and who is back; who was never heard, and is not known to be silent, is neither."""
+        awaited = {peer.name for peer in self._registry if peer.is_awaited}
+        lost = {gap.label: gap.reason for gap in gaps}
+        fell_silent = {label for label in lost if label.partition("/")[0] not in awaited} - self._silent
+        for label in sorted(fell_silent):
             log.warning("gateway silent", gateway=label, reason=lost[label])
-        for label in had - lost.keys():
+        for label in sorted(self._silent - lost.keys()):
             log.info("gateway back", gateway=label)
+        self._silent = (self._silent & lost.keys()) | fell_silent

@@ -51,6 +51,7 @@ def discover(
     """Show which gateways announce themselves by mDNS. Ends by itself, or with Ctrl-C."""
     if not is_mdns_service(service):
         raise CommandFailed(f"found --service {shown(service)}; allowed: an mDNS service such as {DEFAULT_SERVICE}")
+    _check_interfaces(interface or ())
     rows = asyncio.run(_listen(service, interface or (), seconds, live=output is Output.TABLE))
     if output is Output.JSON:
         print_json([asdict(row) for row in rows])
@@ -58,6 +59,15 @@ def discover(
         print_line("no gateway announces itself here")
     elif not console().is_terminal:
         console().print(_table(rows))
+
+
+def _check_interfaces(names: Sequence[str]) -> None:
+    from discovery.interfaces import interface_names  # noqa: PLC0415 -- as below
+
+    there = interface_names()
+    for name in names:
+        if name not in there:
+            raise CommandFailed(f"there is no interface {shown(name)}; there are {', '.join(there)}")
 
 
 async def _listen(service: str, interfaces: Sequence[str], seconds: float, *, live: bool) -> list[Row]:

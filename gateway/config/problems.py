@@ -1,14 +1,13 @@
 """What can be wrong with a configuration, as values: where, what was found, what is allowed."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, assert_never
 
+from discovery.endpoint import without_credentials
+
 SHOWN_CHARACTERS: Final = 80
 """Longest quotation of a text in a message, in characters."""
-
-_CREDENTIALS: Final = re.compile(r"//[^/@]*@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +100,7 @@ def shown(value: Any) -> str:
         case bool():
             return "true" if value else "false"
         case str():
-            text = _CREDENTIALS.sub("//***@", value)
+            text = without_credentials(value) if "//" in value else value
             return repr(text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 3] + "...")
         case list() | tuple():
             return "a list"

@@ -1,5 +1,6 @@
 """Peers listed in files: found when they are written, gone when they are taken out, kept when a file is broken."""
 
+import asyncio
 from functools import partial
 from typing import Any
 
@@ -136,4 +137,37 @@ async def test_a_gateway_bound_wider_than_loopback_lets_no_file_lead_it_to_loopb
         return
     await becomes(a, b.url, state="refused", reason="destination_ip_prohibited")
     await becomes(a, by_name, state="candidate", reason="destination_ip_prohibited")
+    assert await peer_names(a) == []
+
+
+async def test_the_log_calls_nobody_silent_who_was_never_heard(cluster: Cluster) -> None:
+    a, listed = with_files(cluster)
+    b, c = (cluster.add(name, manifest=manifest(name)) for name in "bc")
+    a.add_peer("base", c)
+    listed.write({"arm": b.url})
+    await asyncio.gather(b.start(), c.start())
+    await a.start()
+    await a.lists("components", "a_unit", "b_unit", "c_unit")
+    words = {"gateway silent", "gateway back"}
+    assert words.isdisjoint(line["event"] for line in a.log())
+    await b.kill()
+    await becomes(a, b.url, state="down")
+    await b.start()
+    await a.lists("components", "a_unit", "b_unit", "c_unit")
+    about = [(line["event"], line["gateway"]) for line in a.log() if line["event"] in words]
+    assert about == [("gateway silent", "arm"), ("gateway back", "arm")]
+
+
+async def test_a_peer_of_the_last_run_that_the_settings_refuse_now_is_dropped_with_the_reason(cluster: Cluster) -> None:
+    a, listed = with_files(cluster)
+    b = cluster.add("b", manifest=manifest("b"))
+    listed.write({"arm": b.url})
+    await cluster.start_all()
+    await a.sees("arm")
+    await a.stop()
+    a.configure({"server.host": "0.0.0.0"})
+    await a.start()
+    (dropped,) = [line for line in a.log() if line["event"] == "peer of the last run dropped"]
+    assert (dropped["peer"], dropped["url"], "loopback" in dropped["why"]) == ("arm", b.url, True)
+    await becomes(a, b.url, state="refused", reason="destination_ip_prohibited")
     assert await peer_names(a) == []

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from ipaddress import ip_interface
 from pathlib import Path
 
+import pytest
+
 from discovery.interfaces import Interface
 from tests.federation.eventually import eventually
 from tests.network.hosts import Host, Switch
@@ -59,11 +61,15 @@ async def test_promise_t08_the_port_needs_no_privilege_and_is_shared_with_who_sh
     assert await gateway.stop() == 0
 
 
-async def test_fault_058_while_the_port_is_held_it_is_tried_again_until_it_is_free(switch: Switch) -> None:
+@pytest.mark.parametrize("addresses", [("127.0.0.1/8",), ("127.0.0.1/8", "::1/128")])
+async def test_fault_058_while_the_port_is_held_it_is_tried_again_until_it_is_free(
+    switch: Switch, addresses: tuple[str, ...]
+) -> None:
+    """Who holds it for IPv4 leaves the socket for IPv6 to the search: that must not count as success."""
     host, service = switch.host("a", "10.0.0.1/24"), new_service()
 
     async def here() -> tuple[Interface, ...]:
-        return (Interface("lo", 1, loopback=True, addresses=(ip_interface("127.0.0.1/8"),)),)
+        return (Interface("lo", 1, loopback=True, addresses=tuple(map(ip_interface, addresses))),)
 
     with host.here():
         async with contextlib.AsyncExitStack() as stack:

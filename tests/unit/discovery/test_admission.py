@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from discovery.admission import MAX_CANDIDATES, MAX_FOUND, AdmissionRules, admit
+from discovery.admission import MAX_CANDIDATES, MAX_FOUND, AdmissionRules, admit, objection
 from discovery.endpoint import AddressRule, EndpointSet, FoundBy, PeerEndpoint
 from discovery.source import Found
 from discovery.static import is_peer_name
@@ -207,6 +207,34 @@ def test_a_name_that_people_wrote_is_taken_as_it_is_or_not_at_all(name: str) -> 
     assert reasons(judged(found("http://192.168.7.9:8081", name, by=FILE))) == ["invalid_name"]
 
 
+@pytest.mark.parametrize("bad", ["a__b", "arm"])
+def test_an_entry_with_an_impossible_name_does_not_keep_another_of_its_url_out(bad: str) -> None:
+    arm = Found("arm", "http://192.168.7.8:8081", FILE)
+    entries = [Found(name, "http://192.168.7.9:8081", FILE) for name in (bad, "ok", "late")]
+    endpoints = judged(arm, *entries)
+    assert names(endpoints) == {arm.url: "arm", "http://192.168.7.9:8081": "ok"}
+    assert {one.name: one.reason for one in endpoints.refused} == {
+        bad: "invalid_name" if bad == "a__b" else "peer_name_conflict",
+        "late": "duplicate",
+    }
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://u:secretpw@192.168.7.9:8081", "http://***@192.168.7.9:8081"),
+        ("http://u:secretpw@/@x:8081", "http://***@x:8081"),
+        ("http://u:p@secretpw@x:8081", "http://***@x:8081"),
+        ("u:secretpw@x:8081", "***@x:8081"),
+        ("http://x:8081/path", "http://x:8081/path"),
+    ],
+)
+def test_a_refused_url_is_shown_without_its_password(url: str, shown: str) -> None:
+    (one,) = judged(found(url, by=FILE)).refused
+    assert (one.url, one.why.partition(",")[0]) == (shown, f"found the URL {shown!r}")
+    assert "secretpw" not in repr(one)
+
+
 @pytest.mark.parametrize(
     ("label", "name"),
     [
@@ -250,6 +278,12 @@ def test_where_there_are_enough_discovered_peers_nobody_else_is_tried() -> None:
     rules = AdmissionRules(peers={peer.url: peer}, networks=RULES.networks, max_peers=1)
     endpoints = judged(*crowd(3), rules=rules)
     assert (list(names(endpoints)), reasons(endpoints)) == ([peer.url], ["max_discovered_peers"] * 2)
+
+
+def test_a_peer_of_an_earlier_run_is_judged_by_the_rules_of_now() -> None:
+    neighbour = PeerEndpoint("arm", "http://127.0.0.1:8081", MDNS, AddressRule.PUBLISHED_OR_LOOPBACK)
+    assert objection(neighbour, AT_HOME) is None
+    assert "loopback" in (objection(neighbour, RULES) or "")
 
 
 def test_who_said_goodbye_is_told_apart() -> None:

@@ -84,13 +84,22 @@ async def test_a_config_map_is_seen_at_every_swap(tmp_path: Path) -> None:
     ("text", "trouble"),
     [
         ("", "is empty"),
-        ("[", "is not YAML"),
-        ("{a: b}", "holds a dict"),
-        ("just words", "holds a str"),
-        ("- words", "item 1"),
-        ("- {name: arm}", "item 1"),
-        ("- {name: arm, url: 7}", "item 1"),
-        ("- {name: arm, url: 'http://a:1', token: secret}", "item 1"),
+        ("[", "is not YAML: line 1, column 2: "),
+        ("[]\n- {url: 'http://u:secret@a:1'", "is not YAML: line 2, column 1: "),
+        ("{a: b}", "holds a mapping, allowed is a list of peers, each {name: NAME, url: URL}"),
+        ("just words", "holds a text"),
+        ("- words", "item 1: found a text, allowed is {name: NAME, url: URL}"),
+        ("- {name: arm}", "item 1: the key 'url' is missing; write {name: NAME, url: URL}"),
+        ("- {url: 'http://a:1'}", "item 1: the key 'name' is missing"),
+        (
+            "- {nam: arm, url: 'http://a:1'}",
+            "item 1: found the key 'nam', allowed are name, url; did you mean 'name'?",
+        ),
+        ("- {name: arm, url: 7}", "item 1: url holds a number, allowed is a text"),
+        (
+            "- {name: arm, url: 'http://a:1', token: secret}",
+            "item 1: found the key 'token', allowed are name, url",
+        ),
         ("- !!python/object:os.system {}", "is not YAML"),
         ("- 2024-99-99", "is not YAML"),
         ("[" * 100_000, "is not YAML"),
@@ -110,6 +119,7 @@ async def test_a_file_that_is_no_list_keeps_what_it_said_and_the_others_go_on(
         good.write_text(listed("two"))
         await readings.show("kept", "two", trouble=trouble)
         assert str(bad) in (readings.last.trouble or "")
+        assert "secret" not in (readings.last.trouble or "")
         bad.write_text("[]")
         await readings.show("two")
 

@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 
+from discovery.interfaces import interface_names
 from tests.federation.eventually import eventually
 from tests.unit.discovery.network import PORT, announcement, announcing, group_socket, looking, new_service, received
 from tests.unit.gateway.command import ROOT, grove
@@ -82,10 +83,10 @@ async def test_ctrl_c_ends_it_with_what_was_heard() -> None:
     assert "http://127.0.0.1:8080" in out.decode()
 
 
-async def test_without_an_interface_it_fails_with_the_reason() -> None:
+async def test_an_interface_that_is_not_there_is_named_with_those_that_are() -> None:
     ended = await grove("discover", "--interface", "nosuch0", "--seconds", "0.5")
     assert ended.code == 1
-    assert "no network interface" in ended.err
+    assert f"there is no interface 'nosuch0'; there are {', '.join(interface_names())}" in ended.err
 
 
 async def test_a_service_that_is_none_is_refused() -> None:

@@ -15,6 +15,7 @@ from gateway.log import LogOptions, set_up_logging
 set_up_logging(LogOptions(sys.argv[1], sys.argv[2]), sys.stderr)
 log = structlog.get_logger()
 log.debug("peer asked", peer="b")
+logging.getLogger("watchfiles.main").info("3 changes detected")
 log.info("peer up", peer="b\\n\\x1b[31m", rtt_ms=3)
 logging.getLogger("aiohttp.server").warning("odd request from %s", "c")
 try:
@@ -46,6 +47,11 @@ def test_on_the_console_nothing_that_is_logged_can_draw() -> None:
     assert r"peer=b\n\x1b[31m" in lines[0]
     assert "odd request from c" in lines[1]
     assert lines[-1] == "ValueError: broken"
+
+
+def test_what_the_watching_of_files_tells_is_for_debugging() -> None:
+    assert "3 changes detected" in "".join(logged("json", "debug"))
+    assert "3 changes detected" not in "".join(logged("json", "info"))
 
 
 @pytest.mark.parametrize(("level", "first"), [("debug", "peer asked"), ("warning", "odd request from c")])
