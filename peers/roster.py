@@ -126,7 +126,10 @@ class Roster:
     def _stays(self, peer: Peer) -> bool:
         url, now = peer.endpoint.url, self._clock()
         rival = self._holder_of(peer.instance, but=peer)
-        if peer.is_configured_elsewhere or (rival is not None and rival.trusted):
+        if peer.refusal is not None and peer.is_misplaced:
+            log.info("discovered peer is not who it was", peer=peer.name, url=url, why=peer.refusal.why)
+            return False
+        if rival is not None and rival.trusted:
             log.info("discovered peer is a configured one", peer=peer.name, url=url)
             return False
         if peer.health.linked:
