@@ -1,6 +1,6 @@
 """One peer: its endpoint, client, health, and the last document it gave. Mutable, owned by the registry."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from discovery.endpoint import FoundBy, PeerEndpoint
 from entities.gather import Picture
@@ -8,6 +8,7 @@ from entities.origin_tags import Original
 from entities.records import Link, LinkState, url_digest
 from entities.routes import FirstHop
 from peers.client import PeerClient
+from peers.clones import BootLedger
 from peers.foreign_health import UpstreamHealth
 from peers.health import Health, PeerState
 from peers.native import HeldTree
@@ -15,7 +16,10 @@ from peers.settings import TransportSettings
 from peers.view import PeerStatus
 
 DUPLICATE = "duplicate"
-"""The reason of a discovered peer that is, by its identity, one of the configured ones."""
+"""The reason of a discovered peer that shows the identity of another peer, which alone counts."""
+
+IDENTITY_CHANGED = "identity_changed"
+"""The reason of a discovered peer that answers as another gateway than the one that was admitted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,8 @@ class Peer:
     """It is unreadable for being too large."""
     refusal: Refusal | None = None
     """Why it must not be a peer; stays until somebody else answers there."""
+    boots: BootLedger = field(default_factory=BootLedger)
+    """The boots that it showed, if it was discovered: they are held against nobody else."""
 
     @property
     def name(self) -> str:
@@ -94,9 +100,9 @@ class Peer:
         return self.endpoint.found_by is FoundBy.STATIC
 
     @property
-    def is_configured_elsewhere(self) -> bool:
-        """It was discovered, and its identity is that of a configured peer, which alone counts."""
-        return self.refusal is not None and self.refusal.reason == DUPLICATE
+    def is_misplaced(self) -> bool:
+        """It was discovered, and shows an identity that is another peer's or not the one it was admitted with."""
+        return not self.trusted and self.refusal is not None and self.refusal.reason in (DUPLICATE, IDENTITY_CHANGED)
 
     @property
     def is_up(self) -> bool:

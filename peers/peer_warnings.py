@@ -9,7 +9,7 @@ from peers.view import Warned
 
 def warnings_about(peer: Peer) -> Iterator[Warned]:
     """Refused, unreadable, too large, with entities left out, or in a place where it cannot work as it should."""
-    if peer.refusal is not None and not peer.is_configured_elsewhere:
+    if peer.refusal is not None and not peer.is_misplaced:
         yield _refused(peer, peer.refusal)
     if peer.unreadable is not None:
         message = f"the tree of peer {peer.name} cannot be read, its last one is used: {peer.unreadable}"

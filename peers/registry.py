@@ -13,7 +13,7 @@ from peers.clones import BootLedger
 from peers.errors import PeerError, PeerReason
 from peers.health import Health
 from peers.native import Probed
-from peers.peer import DUPLICATE, Peer, Refusal
+from peers.peer import DUPLICATE, IDENTITY_CHANGED, Peer, Refusal
 from peers.peer_warnings import warnings_about
 from peers.settings import UPSTREAM_CONTROL, UPSTREAM_TRANSPORT
 from peers.view import PeerStatus, Warned
@@ -38,7 +38,7 @@ class Registry:
         """Called when a peer should be probed now: a request to it failed so, or there is doubt about who it is."""
         self.on_transition: Callable[[Peer], None] = lambda _peer: None
         """Called when a peer's state changed."""
-        # Mutable: the peers, and what was seen of their boots.
+        # Mutable: the peers, and what was seen of the boots of configured ones; anybody may show anything elsewhere.
         self._peers: dict[str, Peer] = {}
         self._ledger = BootLedger()
 
@@ -99,7 +99,7 @@ class Registry:
             return self._identify_foreign(peer, probed)
         if instance == self._identity.instance_id:
             if boot == self._identity.boot_id and peer.instance not in (None, instance):
-                return self._refuse(peer, "identity_changed", "it was another gateway and now says that it is this one")
+                return self._refuse(peer, IDENTITY_CHANGED, "it was another gateway and now says that it is this one")
             if boot == self._identity.boot_id:
                 if peer.health.is_self() or peer.instance != instance:
                     log.warning("peer is ourselves", peer=peer.name, url=peer.endpoint.url)
@@ -110,9 +110,10 @@ class Registry:
             )
         if boot == peer.other_format:
             return self._identify_foreign(peer, probed)
-        if (configured := self._configured_as(peer, instance)) is not None:
-            return self._refuse(peer, DUPLICATE, f"it is the configured peer {configured.name}, whose settings count")
-        verdict = self._ledger.judge(peer.name, instance, boot, asked=probed.asked, now=now)
+        if not peer.trusted and (claim := self._false_claim(peer, instance)) is not None:
+            return self._refuse(peer, claim.reason, claim.why)
+        ledger = self._ledger if peer.trusted else peer.boots
+        verdict = ledger.judge(peer.name, instance, boot, asked=probed.asked, now=now)
         rival = None if verdict.rival is None else self._peers.get(verdict.rival)
         if rival is not None and rival.instance == instance:
             self._refuse(rival, "duplicate_instance_id", f"another gateway with instance id {instance} was there first")
@@ -130,11 +131,25 @@ class Registry:
             peer.limit_to(peer.client.settings, peer.watch_client.settings)
         return True
 
-    def _configured_as(self, peer: Peer, instance: str) -> Peer | None:
-        """The configured peer that has the identity which a discovered one shows: what is discovered may be a lie."""
-        if peer.trusted:
-            return None
-        return next((one for one in self._peers.values() if one.trusted and one.instance == instance), None)
+    def _false_claim(self, peer: Peer, instance: str) -> Refusal | None:
+        """Why a discovered peer must not show this identity: it is not its own, or somebody has it who counts more."""
+        if peer.instance not in (None, instance):
+            return Refusal(IDENTITY_CHANGED, f"it was admitted as {peer.instance} and now answers as {instance}")
+        for one in self._peers.values():
+            if one is peer or one.instance != instance:
+                continue
+            if one.trusted:
+                return Refusal(DUPLICATE, f"it is the configured peer {one.name}, whose settings count")
+            if one.health.linked:
+                return Refusal(DUPLICATE, f"it is the discovered peer {one.name}, which answers at {one.endpoint.url}")
+        return None
+
+    def _evict_claimants(self, instance: str, peer: Peer) -> None:
+        """A configured peer shows who it is: discovered ones that said so before it could be reached are not."""
+        for one in self._peers.values():
+            if not one.trusted and one.instance == instance and one.refusal is None:
+                self._refuse(one, DUPLICATE, f"it is the configured peer {peer.name}, whose settings count")
+                self.log_transition(one)
 
     def _identify_foreign(self, peer: Peer, probed: Probed) -> bool:
         """A gateway without an identity is who its reader says: one per URL."""
@@ -154,6 +169,8 @@ class Registry:
             log.warning("peer identity changed", peer=peer.name, before=peer.instance, now=instance)
         if peer.instance != instance:
             peer.held = None
+            if peer.trusted:
+                self._evict_claimants(instance, peer)
         peer.instance, peer.refusal = instance, None
 
     def _refuse(self, peer: Peer, reason: str, why: str) -> bool:

@@ -15,6 +15,7 @@ from entities.identity import GatewayIdentity, foreign_id
 from peers.candidates import Candidates, CandidateSettings, Verdict
 from peers.client import PeerClient
 from peers.health import PeerState
+from peers.homes import Homes
 from peers.native import Probed
 from peers.peer import DUPLICATE, Peer
 from peers.registry import Registry
@@ -33,6 +34,9 @@ class RosterSettings:
     """Most discovered peers (`aggregation.max_discovered_peers`)."""
     farewell_s: float = 10.0
     """Seconds after a goodbye in which a peer that falls silent is forgotten; longer than a gateway drains."""
+    move_s: float = 4.0
+    """Seconds for which a discovered peer must have been silent before it is believed to be at another address; at its
+    own it is up again with its first answer. Longer than a gateway takes to start anew."""
     forget_s: float = 4500.0
     """Seconds for which a discovered peer that fell silent stays known."""
     review_s: float = 2.0
@@ -67,10 +71,13 @@ class Roster:
         self.on_found: Callable[[], None] = lambda: None
         """Called when the discovered peers are others than before."""
         self.candidates = Candidates(settings.candidates, make_client, self.judge, wall=wall)
-        # Mutable: what discovery says; the goodbyes heard and until when they are believed; since when who is silent.
+        # Mutable: what discovery says; the goodbyes heard and until when they are believed; since when who is silent;
+        # those silent for so long that they may be elsewhere; where who was met first. All but the last by URL.
         self._endpoints = EndpointSet()
         self._farewells: dict[str, float] = {}
         self._silent_since: dict[str, float] = {}
+        self._movable: set[str] = set()
+        self._homes = Homes(settings.forget_s, clock=clock)
         self._review = asyncio.Event()
 
     def discovered(self) -> Mapping[str, PeerEndpoint]:
@@ -126,18 +133,22 @@ class Roster:
     def _stays(self, peer: Peer) -> bool:
         url, now = peer.endpoint.url, self._clock()
         rival = self._holder_of(peer.instance, but=peer)
-        if peer.is_configured_elsewhere or (rival is not None and rival.trusted):
+        if peer.refusal is not None and peer.is_misplaced:
+            log.info("discovered peer is not who it was", peer=peer.name, url=url, why=peer.refusal.why)
+            return False
+        if rival is not None and rival.trusted:
             log.info("discovered peer is a configured one", peer=peer.name, url=url)
             return False
         if peer.health.linked:
-            self._silent_since.pop(url, None)
+            self._is_there(peer)
             if self._farewells.get(url, now) < now:
                 log.info("goodbye disbelieved", peer=peer.name, url=url)
                 del self._farewells[url]
             return True
-        if url not in self._silent_since:
-            self.candidates.hasten(DUPLICATE)  # it may be reached where it was found too
         silent_since = self._silent_since.setdefault(url, now)
+        if url not in self._movable and now - silent_since >= self._settings.move_s:
+            self._movable.add(url)
+            self.candidates.hasten(DUPLICATE)  # it may be reached where it was found too
         if url in self._farewells and peer.health.state is not PeerState.UNKNOWN:
             log.info("peer left", peer=peer.name, url=url)
             return False
@@ -145,6 +156,14 @@ class Roster:
             log.info("peer forgotten", peer=peer.name, url=url, silent_s=round(now - silent_since))
             return False
         return True
+
+    def _is_there(self, peer: Peer) -> None:
+        """It answers where it is."""
+        url = peer.endpoint.url
+        self._silent_since.pop(url, None)
+        self._movable.discard(url)
+        if peer.instance is not None:
+            self._homes.saw(peer.instance, url)
 
     def _doubt(self, peer: Peer) -> None:
         """It said goodbye, or somebody did in its name: the next probe tells."""
@@ -161,7 +180,7 @@ class Roster:
         if verdict is not None:
             return verdict
         holder = self._holder_of(instance)
-        if holder is not None and (holder.trusted or holder.health.linked):
+        if holder is not None and not self._may_move(holder, instance, endpoint.url):
             kind = "configured" if holder.trusted else "discovered"
             return Verdict(DUPLICATE, f"it is the {kind} peer {holder.name}, which is at {holder.endpoint.url}")
         if holder is None and len(self.discovered()) >= self._settings.max_discovered:
@@ -170,8 +189,16 @@ class Roster:
         named = self._registry.get(endpoint.name)
         if holder is None and named is not None:
             return Verdict("peer_name_conflict", f"another peer is called {endpoint.name}")
-        self._admit(endpoint, probed, holder, now)
+        self._admit(endpoint, probed, instance, holder, now)
         return None
+
+    def _may_move(self, holder: Peer, instance: str, url: str) -> bool:
+        """Whether a peer is now at this URL: it came back to its first one, or where it was it is silent for long."""
+        if holder.trusted:
+            return False
+        if self._homes.is_home(instance, url):
+            return True
+        return not holder.health.linked and holder.endpoint.url in self._movable
 
     def _flaw(self, endpoint: PeerEndpoint, probed: Probed, instance: str) -> Verdict | None:
         """What keeps the one who answered from being anybody's discovered peer."""
@@ -185,11 +212,12 @@ class Roster:
             return Verdict("identity_mismatch", f"it was announced as {endpoint.instance}, and {instance} answers")
         return None
 
-    def _admit(self, endpoint: PeerEndpoint, probed: Probed, holder: Peer | None, now: float) -> None:
+    def _admit(self, endpoint: PeerEndpoint, probed: Probed, instance: str, holder: Peer | None, now: float) -> None:
         """A new peer; or one there is, which is silent where it was, at its new place."""
         stay = dict(self.discovered())
         if holder is not None:
             del stay[holder.endpoint.url]
+            self._homes.saw(instance, holder.endpoint.url)
             log.info("discovered peer moved", peer=holder.name, before=holder.endpoint.url, now=endpoint.url)
             endpoint = replace(endpoint, name=holder.name)
         else:
@@ -200,9 +228,11 @@ class Roster:
         if peer is None:
             return
         if holder is not None:
-            peer.instance, peer.held = holder.instance, holder.held
+            # Who comes home may find that somebody else answered in its name: nothing told meanwhile is kept.
+            peer.instance, peer.held = instance, None if self._homes.is_home(instance, endpoint.url) else holder.held
         if self._registry.identify(peer, probed, now=now):
             peer.health.ok(probed.rtt_ms)
+            self._homes.saw(instance, endpoint.url)
 
     def _set_peers(self, discovered: Mapping[str, PeerEndpoint]) -> None:
         """Makes the peers the configured ones and these; who is found and is no peer becomes a candidate."""
@@ -217,6 +247,7 @@ class Roster:
         for peer in removed:
             self._farewells.pop(peer.endpoint.url, None)
             self._silent_since.pop(peer.endpoint.url, None)
+            self._movable.discard(peer.endpoint.url)
             self.on_leave(peer)
         for peer in added:
             self.on_join(peer)

@@ -11,13 +11,13 @@ from gateway.http.brought_back import BROUGHT_BACK
 from gateway.http.path import RESOURCE_COLLECTIONS, UNBUILT_COLLECTIONS, relation_names
 from peers.errors import PeerReason
 from peers.health import FLAPPING, PeerState
-from peers.peer import DUPLICATE
+from peers.peer import DUPLICATE, IDENTITY_CHANGED
 from peers.roster import GOODBYE
 from tests.docs.pages import API, code_words, lines_of, rows, spans
 from tests.docs.source import error_codes, struct_fields, warning_codes, written_fields
 from tests.unit.http.serving import World, serving
 
-HEALTH_REASONS = {FLAPPING, "slow", "duplicate_instance_id", "self", GOODBYE, DUPLICATE}
+HEALTH_REASONS = {FLAPPING, "slow", "duplicate_instance_id", "self", GOODBYE, DUPLICATE, IDENTITY_CHANGED}
 """Why a peer is not simply up, beside what went wrong with a request."""
 
 FIELD_TABLES = (

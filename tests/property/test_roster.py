@@ -124,7 +124,7 @@ class Line(RuleBasedStateMachine):
 
     def is_configured(self, peer: Peer) -> bool:
         held = {one.instance for one in self.static if one.refusal is None and one.instance is not None}
-        return peer.instance in held or peer.is_configured_elsewhere
+        return peer.instance in held or peer.is_misplaced
 
     @invariant()
     def configured_peers_never_change(self) -> None:

@@ -108,6 +108,12 @@ class Lineup:
         self.peer(name).health.refuse("down_for_the_test")
         self.roster.review()
 
+    def stays_silent(self, name: str) -> None:
+        """For so long that it may be elsewhere."""
+        self.goes_silent(name)
+        self.clock.now += RosterSettings().move_s
+        self.roster.review()
+
 
 @asynccontextmanager
 async def lineup(

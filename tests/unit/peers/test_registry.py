@@ -89,6 +89,41 @@ async def test_another_gateway_at_a_url_takes_nothing_over_from_the_one_before()
         assert peer.held is None
 
 
+async def test_a_discovered_peer_never_becomes_another_gateway_in_place() -> None:
+    async with peering(endpoint("b", found_by=MDNS)) as found:
+        peer = found.peer("b")
+        assert found.registry.identify(peer, probed("b"), now=1.0)
+        assert not found.registry.identify(peer, probed("c"), now=2.0)
+        assert (peer.instance, peer.health.reason, peer.is_misplaced) == (instance("b"), "identity_changed", True)
+
+
+async def test_a_discovered_peer_cannot_have_another_that_is_up_called_its_copy() -> None:
+    async with peering(endpoint("evil", found_by=MDNS), endpoint("good", found_by=MDNS)) as found:
+        evil, good = found.peer("evil"), found.peer("good")
+        assert found.registry.identify(evil, probed("e"), now=1.0)
+        assert found.registry.identify(good, probed("b", "w"), now=1.0)
+        good.health.ok(1.0)
+        assert not found.registry.identify(evil, probed("b", "w", asked=1.5), now=2.0)
+        assert not found.registry.identify(evil, probed("b", "x", asked=2.5), now=3.0)
+        assert found.registry.identify(good, probed("b", "w", asked=3.5), now=4.0)
+        evil.instance = None
+        assert not found.registry.identify(evil, probed("b", "x", asked=4.5), now=5.0)
+        assert (good.instance, good.refusal, evil.health.reason) == (instance("b"), None, "duplicate")
+
+
+async def test_what_discovered_peers_showed_never_counts_against_a_configured_one() -> None:
+    async with peering(endpoint("base"), endpoint("evil", found_by=MDNS)) as found:
+        base, evil = found.peer("base"), found.peer("evil")
+        assert found.registry.identify(evil, probed("b", "w"), now=1.0)
+        assert found.registry.identify(evil, probed("b", "x", asked=1.5), now=2.0)
+        evil.health.ok(1.0)
+        assert found.registry.identify(base, probed("b", "w", asked=2.5), now=3.0)
+        assert (base.instance, base.refusal) == (instance("b"), None)
+        assert (evil.health.state, evil.health.reason, evil.picture()) == (PeerState.REFUSED, "duplicate", None)
+        assert found.transitions == [("evil", "refused")]
+        assert found.registry.identify(base, probed("b", "w", asked=3.5), now=4.0)
+
+
 async def test_a_restart_keeps_the_last_document_until_the_new_one_is_read() -> None:
     async with peering(endpoint("b")) as found:
         peer = found.peer("b")

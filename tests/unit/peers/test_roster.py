@@ -51,9 +51,9 @@ async def test_fault_054_an_announcement_that_leads_to_another_gateway_makes_no_
         assert (line.names, line.peer("arm").endpoint.url) == (["arm"], b.url)
         attacker.becomes("b")
         await line.rejects(attacker.found(), "duplicate")
-        line.goes_silent("arm")
         line.peer("arm").held = held("b")
-        line.peer("arm").refusal = None
+        b.becomes("")
+        line.stays_silent("arm")
         await eventually(lambda: line.peer("arm").endpoint.url == attacker.url)
         assert line.peer("arm").held == held("b"), "the same gateway at another place: what is known of it stays"
 
@@ -65,11 +65,76 @@ async def test_a_gateway_found_at_two_places_is_one_peer_and_up_if_either_answer
         await line.has("arm")
         line.discover(b.found("arm"), too.found("arm_2"))
         await line.rejects(too.found(), "duplicate")
-        line.goes_silent("arm")
-        line.peer("arm").refusal = None
+        b.becomes("")
+        line.stays_silent("arm")
         await eventually(lambda: line.peer("arm").endpoint.url == too.url)
-        await line.rejects(b.found(), "duplicate")
         assert line.names == ["arm"]
+
+
+async def test_fault_054_who_falls_silent_for_a_moment_is_not_believed_to_be_elsewhere() -> None:
+    async with neighbour("b") as b, neighbour("b") as claimant, lineup() as line:
+        line.discover(b.found())
+        await line.has("arm")
+        line.discover(b.found(), claimant.found("evil"))
+        line.goes_silent("arm")
+        line.clock.now += RosterSettings().move_s - 0.1
+        line.roster.review()
+        tries = line.candidate(claimant.url).tries
+        await eventually(lambda: line.candidate(claimant.url).tries > tries + 1)
+        assert line.peer("arm").endpoint.url == b.url
+        line.peer("arm").health.ok(1.0)
+        line.roster.review()
+        line.goes_silent("arm")
+        line.clock.now += 0.2
+        line.roster.review()
+        await line.rejects(claimant.found(), "duplicate")
+        assert line.peer("arm").endpoint.url == b.url, "its silence is counted anew"
+
+
+async def test_fault_054_who_answers_again_where_it_was_first_has_its_place_back() -> None:
+    async with neighbour("b") as b, neighbour("b") as claimant, lineup() as line:
+        line.discover(b.found())
+        await line.has("arm")
+        b.becomes("")
+        line.discover(b.found(), claimant.found("evil"))
+        line.stays_silent("arm")
+        await eventually(lambda: line.peer("arm").endpoint.url == claimant.url)
+        line.peer("arm").held = held("b")
+        assert line.peer("arm").health.linked
+        b.becomes("b")
+        await eventually(lambda: line.peer("arm").endpoint.url == b.url, 30)
+        assert line.peer("arm").held is None, "what the other one told in its name is not kept"
+        await line.rejects(claimant.found(), "duplicate")
+
+
+async def test_fault_054_who_left_and_comes_back_finds_nobody_in_its_place() -> None:
+    async with neighbour("b") as b, neighbour("x") as claimant, lineup() as line:
+        line.discover(b.found())
+        await line.has("arm")
+        b.becomes("")
+        line.discover(departed=(b.found(),))
+        line.goes_silent("arm")
+        claimant.becomes("b")
+        line.discover(claimant.found("evil"))
+        await line.has("evil")
+        b.becomes("b")
+        line.discover(claimant.found("evil"), b.found())
+        await eventually(lambda: [peer.endpoint.url for peer in line.registry] == [b.url], 30)
+
+
+async def test_a_discovered_peer_that_answers_as_another_gateway_is_a_candidate_again() -> None:
+    async with neighbour("b") as b, neighbour("c") as c, lineup() as line:
+        line.discover(b.found(), c.found("evil"))
+        await line.has("arm", "evil")
+        c.becomes("b")
+        claim = Probed(0, 1.0, instance("b"), instance("y"), 1)
+        assert not line.registry.identify(line.peer("evil"), claim, now=1.0)
+        line.roster.look_again()
+        await line.has("arm")
+        await line.rejects(c.found(), "duplicate")
+        c.becomes("d")
+        await line.has("arm", "evil")
+        assert line.peer("evil").instance == instance("d"), "a gateway without its volume is a new one, and a peer"
 
 
 async def test_ourselves_and_a_copy_of_us_are_no_peers() -> None:
