@@ -5,6 +5,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import dns.asyncresolver
@@ -22,6 +23,9 @@ QUERY_RULE: Final = "dnssrv+_SERVICE._tcp.NAME for SRV records, or dns+NAME:PORT
 SERVER_RULE: Final = "ADDRESS or ADDRESS:PORT of a DNS server, IPv6 with a port as [ADDRESS]:PORT"
 
 DNS_PORT: Final = 53
+
+RESOLV_CONF: Final = Path("/etc/resolv.conf")
+"""Where the system names its DNS servers."""
 
 _Place = tuple[str, str, int]
 """What to call it, its host, its port."""
@@ -98,12 +102,14 @@ class DnsSource:
         scheme: str,
         servers: Sequence[tuple[str, int]] = (),
         settings: DnsSettings | None = None,
+        system: Path = RESOLV_CONF,
     ) -> None:
-        """`scheme` of the URLs: http or https. `servers`: asked instead of the system's, as (address, port)."""
+        """`scheme` of the URLs: http or https. `servers`: asked instead of those of `system`, as (address, port)."""
         self._query = query
         self._scheme = scheme
         self._servers = tuple(servers)
         self._settings = settings or DnsSettings()
+        self._system = system
         # Mutable: the last good answer of every record type.
         self._good: dict[str, _Answer] = {}
 
@@ -148,7 +154,7 @@ class DnsSource:
                 search=True,
                 lifetime=self._settings.timeout_ms / 1000,
             )
-        except (dns.exception.DNSException, OSError) as error:
+        except (dns.exception.DNSException, OSError, ValueError) as error:  # ValueError: of a mistaken resolv.conf
             why = " ".join(str(error).split()) or type(error).__name__
             return f"{record_type} of {self._query.name}: {why}"
         if answer.rrset is None:
@@ -158,7 +164,7 @@ class DnsSource:
 
     def _resolver(self) -> dns.asyncresolver.Resolver:
         """Made anew for every question, so that another network's servers are taken up. Reads files: for a thread."""
-        resolver = dns.asyncresolver.Resolver(configure=not self._servers)
+        resolver = dns.asyncresolver.Resolver(filename=str(self._system), configure=not self._servers)
         if self._servers:
             resolver.nameservers = [Do53Nameserver(address, port) for address, port in self._servers]
         return resolver

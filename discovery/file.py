@@ -1,29 +1,19 @@
 """Peers listed in files that other programs write: a file, or every YAML and JSON file of a directory, watched."""
 
 import asyncio
-import json
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import yaml
 from watchfiles import awatch
 
-from discovery.endpoint import FoundBy
+from discovery.listing import Listing, look_again
 from discovery.source import Found, Reading
 
 SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
 """Files of a directory that are read, but for hidden ones (Kubernetes keeps its old data in those)."""
-
-MAX_FILE_BYTES: Final = 1024 * 1024
-"""Bytes of a file; a larger one is a mistake."""
-
-MAX_PEERS: Final = 1024
-"""Peers in a file; more are a mistake."""
-
-_SHAPE: Final = "a list of peers, each {name: NAME, url: URL}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +34,13 @@ class FileSource:
         """`path` need not be there yet."""
         self._path = path
         self._settings = settings or FileSettings()
-        # Mutable: the last good content of every file.
-        self._good: dict[Path, tuple[Found, ...]] = {}
+        # Mutable: what every file said last.
+        self._listings: dict[Path, Listing] = {}
 
     @property
     def name(self) -> str:
         """As the peers page shows it."""
-        return f"file:{self._path}"
+        return f"file:{_shown(self._path)}"
 
     async def run(self, publish: Callable[[Reading], None]) -> None:
         """Reads now, and again whenever something changed there."""
@@ -96,19 +86,13 @@ class FileSource:
         try:
             paths = _files(self._path)
         except OSError as error:
-            return Reading(self._found(), f"{self._path} cannot be read: {error.strerror or error}")
-        self._good = {path: self._good[path] for path in paths if path in self._good}
-        troubles = []
-        for path in paths:
-            content = _parse(path)
-            if isinstance(content, str):
-                troubles.append(f"{path}: {content}")
-            else:
-                self._good[path] = content
+            return Reading(self._found(), f"{_shown(self._path)} cannot be read: {error.strerror or error}")
+        self._listings = {path: look_again(path, self._listings.get(path, Listing())) for path in paths}
+        troubles = [f"{_shown(path)}: {one.trouble}" for path, one in self._listings.items() if one.trouble]
         return Reading(self._found(), "; ".join(troubles) or None)
 
     def _found(self) -> tuple[Found, ...]:
-        return tuple(found for path in sorted(self._good) for found in self._good[path])
+        return tuple(found for path in sorted(self._listings) for found in self._listings[path].found)
 
 
 def _files(path: Path) -> list[Path]:
@@ -121,37 +105,6 @@ def _files(path: Path) -> list[Path]:
     )
 
 
-def _parse(path: Path) -> tuple[Found, ...] | str:
-    """The peers of one file, or what is wrong with it."""
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_FILE_BYTES + 1)
-    except OSError as error:
-        return f"cannot be read: {error.strerror or error}"
-    if len(content) > MAX_FILE_BYTES:
-        return f"has more than {MAX_FILE_BYTES} bytes, allowed are {MAX_FILE_BYTES}"
-    try:
-        value = json.loads(content) if path.suffix == ".json" else yaml.safe_load(content)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        kind = "JSON" if path.suffix == ".json" else "YAML"
-        return f"is not {kind}: {' '.join(str(error).split())}"
-    return _peers(value)
-
-
-def _peers(value: Any) -> tuple[Found, ...] | str:
-    if value is None:
-        return "is empty; write [] where there is no peer"  # or it is being written at this moment
-    if not isinstance(value, list):
-        return f"holds a {type(value).__name__}, allowed is {_SHAPE}"
-    if len(value) > MAX_PEERS:
-        return f"lists {len(value)} peers, allowed are {MAX_PEERS}"
-    found = []
-    for number, item in enumerate(value, 1):
-        if not isinstance(item, dict) or {*item} != {"name", "url"} or not all(map(_is_text, item.values())):
-            return f"item {number} is something else, allowed is {_SHAPE}"
-        found.append(Found(item["name"], item["url"], FoundBy.FILE))
-    return tuple(found)
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
+def _shown(path: Path) -> str:
+    """`path` for people; the name of a file need not be UTF-8."""
+    return str(path).encode(errors="backslashreplace").decode()

@@ -1,5 +1,7 @@
 """DNS as a source, against a real server: records become endpoints, failures keep them, TTLs are kept."""
 
+from pathlib import Path
+
 import dns.rcode
 import pytest
 
@@ -154,3 +156,12 @@ def test_a_query_is_read_or_refused(text: str, query: DnsQuery | None) -> None:
 )
 def test_a_server_is_read_or_refused(text: str, server: tuple[str, int] | None) -> None:
     assert parse_server(text) == server
+
+
+@pytest.mark.parametrize("content", [b"nameserver 1.1.1.1#53\n", b"nameserver 127.0.0.1\n# caf\xe9\n", b""])
+async def test_a_mistake_in_resolv_conf_is_trouble(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "resolv.conf"
+    path.write_bytes(content)
+    source = DnsSource(DnsQuery("_grove._tcp.example.org", None), scheme="http", system=path)
+    async with running(source) as readings:
+        await readings.show(trouble="SRV of _grove._tcp.example.org: ")
