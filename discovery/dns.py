@@ -5,6 +5,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +24,9 @@ QUERY_RULE: Final = "dnssrv+_SERVICE._tcp.NAME for SRV records, or dns+NAME:PORT
 SERVER_RULE: Final = "ADDRESS or ADDRESS:PORT of a DNS server, IPv6 with a port as [ADDRESS]:PORT"
 
 DNS_PORT: Final = 53
+
+MAX_RECORDS: Final = 256
+"""Records of one answer that count; no more can be tried at a time."""
 
 RESOLV_CONF: Final = Path("/etc/resolv.conf")
 """Where the system names its DNS servers."""
@@ -159,7 +163,8 @@ class DnsSource:
             return f"{record_type} of {self._query.name}: {why}"
         if answer.rrset is None:
             return _Answer((), 0.0)
-        places = sorted(place for record in answer.rrset if (place := self._place(record)) is not None)
+        counting = islice(answer.rrset, MAX_RECORDS)
+        places = sorted(place for record in counting if (place := self._place(record)) is not None)
         return _Answer(tuple(places), float(answer.rrset.ttl))
 
     def _resolver(self) -> dns.asyncresolver.Resolver:
