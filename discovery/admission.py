@@ -5,6 +5,7 @@ Admitted means: worth asking who is there. Whether it becomes a peer is decided 
 
 import ipaddress
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -27,6 +28,9 @@ from discovery.static import NAME_RULE, URL_RULE, BadUrl, is_peer_name, normalis
 
 MAX_CANDIDATES: Final = 256
 """Endpoints that may be tried at a time beside the peers there are."""
+
+MAX_PER_ADDRESS: Final = 8
+"""Of these, places that mDNS leads to at one address: a stranger cannot have all ports of a host tried."""
 
 MAX_FOUND: Final = 1024
 """Endpoints of one source that are looked at; peers there are come first."""
@@ -199,14 +203,19 @@ def _known_already(other: _Passed | None) -> _Refused | None:
 def _place(passed: Iterable[_Passed], rules: AdmissionRules) -> Iterator[tuple[_Passed, _Refused | None]]:
     """Peers there are keep their places; of the others as many as there is room for."""
     room = MAX_CANDIDATES
+    tried: Counter[str | None] = Counter()
     for each in passed:
+        host = urlsplit(each.url).hostname if each.found.found_by is FoundBy.MDNS else None
         if each.url in rules.peers:
             yield each, None
         elif len(rules.peers) >= rules.max_peers:
             why = f"there are {len(rules.peers)} discovered peers already (aggregation.max_discovered_peers)"
             yield each, _Refused("max_discovered_peers", why)
+        elif host is not None and tried[host] >= MAX_PER_ADDRESS:
+            yield each, _Refused("too_many_at_address", f"{MAX_PER_ADDRESS} others at {host} wait to be tried already")
         elif room:
             room -= 1
+            tried[host] += 1
             yield each, None
         else:
             yield each, _Refused("too_many_candidates", f"{MAX_CANDIDATES} others wait to be tried already")

@@ -5,6 +5,8 @@ import ipaddress
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
 from typing import Final
 
 import dns.asyncresolver
@@ -22,6 +24,12 @@ QUERY_RULE: Final = "dnssrv+_SERVICE._tcp.NAME for SRV records, or dns+NAME:PORT
 SERVER_RULE: Final = "ADDRESS or ADDRESS:PORT of a DNS server, IPv6 with a port as [ADDRESS]:PORT"
 
 DNS_PORT: Final = 53
+
+MAX_RECORDS: Final = 256
+"""Records of one answer that count; no more can be tried at a time."""
+
+RESOLV_CONF: Final = Path("/etc/resolv.conf")
+"""Where the system names its DNS servers."""
 
 _Place = tuple[str, str, int]
 """What to call it, its host, its port."""
@@ -100,12 +108,14 @@ class DnsSource:
         scheme: str,
         servers: Sequence[tuple[str, int]] = (),
         settings: DnsSettings | None = None,
+        system: Path = RESOLV_CONF,
     ) -> None:
-        """`scheme` of the URLs: http or https. `servers`: asked instead of the system's, as (address, port)."""
+        """`scheme` of the URLs: http or https. `servers`: asked instead of those of `system`, as (address, port)."""
         self._query = query
         self._scheme = scheme
         self._servers = tuple(servers)
         self._settings = settings or DnsSettings()
+        self._system = system
         # Mutable: the last good answer of every record type.
         self._good: dict[str, _Answer] = {}
 
@@ -150,17 +160,18 @@ class DnsSource:
                 search=True,
                 lifetime=self._settings.timeout_ms / 1000,
             )
-        except (dns.exception.DNSException, OSError) as error:
+        except (dns.exception.DNSException, OSError, ValueError) as error:  # ValueError: of a mistaken resolv.conf
             why = " ".join(str(error).split()) or type(error).__name__
             return f"{record_type} of {self._query.name}: {why}"
         if answer.rrset is None:
             return _Answer((), 0.0)
-        places = sorted(place for record in answer.rrset if (place := self._place(record)) is not None)
+        counting = islice(answer.rrset, MAX_RECORDS)
+        places = sorted(place for record in counting if (place := self._place(record)) is not None)
         return _Answer(tuple(places), float(answer.rrset.ttl))
 
     def _resolver(self) -> dns.asyncresolver.Resolver:
         """Made anew for every question, so that another network's servers are taken up. Reads files: for a thread."""
-        resolver = dns.asyncresolver.Resolver(configure=not self._servers)
+        resolver = dns.asyncresolver.Resolver(filename=str(self._system), configure=not self._servers)
         if self._servers:
             resolver.nameservers = [Do53Nameserver(address, port) for address, port in self._servers]
         return resolver

@@ -8,12 +8,29 @@ from typing import Final
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _METADATA: Final = frozenset(
-    ipaddress.ip_address(text) for text in ("169.254.169.254", "fd00:ec2::254", "100.100.100.200")
+    ipaddress.ip_address(text)
+    for text in (
+        "169.254.169.254",
+        "fd00:ec2::254",
+        "fd00:ec2::23",
+        "fd20:ce::254",
+        "168.63.129.16",
+        "192.0.0.192",
+        "100.100.100.200",
+    )
 )
-"""Where clouds answer every local process with credentials: AWS, Azure and GCP; AWS over IPv6; Alibaba."""
+"""Where clouds answer every local process with credentials or settings: AWS, Azure and GCP; AWS over IPv6, and its
+container credentials; GCP over IPv6; Azure's host; Oracle; Alibaba."""
 
-_NAT64: Final = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
-_IPV4_COMPATIBLE: Final = ipaddress.IPv6Network("::/96")
+_LAST_32_BITS: Final = (
+    ipaddress.IPv6Network("64:ff9b::/96"),
+    ipaddress.IPv6Network("64:ff9b:1::/48"),
+    ipaddress.IPv6Network("::/96"),
+    ipaddress.IPv6Network("::ffff:0:0:0/96"),
+)
+"""Where an IPv4 address stands at the end: NAT64, IPv4-compatible, and IPv4-translated (SIIT, RFC 2765)."""
+_TEREDO: Final = ipaddress.IPv6Network("2001::/32")
+_RESERVED_IPV4: Final = ipaddress.IPv4Network("240.0.0.0/4")
 _THIS_NETWORK: Final = ipaddress.IPv4Network("0.0.0.0/8")
 _LOOPBACK_IPV4: Final = ipaddress.IPv4Network("127.0.0.0/8")
 _LOOPBACK_IPV6: Final = ipaddress.IPv6Address("::1")
@@ -99,27 +116,27 @@ def is_loopback(ip: IpAddress) -> bool:
 
 
 def _never_published(ip: IpAddress) -> str | None:
-    if ip in _METADATA:
-        return "a cloud metadata service"
-    if ip.is_loopback:
-        return "a loopback address"
-    if ip.is_link_local:
-        return "a link-local address"
-    if ip.is_multicast or ip == _BROADCAST:
-        return "a multicast or broadcast address"
-    if ip.is_unspecified or (isinstance(ip, ipaddress.IPv4Address) and ip in _THIS_NETWORK):
-        return "an unspecified address"
-    return None
+    kinds = {
+        "a cloud metadata service": ip in _METADATA,
+        "a loopback address": ip.is_loopback,
+        "a link-local address": ip.is_link_local,
+        "a multicast or broadcast address": ip.is_multicast or ip == _BROADCAST,
+        "an unspecified address": ip.is_unspecified or ip in _THIS_NETWORK,
+        "a reserved address": ip in _RESERVED_IPV4,
+        "a site-local address": isinstance(ip, ipaddress.IPv6Address) and ip.is_site_local,
+        "a Teredo address": ip in _TEREDO,
+    }
+    return next((kind for kind, is_one in kinds.items() if is_one), None)
 
 
 def _embedded_ipv4(ip: IpAddress) -> ipaddress.IPv4Address | None:
-    """The IPv4 address that a mapped, compatible, 6to4 or NAT64 address leads to."""
+    """The IPv4 address that a mapped, compatible, translated, 6to4 or NAT64 address leads to."""
     if isinstance(ip, ipaddress.IPv4Address):
         return None
     if ip.ipv4_mapped is not None:
         return ip.ipv4_mapped
     if ip.sixtofour is not None:
         return ip.sixtofour
-    if ip in _IPV4_COMPATIBLE or any(ip in network for network in _NAT64):
+    if any(ip in network for network in _LAST_32_BITS):
         return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
     return None

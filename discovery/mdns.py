@@ -7,6 +7,7 @@ import asyncio
 import errno
 import math
 import random
+import struct
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
@@ -34,7 +35,8 @@ _CLASS_IN_UNICAST: Final = 0x8001
 
 _MOST_DOUBLINGS: Final = 16
 
-_HEADER_BYTES: Final = 12
+_HEADER: Final = struct.Struct("!4x4H")
+"""Of a packet: its id and flags; then how many questions, answers and other records it has (RFC 1035, 4.1.1)."""
 _IS_RESPONSE: Final = 0x80
 """Of the third byte of a packet."""
 
@@ -72,7 +74,10 @@ class MdnsSource:
             limit=settings.max_neighbours, mentions=settings.max_questions, memory_s=settings.memory_s
         )
         self._budget = SenderBudget(
-            burst=settings.packet_burst, per_s=settings.packets_per_s, senders=settings.max_senders
+            burst=settings.record_burst,
+            per_s=settings.records_per_s,
+            senders=settings.max_senders,
+            together=settings.senders_together,
         )
         # Mutable: the sockets and where they are open; why they are not; what wakes the task; when to ask next.
         self._sockets: Multicast | None = None
@@ -187,20 +192,27 @@ class MdnsSource:
 
     def _hear(self, data: bytes, origin: Origin) -> None:
         # Most of what is said on a network are questions, or about other services.
-        if len(data) < _HEADER_BYTES or not data[2] & _IS_RESPONSE or self._mark not in data.lower():
+        if len(data) < _HEADER.size or not data[2] & _IS_RESPONSE or self._mark not in data.lower():
             return
-        if not self._budget.allows(origin.address, self._clock()):
+        now, refused = self._clock(), self._table.refused
+        if not self._budget.allows(origin.address, _records(data), now):
             return
-        now, full = self._clock(), self._table.refused > 0
         for saying in understand(DNSIncoming(data), self._service):
             if self._table.hear(saying, origin, now):
                 self._stirred.set()
                 if isinstance(saying, Goodbye):  # who did not say it himself will answer
                     self._ask_soon(now)
+            if self._table.refused > refused:  # the rest of it would fare no better
+                break
         if self._table.has_questions:
             self._ask_soon(now)
-        if self._table.refused and not full:
+        if self._table.refused and not refused:
             log.warning("more gateways are announced than can be noted", limit=self._settings.max_neighbours)
+
+
+def _records(data: bytes) -> int:
+    """How many records and questions a packet has, as it says itself: no more than these are read."""
+    return sum(_HEADER.unpack_from(data))
 
 
 def _identity(one: Neighbour) -> tuple[str | None, str | None]:

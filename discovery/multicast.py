@@ -28,7 +28,8 @@ MAX_DATAGRAM_BYTES: Final = 9000
 """RFC 6762, section 17: no packet is longer."""
 
 DATAGRAMS_AT_ONCE: Final = 32
-"""Datagrams read in one go; then other work of the event loop has its turn."""
+READ_AT_ONCE_S: Final = 0.005
+"""Datagrams read in one go, and seconds after which none is begun; then other work of the event loop has its turn."""
 
 _FAMILIES: Final = {4: socket.AF_INET, 6: socket.AF_INET6}
 _ALL_GROUPS: Final = {4: (socket.IPPROTO_IP, 49), 6: (socket.IPPROTO_IPV6, 29)}
@@ -103,7 +104,11 @@ class Multicast:
 
 
 def _read(sock: socket.socket, interface: Interface, hear: Hear) -> None:
+    clock = asyncio.get_running_loop().time
+    until = clock() + READ_AT_ONCE_S
     for _ in range(DATAGRAMS_AT_ONCE):
+        if clock() >= until:
+            return
         try:
             data, sender = sock.recvfrom(MAX_DATAGRAM_BYTES)
         except OSError:  # nothing more; or what the network says about a question of ours that it could not deliver

@@ -8,6 +8,9 @@ from dataclasses import dataclass, replace
 from discovery.interfaces import Interface
 from discovery.records import Goodbye, Mention, Place, Saying, Told
 
+_Key = tuple[str, str, int]
+"""The name in lower case, the host, the port."""
+
 
 @dataclass(frozen=True, slots=True)
 class Origin:
@@ -51,9 +54,12 @@ class Neighbours:
         self._most_mentions = mentions
         self._memory_s = memory_s
         # Mutable: the entries by name and place; names whose place must be asked for; entries refused for want of room.
-        self._entries: dict[tuple[str, str, int], Neighbour] = {}
+        self._entries: dict[_Key, Neighbour] = {}
         self._mentioned: dict[str, str] = {}
         self.refused = 0
+        # Mutable: how many entries each sender has, and each name.
+        self._of_sender: Counter[str] = Counter()
+        self._of_label: Counter[str] = Counter()
 
     def __repr__(self) -> str:
         return f"<Neighbours {len(self._entries)} known, {len(self._mentioned)} to be asked for>"
@@ -90,7 +96,7 @@ class Neighbours:
         """Drops who was not heard for too long; whether there was one."""
         old = [key for key, one in self._entries.items() if now - one.heard_at > self._memory_s]
         for key in old:
-            del self._entries[key]
+            self._drop(key)
         return bool(old)
 
     def _place(self, place: Place, origin: Origin, now: float) -> bool:
@@ -102,7 +108,7 @@ class Neighbours:
             if not self._make_room(origin.address):
                 self.refused += 1
                 return False
-            self._entries[key] = Neighbour(place.label, host, place.port, place.told, origin.address, now)
+            self._add(key, Neighbour(place.label, host, place.port, place.told, origin.address, now))
             return True
         # A packet may leave out the TXT record: what was told before still holds then.
         told = before.told if place.told == Told() else place.told
@@ -118,21 +124,31 @@ class Neighbours:
         return bool(leaving)
 
     def _has(self, label: str) -> bool:
-        return any(key[0] == label.lower() for key in self._entries)
+        return label.lower() in self._of_label
 
     def _make_room(self, sender: str) -> bool:
         """Whether an entry of `sender` may be added."""
         if len(self._entries) < self._limit:
             return True
-        held = Counter(one.sender for one in self._entries.values())
-        greedy, most = held.most_common(1)[0]
-        if held[sender] + 1 >= most:
+        greedy = max(self._of_sender, key=self._of_sender.__getitem__)
+        if self._of_sender[sender] + 1 >= self._of_sender[greedy]:
             return False
-        newest = max((key for key, one in self._entries.items() if one.sender == greedy), key=self._age_of)
-        del self._entries[newest]
+        self._drop(max((key for key, one in self._entries.items() if one.sender == greedy), key=self._age_of))
         return True
 
-    def _age_of(self, key: tuple[str, str, int]) -> float:
+    def _add(self, key: _Key, one: Neighbour) -> None:
+        self._entries[key] = one
+        self._of_sender[one.sender] += 1
+        self._of_label[key[0]] += 1
+
+    def _drop(self, key: _Key) -> None:
+        one = self._entries.pop(key)
+        for held, whose in ((self._of_sender, one.sender), (self._of_label, key[0])):
+            held[whose] -= 1
+            if not held[whose]:
+                del held[whose]
+
+    def _age_of(self, key: _Key) -> float:
         return self._entries[key].heard_at
 
 

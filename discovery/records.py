@@ -8,6 +8,7 @@ import ipaddress
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 from zeroconf import DNSAddress, DNSIncoming, DNSPointer, DNSRecord, DNSService, DNSText, ServiceInfo
@@ -17,6 +18,9 @@ APPLICATION: Final = "medkit"
 
 MAX_TXT_BYTES: Final = 1300
 """Longest TXT record that is read (RFC 6763, 6.2: more does not fit into one packet)."""
+
+MAX_INSTANCES: Final = 16
+"""Instances of one packet that are looked at: an honest host has one or two."""
 
 MAX_LABEL_BYTES: Final = 63
 """RFC 1035, 2.3.4."""
@@ -112,9 +116,15 @@ def service_type(setting: str) -> str:
 
 
 def understand(packet: DNSIncoming, service: str) -> Iterator[Saying]:
-    """What `packet` says about instances of `service`, in its order; nothing if it is not a readable response."""
-    if not packet.valid or not packet.is_response():
-        return
+    """What `packet` says about instances of `service`, in its order; nothing if it is not a readable response.
+
+    At most `MAX_INSTANCES` sayings.
+    """
+    if packet.valid and packet.is_response():
+        yield from islice(_sayings(packet, service), MAX_INSTANCES)
+
+
+def _sayings(packet: DNSIncoming, service: str) -> Iterator[Saying]:
     records = packet.answers()
     ending = f".{service}".lower()
     addresses = _addresses(records)

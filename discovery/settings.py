@@ -121,14 +121,17 @@ class MdnsSettings:
     max_neighbours: int = 256
     """Most instances noted, of all senders together."""
 
-    packet_burst: int = 256
-    """Packets of one sender that are read at once."""
+    record_burst: int = 1024
+    """Records of one sender that are read at once."""
 
-    packets_per_s: float = 50.0
-    """Packets of one sender a second that are read for good."""
+    records_per_s: float = 200.0
+    """Records of one sender a second that are read for good."""
+
+    senders_together: int = 4
+    """All senders together may say as much as so many of them."""
 
     max_senders: int = 1024
-    """Most senders whose packets are counted."""
+    """Most senders whose records are counted."""
 
     max_questions: int = 16
     """Most instances whose place is asked for at a time."""

@@ -1,6 +1,7 @@
 """Discovered endpoints that are not peers yet: asked in turn, slowly, who answers there."""
 
 import asyncio
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -49,6 +50,8 @@ class Candidate:
     due: float = 0.0
     """Loop time from which on it may be asked again."""
     is_asked: bool = False
+    turn: int = 0
+    """Of those that are due, the one with the lowest is asked: it came, or was asked, before the others."""
 
 
 class Candidates:
@@ -73,20 +76,23 @@ class Candidates:
         # Mutable: the candidates by URL; what asks for a look before the next one is due.
         self._waiting: dict[str, Candidate] = {}
         self._kick = asyncio.Event()
+        self._turns = itertools.count()
 
     def __iter__(self) -> Iterator[Candidate]:
         """All of them, in the order in which they came."""
         return iter(tuple(self._waiting.values()))
 
     def replace(self, endpoints: Iterable[PeerEndpoint]) -> None:
-        """Makes these the candidates; what was learned of one that was there before is kept."""
+        """Makes these the candidates; what was learned of a URL that was there before is kept.
+
+        Whoever it is said to be now: a stranger who says something else every second is not asked any sooner.
+        """
         waiting: dict[str, Candidate] = {}
         for endpoint in endpoints:
-            old = self._waiting.get(endpoint.url)
-            if old is None or old.endpoint.instance != endpoint.instance:
-                old = Candidate(endpoint, self._wall())
-            old.endpoint = endpoint
-            waiting[endpoint.url] = old
+            candidate = self._waiting.get(endpoint.url)
+            candidate = candidate or Candidate(endpoint, self._wall(), turn=next(self._turns))
+            candidate.endpoint = endpoint
+            waiting[endpoint.url] = candidate
         self._waiting = waiting
         self._kick.set()
 
@@ -105,6 +111,7 @@ class Candidates:
                 candidate = await self._next_due()
                 await places.acquire()
                 candidate.is_asked = True
+                candidate.turn = next(self._turns)
                 asking = group.create_task(self._ask(candidate), name=f"try {candidate.endpoint.url}")
                 asking.add_done_callback(lambda _task: places.release())
                 await asyncio.sleep(self._settings.pause_ms / 1000)
@@ -114,11 +121,11 @@ class Candidates:
         while True:
             self._kick.clear()
             idle = [candidate for candidate in self._waiting.values() if not candidate.is_asked]
-            first = min(idle, key=lambda candidate: candidate.due, default=None)
-            if first is not None and first.due <= loop.time():
-                return first
+            now = loop.time()
+            if due := [candidate for candidate in idle if candidate.due <= now]:
+                return min(due, key=lambda candidate: candidate.turn)
             try:
-                async with asyncio.timeout_at(None if first is None else first.due):
+                async with asyncio.timeout_at(min((candidate.due for candidate in idle), default=None)):
                     await self._kick.wait()
             except TimeoutError:
                 continue

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import statistics
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -95,25 +96,30 @@ async def test_fault_048_ten_thousand_names_lose_no_known_peer(switch: Switch, t
     a, _ = await a_and_b(switch, tmp_path)
     evil, bystander = switch.host("evil", f"{EVIL}/24"), switch.host("bare", "10.0.0.9/24")
     async with bare_browser(bystander, tmp_path) as bare:
-        before = cpu_s(a.process), cpu_s(bare)
         with stranger_on(evil) as stranger:
-            for number in range(10_000):
-                name = f"rogue{number}"
-                stranger.send(ptr(name), srv(name, 9000 + number % 1000, "evil.local."), address(EVIL, "evil.local."))
-                if number % 50 == 0:
-                    await asyncio.sleep(0.01)  # as fast as both can read, so that both have read the same
-                if number % 1000 == 0:
-                    assert (await peers(a))["b"][1] == "online"
+            ratios = [await _flood(stranger, a, bare, range(first, first + 3_500)) for first in (0, 3_500, 7_000)]
         assert set(await peers(a)) == {"b"}
         await eventually(lambda: _knows_many(a))
-        ours, theirs = cpu_s(a.process) - before[0], cpu_s(bare) - before[1]
-        print(f"CPU of a flood: gateway {ours:.2f} s, zeroconf's browser {theirs:.2f} s, ratio {ours / theirs:.2f}")
-        assert ours <= 1.5 * theirs
+    print(f"CPU of a flood, gateway to zeroconf's browser: {', '.join(f'{ratio:.2f}' for ratio in ratios)}")
+    assert statistics.median(ratios) <= 1.5  # one round may be disturbed by whatever else the machine does
     assert 1 < len(await endpoints(a)) <= 256 + 1
     # One who comes now is found all the same.
     late = switch.gateway(switch.host("late", "10.0.0.3/24"), tmp_path, {**MDNS, "aggregation.mdns_name": "late"})
     await late.start()
     await eventually(lambda: _has(a, "late"), 90)  # behind 256 others who are tried first, five a second
+
+
+async def _flood(stranger: Stranger, gateway: Gateway, bare: Process, numbers: range) -> float:
+    """Announces so many names; the processor time the gateway took for them as a multiple of the browser's."""
+    before = cpu_s(gateway.process), cpu_s(bare)
+    for number in numbers:
+        name = f"rogue{number}"
+        stranger.send(ptr(name), srv(name, 9000 + number % 1000, "evil.local."), address(EVIL, "evil.local."))
+        if number % 50 == 0:
+            await asyncio.sleep(0.01)  # as fast as both can read, so that both have read the same
+        if number % 1000 == 0:
+            assert (await peers(gateway))["b"][1] == "online"
+    return (cpu_s(gateway.process) - before[0]) / (cpu_s(bare) - before[1])
 
 
 @contextlib.asynccontextmanager

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from discovery.admission import MAX_CANDIDATES, MAX_FOUND, AdmissionRules, admit, objection
+from discovery.admission import MAX_CANDIDATES, MAX_FOUND, MAX_PER_ADDRESS, AdmissionRules, admit, objection
 from discovery.endpoint import AddressRule, EndpointSet, FoundBy, PeerEndpoint
 from discovery.source import Found
 from discovery.static import is_peer_name
@@ -82,6 +82,15 @@ def reasons(endpoints: EndpointSet) -> Sequence[str]:
         ("http://[64:ff9b:1::a9fe:a9fe]:8081", DNS, "destination_ip_prohibited"),
         ("http://[2002:7f00:1::]:8081", DNS, "destination_ip_prohibited"),
         ("http://[::127.0.0.1]:8081", DNS, "destination_ip_prohibited"),
+        ("http://[::ffff:0:127.0.0.1]:8081", DNS, "destination_ip_prohibited"),
+        ("http://[2001:0:7f00:1::]:8081", DNS, "destination_ip_prohibited"),
+        ("http://[fec0::1]:8081", DNS, "destination_ip_prohibited"),
+        ("http://[fd20:ce::254]:8081", DNS, "destination_ip_prohibited"),
+        ("http://[fd00:ec2::23]:8081", DNS, "destination_ip_prohibited"),
+        ("http://168.63.129.16:8081", FILE, "destination_ip_prohibited"),
+        ("http://192.0.0.192:8081", FILE, "destination_ip_prohibited"),
+        ("http://240.0.0.1:8081", FILE, "destination_ip_prohibited"),
+        ("http://[64:ff9b::a83f:8110]:8081", DNS, "destination_ip_prohibited"),
         ("ftp://192.168.7.9:8081", MDNS, "invalid_url"),
         ("http://user:secret@192.168.7.9:8081", FILE, "invalid_url"),
         ("http://192.168.7.9:8081/api", FILE, "invalid_url"),
@@ -260,11 +269,11 @@ def test_whatever_the_labels_are_names_are_usable_and_unique(labels: list[str]) 
 
 
 def crowd(size: int) -> list[Found]:
-    return [found(f"http://192.168.7.{9 + at // 50_000}:{2000 + at % 50_000}", f"r{at}") for at in range(size)]
+    return [found(f"http://192.168.7.{10 + at % 240}:{2000 + at // 240}", f"r{at}") for at in range(size)]
 
 
 def test_fault_048_of_a_flood_only_so_many_are_tried_and_the_peers_there_are_stay() -> None:
-    peer = PeerEndpoint("arm", "http://192.168.7.9:12000", MDNS)
+    peer = PeerEndpoint("arm", "http://192.168.7.170:2041", MDNS)
     rules = AdmissionRules(peers={peer.url: peer}, networks=RULES.networks)
     endpoints = judged(*crowd(10_001), rules=rules)
     assert names(endpoints)[peer.url] == "arm"
@@ -273,8 +282,18 @@ def test_fault_048_of_a_flood_only_so_many_are_tried_and_the_peers_there_are_sta
     assert set(reasons(endpoints)) == {"too_many_candidates"}
 
 
+def test_of_the_ports_of_one_address_a_few_are_tried_at_a_time_beside_the_peers_there() -> None:
+    ports = [found(f"http://192.168.7.9:{2000 + at}", f"r{at}") for at in range(20)]
+    peer = PeerEndpoint("arm", ports[0].url, MDNS)
+    endpoints = judged(*ports, *crowd(3), rules=AdmissionRules(peers={peer.url: peer}, networks=RULES.networks))
+    assert len(endpoints.admitted) == 1 + MAX_PER_ADDRESS + 3
+    assert reasons(endpoints) == ["too_many_at_address"] * (19 - MAX_PER_ADDRESS)
+    written = [found(one.url, one.name, by=FILE) for one in ports]
+    assert len(judged(*written).admitted) == 20
+
+
 def test_where_there_are_enough_discovered_peers_nobody_else_is_tried() -> None:
-    peer = PeerEndpoint("arm", "http://192.168.7.9:2000", MDNS)
+    peer = PeerEndpoint("arm", "http://192.168.7.10:2000", MDNS)
     rules = AdmissionRules(peers={peer.url: peer}, networks=RULES.networks, max_peers=1)
     endpoints = judged(*crowd(3), rules=rules)
     assert (list(names(endpoints)), reasons(endpoints)) == ([peer.url], ["max_discovered_peers"] * 2)

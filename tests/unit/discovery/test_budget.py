@@ -1,30 +1,48 @@
 from discovery.budget import SenderBudget
 
 
+def budget(burst: int, per_s: float, senders: int = 4, together: int = 100) -> SenderBudget:
+    return SenderBudget(burst=burst, per_s=per_s, senders=senders, together=together)
+
+
 def allowed(budget: SenderBudget, sender: str, packets: int, now: float) -> int:
-    return sum(budget.allows(sender, now) for _ in range(packets))
+    """How many of so many packets of one record."""
+    return sum(budget.allows(sender, 1, now) for _ in range(packets))
 
 
 def test_fault_048_a_flood_is_read_up_to_the_burst_and_then_at_the_rate() -> None:
-    budget = SenderBudget(burst=10, per_s=2, senders=4)
-    assert allowed(budget, "a", 1000, now=0) == 10
-    assert allowed(budget, "a", 1000, now=1) == 2
-    assert allowed(budget, "a", 1000, now=100) == 10
+    one = budget(burst=10, per_s=2)
+    assert allowed(one, "a", 1000, now=0) == 10
+    assert allowed(one, "a", 1000, now=1) == 2
+    assert allowed(one, "a", 1000, now=100) == 10
+
+
+def test_a_packet_costs_as_many_as_it_has_records_and_one_that_is_too_long_costs_nothing() -> None:
+    one = budget(burst=10, per_s=0)
+    assert not one.allows("a", 11, 0)
+    assert [one.allows("a", 4, 0) for _ in range(3)] == [True, True, False]
+    assert allowed(one, "a", 10, now=0) == 2
 
 
 def test_the_flood_of_one_takes_nothing_from_another() -> None:
-    budget = SenderBudget(burst=10, per_s=2, senders=4)
-    allowed(budget, "a", 1000, now=0)
-    assert allowed(budget, "b", 5, now=0) == 5
+    one = budget(burst=10, per_s=2)
+    allowed(one, "a", 1000, now=0)
+    assert allowed(one, "b", 5, now=0) == 5
+
+
+def test_a_thousand_made_up_senders_cost_no_more_than_a_few() -> None:
+    one = budget(burst=10, per_s=2, senders=1024, together=4)
+    assert sum(allowed(one, str(number), 10, now=0) for number in range(1000)) == 4 * 10
+    assert sum(allowed(one, str(number), 10, now=1) for number in range(1000)) == 4 * 2
 
 
 def test_packets_that_come_too_fast_do_not_put_off_those_that_come_later() -> None:
-    budget = SenderBudget(burst=2, per_s=1, senders=4)
-    assert sum(budget.allows("a", tick / 100) for tick in range(1000)) == 2 + 9
+    one = budget(burst=2, per_s=1)
+    assert sum(one.allows("a", 1, tick / 100) for tick in range(1000)) == 2 + 9
 
 
 def test_the_senders_remembered_are_not_without_end() -> None:
-    budget = SenderBudget(burst=1, per_s=0, senders=3)
-    assert [budget.allows(sender, 0) for sender in "abcd"] == [True] * 4
-    assert [budget.allows(sender, 0) for sender in "dcb"] == [False] * 3
-    assert budget.allows("a", 0), "the oldest was forgotten"
+    one = budget(burst=1, per_s=0, senders=3)
+    assert [one.allows(sender, 1, 0) for sender in "abcd"] == [True] * 4
+    assert [one.allows(sender, 1, 0) for sender in "dcb"] == [False] * 3
+    assert one.allows("a", 1, 0), "the oldest was forgotten"

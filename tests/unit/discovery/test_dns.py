@@ -1,9 +1,11 @@
 """DNS as a source, against a real server: records become endpoints, failures keep them, TTLs are kept."""
 
+from pathlib import Path
+
 import dns.rcode
 import pytest
 
-from discovery.dns import DnsQuery, DnsSettings, DnsSource, parse_query, parse_server
+from discovery.dns import MAX_RECORDS, DnsQuery, DnsSettings, DnsSource, parse_query, parse_server
 from discovery.endpoint import FoundBy
 from discovery.source import Found
 from tests.federation.eventually import eventually
@@ -157,3 +159,19 @@ def test_a_query_is_read_or_refused(text: str, query: DnsQuery | None) -> None:
 )
 def test_a_server_is_read_or_refused(text: str, server: tuple[str, int] | None) -> None:
     assert parse_server(text) == server
+
+
+@pytest.mark.parametrize("content", [b"nameserver 1.1.1.1#53\n", b"nameserver 127.0.0.1\n# caf\xe9\n", b""])
+async def test_a_mistake_in_resolv_conf_is_trouble(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "resolv.conf"
+    path.write_bytes(content)
+    source = DnsSource(DnsQuery("_grove._tcp.example.org", None), scheme="http", system=path)
+    async with running(source) as readings:
+        await readings.show(trouble="SRV of _grove._tcp.example.org: ")
+
+
+async def test_of_an_answer_without_end_as_many_records_count_as_can_be_tried() -> None:
+    async with dns_server() as server:
+        server.set(SRV, "SRV", *(f"0 0 {2000 + number} pod.example." for number in range(MAX_RECORDS + 50)))
+        async with running(source(server, f"dnssrv+{SRV}")) as readings:
+            await eventually(lambda: readings.all and len(readings.last.found) == MAX_RECORDS, 30)

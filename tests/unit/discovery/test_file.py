@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from discovery.endpoint import FoundBy
-from discovery.file import MAX_FILE_BYTES, MAX_PEERS, FileSettings, FileSource
+from discovery.file import FileSettings, FileSource
+from discovery.listing import MAX_FILE_BYTES, MAX_PEERS, Listing, look_again
 from discovery.source import Found
+from tests.federation.eventually import eventually
 from tests.unit.discovery.readings import running
 
 QUICK = FileSettings(poll_ms=1_000, settle_ms=20)
@@ -84,7 +86,7 @@ async def test_a_config_map_is_seen_at_every_swap(tmp_path: Path) -> None:
     ("text", "trouble"),
     [
         ("", "is empty"),
-        ("[", "is not YAML: line 1, column 2: "),
+        ("[", "is not YAML: line "),
         ("[]\n- {url: 'http://u:secret@a:1'", "is not YAML: line 2, column 1: "),
         ("{a: b}", "holds a mapping, allowed is a list of peers, each {name: NAME, url: URL}"),
         ("just words", "holds a text"),
@@ -95,14 +97,23 @@ async def test_a_config_map_is_seen_at_every_swap(tmp_path: Path) -> None:
             "- {nam: arm, url: 'http://a:1'}",
             "item 1: found the key 'nam', allowed are name, url; did you mean 'name'?",
         ),
-        ("- {name: arm, url: 7}", "item 1: url holds a number, allowed is a text"),
+        ("- {name: arm, url: [7]}", "item 1: url holds a list, allowed is a text"),
         (
             "- {name: arm, url: 'http://a:1', token: secret}",
             "item 1: found the key 'token', allowed are name, url",
         ),
-        ("- !!python/object:os.system {}", "is not YAML"),
-        ("- 2024-99-99", "is not YAML"),
-        ("[" * 100_000, "is not YAML"),
+        ("- !!python/object:os.system {}", "item 1"),
+        ("- 2024-99-99", "item 1"),
+        ("!!bool foo", "holds a text"),
+        ("!!timestamp foo", "holds a text"),
+        ("!!int ''", "is empty"),
+        ("1:" * 400 + "1.0", "holds a text"),
+        ("- &a [*a]", "is not YAML"),
+        ("- {[a]: b}", "is not YAML"),
+        ("[" * 100_000, "nested deeper than 16"),
+        ("- " * 500_000, "nested deeper than 16"),
+        ("{a: " * 100_000, "nested deeper than 16"),
+        ("? " * 100_000, "nested deeper than 16"),
         ("#" * (MAX_FILE_BYTES + 1), f"{MAX_FILE_BYTES} bytes"),
         (listed(*map(str, range(MAX_PEERS + 1))), f"{MAX_PEERS + 1} peers"),
     ],
@@ -147,3 +158,40 @@ async def test_another_directory_in_the_place_of_the_first_is_watched_too(tmp_pa
         await readings.show("in_2")
         (tmp_path / "2" / "a.json").write_text(listed("changed"))
         await readings.show("changed")
+
+
+@pytest.mark.parametrize("text", ['[{"name": "\\ud800", "url": "http://a:1"}]', "[" * 100_000, "[" + "9" * 5000])
+async def test_json_that_python_cannot_take_or_show_is_trouble(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "peers.json"
+    path.write_text(text)
+    async with running(FileSource(path, POLLED)) as readings:
+        await eventually(lambda: readings.all and readings.last.trouble)
+        assert readings.last.found == ()
+
+
+async def test_a_fifo_holds_up_neither_the_others_nor_the_end(tmp_path: Path) -> None:
+    fifo = tmp_path / "peers.yaml"
+    os.mkfifo(fifo)
+    (tmp_path / "good.json").write_text(listed("one"))
+    async with running(FileSource(fifo, POLLED)) as direct, running(FileSource(tmp_path, POLLED)) as all_of_them:
+        await direct.show(trouble="allowed is a regular file")
+        await all_of_them.show("one")
+
+
+async def test_the_name_of_a_file_need_not_be_utf_8(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"\xff.json")).write_text("{")
+    async with running(FileSource(tmp_path, POLLED)) as readings:
+        await readings.show(trouble="\\udcff.json: is not JSON")
+        assert str(readings.last.trouble).encode()
+
+
+def test_what_did_not_change_is_not_parsed_again(tmp_path: Path) -> None:
+    path = tmp_path / "peers.json"
+    path.write_text(listed("one"))
+    first = look_again(path, Listing())
+    assert look_again(path, first) is first
+    # As long and as old as the one before: only the content tells.
+    stamp = path.stat()
+    path.write_text(listed("two"))
+    os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    assert [one.name for one in look_again(path, first).found] == ["two"]

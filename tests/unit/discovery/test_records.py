@@ -4,6 +4,7 @@ import pytest
 from zeroconf import DNSIncoming, DNSQuestion
 
 from discovery.records import (
+    MAX_INSTANCES,
     MAX_LABEL_BYTES,
     Announcement,
     Goodbye,
@@ -158,3 +159,8 @@ def test_a_long_name_is_cut_between_characters() -> None:
     label = instance_label("ä" * 63)
     assert label == "ä" * 31
     assert len(label.encode()) <= MAX_LABEL_BYTES
+
+
+def test_fault_048_of_a_packet_with_many_instances_a_few_count() -> None:
+    many = packet(*(srv(f"r{number}", 9000) for number in range(20)), *(ptr(f"p{number}") for number in range(20)))
+    assert len([*understand(many, SERVICE)]) == MAX_INSTANCES

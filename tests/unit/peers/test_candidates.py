@@ -3,10 +3,12 @@
 import asyncio
 import itertools
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 from discovery.endpoint import AddressRule, FoundBy, PeerEndpoint
 from peers.candidates import CandidateSettings
 from tests.federation.eventually import eventually
+from tests.unit.entities.sketch import instance
 from tests.unit.peers.lineup import lineup, neighbour
 from tests.unit.peers.wire_server import Wire, serving
 
@@ -38,6 +40,30 @@ async def test_who_waits_longest_is_asked_next_and_who_fails_waits_longer_each_t
         times = [at for at, name in line.asked if name == "n0"]
         pauses = [later - at for at, later in itertools.pairwise(times)]
         assert all(pause >= least for pause, least in zip(pauses, (0.036, 0.072, 0.144), strict=False))
+
+
+async def test_who_claims_to_be_another_every_time_is_asked_no_sooner_and_starves_nobody() -> None:
+    liars, honest = crowd(4), PeerEndpoint("honest", "http://127.9.9.9:1", FoundBy.MDNS)
+    async with lineup(candidates=CandidateSettings(pause_ms=5, retry_ms=60_000, max_retry_ms=60_000)) as line:
+        for claims in map(instance, 8 * "abcdefgh"):
+            line.discover(*(replace(one, instance=claims) for one in liars), honest)
+            await asyncio.sleep(0.005)
+        await eventually(lambda: len(line.asked) >= 5, 30)
+        assert sorted(name for _, name in line.asked) == ["honest", "n0", "n1", "n2", "n3"]
+        assert {one.endpoint.instance for one in line.roster.candidates} == {instance("h"), None}
+
+
+async def test_newcomers_without_end_do_not_keep_one_that_waits_from_being_asked() -> None:
+    first, *strangers = crowd(4_000)
+    newcomers = iter(strangers)
+
+    async with lineup(candidates=CandidateSettings(pause_ms=20, retry_ms=1, max_retry_ms=1)) as line:
+
+        async def is_asked_again() -> bool:
+            line.discover(*itertools.islice(newcomers, 3), first)
+            return [name for _, name in line.asked].count(first.name) >= 5
+
+        await eventually(is_asked_again, 30)
 
 
 async def test_those_that_never_answer_do_not_hold_up_the_others() -> None:
