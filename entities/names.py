@@ -99,41 +99,51 @@ def give_names(topology: Topology, shown: Shown, previous: NameTable, *, periodi
     return Naming(table, tuple(sorted(displaced)), tuple(sorted(seating.heirs.items())))
 
 
-def _wishes(topology: Topology, shown: Shown) -> Iterator[tuple[Origin, tuple[str, str]]]:
-    """(origin, (first-hop peer, wanted id)) in the order in which names are given."""
+_Wish = tuple[tuple[str, ...], str]
+"""The peer names to prefix an id with where the wanted one is taken, and the wanted id."""
+
+
+def _wishes(topology: Topology, shown: Shown) -> Iterator[tuple[Origin, _Wish]]:
+    """Each origin and what it wishes, in the order in which names are given.
+
+    The prefixes: our first-hop peer, and what the gateway before the owner calls it. The first may not know the owner
+    yet while we do, over another peer; then it shows nothing of it, and the second is how it will.
+    """
     rank = topology.rank()
     for instance in sorted(topology.records, key=lambda known: rank.get(known, len(rank))):
         record = topology.records[instance]
         way = topology.configured.get(instance)
         for own_id in sorted(app.id for app in record.apps):
             if way is None:
-                yield (instance, own_id), ("", own_id)
+                yield (instance, own_id), (("",), own_id)
             else:
-                yield (instance, own_id), (way.first_peer, shown(way.first_peer, instance, own_id))
+                prefixes = (way.first_peer, way.peers[-1])
+                yield (instance, own_id), (prefixes, shown(way.first_peer, instance, own_id))
 
 
-def _give_new(wishes: Mapping[Origin, tuple[str, str]], given: dict[Origin, str], taken: dict[str, Origin]) -> None:
+def _give_new(wishes: Mapping[Origin, _Wish], given: dict[Origin, str], taken: dict[str, Origin]) -> None:
     """Two passes: first all whose wanted id is free, then the rest under a prefixed one."""
-    late: list[tuple[Origin, str, str]] = []
-    for origin, (peer, wish) in wishes.items():
+    late: list[tuple[Origin, tuple[str, ...], str]] = []
+    for origin, (prefixes, wish) in wishes.items():
         if origin in given:
             continue
         if wish in taken:
-            late.append((origin, peer, wish))
+            late.append((origin, prefixes, wish))
         else:
             given[origin] = wish
             taken[wish] = origin
-    for origin, peer, wish in late:
-        here = next(free for free in _fallbacks(origin, peer, wish) if free not in taken)
+    for origin, prefixes, wish in late:
+        here = next(free for free in _fallbacks(origin, prefixes, wish) if free not in taken)
         given[origin] = here
         taken[here] = origin
 
 
-def _fallbacks(origin: Origin, peer: str, wish: str) -> Iterator[str]:
+def _fallbacks(origin: Origin, prefixes: Iterable[str], wish: str) -> Iterator[str]:
     """Ids to try in turn; endless, since a hostile gateway may hold any number of them."""
-    prefixed = f"{peer}{SEPARATOR}{wish}"
-    if len(prefixed) <= MAX_ID:
-        yield prefixed
+    for prefix in prefixes:
+        prefixed = f"{prefix}{SEPARATOR}{wish}"
+        if len(prefixed) <= MAX_ID:
+            yield prefixed
     digest = hashlib.sha256("|".join(origin).encode()).hexdigest()[:8]
     for number in count(1):
         tail = f"{SEPARATOR}{digest}" if number == 1 else f"{SEPARATOR}{digest}_{number}"

@@ -21,6 +21,8 @@ SENDERS = ("10.0.0.7", "fe80::7", "10.0.0.66")
 class Line:
     """Sockets that go nowhere."""
 
+    failure: OSError | None = None
+
     def __init__(self) -> None:
         self.asked: list[bytes] = []
 

@@ -26,12 +26,18 @@ def test_ids_that_do_not_collide_stay_as_they_are() -> None:
 
 
 def test_own_apps_keep_their_ids_and_others_get_the_first_hop_in_front() -> None:
+    topology = seen_from(record("a", "b", CAM), record("b", "", CAM))
+    assert shown(named(topology).table) == {"a/cam": "cam", "b/cam": "b__cam"}
+
+
+def test_one_that_the_first_hop_does_not_show_yet_gets_what_its_neighbour_calls_it_in_front() -> None:
     topology = seen_from(record("a", "b", CAM), record("b", "c", CAM), record("c", "", CAM))
-    assert shown(named(topology, b_cam="cam").table) == {
-        "a/cam": "cam",
-        "b/cam": "b__cam",
-        "c/cam": f"cam__{eight_hex((instance('c'), 'cam'))}",
-    }
+    assert shown(named(topology).table) == {"a/cam": "cam", "b/cam": "b__cam", "c/cam": "c__cam"}
+
+
+def test_where_every_prefixed_id_is_taken_the_digest_of_its_origin_follows() -> None:
+    topology = seen_from(record("a", "b", CAM, App("c__cam")), record("b", "c", CAM), record("c", "", CAM))
+    assert shown(named(topology).table)["c/cam"] == f"cam__{eight_hex((instance('c'), 'cam'))}"
 
 
 def eight_hex(origin: Origin) -> str:
