@@ -9,9 +9,8 @@ from typing import Final
 import structlog
 
 from discovery.admission import AdmissionRules, objection
-from discovery.dns import DnsSource, parse_query, parse_server
+from discovery.dns_query import parse_query, parse_server
 from discovery.endpoint import EndpointSet, IpAddress, PeerEndpoint
-from discovery.file import FileSource
 from discovery.manager import DiscoveryManager, SourceStatus
 from discovery.networks import OwnInterface, own_interfaces
 from discovery.source import Source
@@ -112,11 +111,15 @@ class Finders:
 
 def _sources(aggregation: AggregationSettings) -> Iterator[Source]:
     """The most important first: what people wrote down goes before what the network says."""
-    for path in aggregation.peer_files:
-        yield FileSource(path)
-    servers = [server for text in aggregation.dns_servers if (server := parse_server(text)) is not None]
-    for text in aggregation.peer_dns:
-        if (query := parse_query(text)) is not None:
+    if aggregation.peer_files:
+        from discovery.file import FileSource  # noqa: PLC0415 -- a library that few need, and every start would pay for
+
+        yield from map(FileSource, aggregation.peer_files)
+    if aggregation.peer_dns:
+        from discovery.dns import DnsSource  # noqa: PLC0415 -- the same
+
+        servers = [server for text in aggregation.dns_servers if (server := parse_server(text)) is not None]
+        for query in filter(None, map(parse_query, aggregation.peer_dns)):
             yield DnsSource(query, scheme=aggregation.peer_scheme, servers=servers)
 
 

@@ -5,8 +5,8 @@ import socket
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
+from typing import TYPE_CHECKING
 
-from discovery.announce import Announcer
 from discovery.interfaces import (
     Interface,
     InterfaceWatch,
@@ -15,13 +15,15 @@ from discovery.interfaces import (
     interfaces_in_reach,
     interfaces_served,
 )
-from discovery.mdns import MdnsSource
-from discovery.records import Announcement, instance_label
 from discovery.settings import MdnsSettings
 from entities.identity import GatewayIdentity
 from gateway.settings import Settings
 from gateway.version import grove_version
 from peers.view import Warned
+
+if TYPE_CHECKING:
+    from discovery.announce import Announcer
+    from discovery.mdns import MdnsSource
 
 Choose = Callable[[tuple[Interface, ...], frozenset[IpAddress], tuple[str, ...]], tuple[Interface, ...]]
 
@@ -46,6 +48,10 @@ class Mdns:
         aggregation = self._settings.aggregation
         if not aggregation.announce:
             return
+        # zeroconf is a library that few need, and every start would pay for.
+        from discovery.announce import Announcer  # noqa: PLC0415 -- see above
+        from discovery.records import Announcement, instance_label  # noqa: PLC0415 -- the same
+
         announcement = Announcement(
             label=instance_label(aggregation.mdns_name or socket.gethostname().partition(".")[0]),
             port=port,
@@ -71,7 +77,9 @@ class Mdns:
         if self.source is not None and self.source.trouble is not None:
             yield Warned("mdns_unavailable", f"no peers can be found by mDNS: {self.source.trouble}")
 
-    def _make_source(self) -> MdnsSource:
+    def _make_source(self) -> "MdnsSource":
+        from discovery.mdns import MdnsSource  # noqa: PLC0415 -- as in `announce`
+
         aggregation = self._settings.aggregation
         return MdnsSource(
             aggregation.mdns_service,

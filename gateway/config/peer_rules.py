@@ -3,7 +3,7 @@
 import ipaddress
 from collections.abc import Iterator
 
-from discovery.dns import QUERY_RULE, SERVER_RULE, parse_query, parse_server
+from discovery.dns_query import QUERY_RULE, SERVER_RULE, parse_query, parse_server
 from discovery.static import PeerMistake, parse_static
 from gateway.config.findings import Finding
 from gateway.config.problems import shown

@@ -5,7 +5,8 @@ from pathlib import Path
 import dns.rcode
 import pytest
 
-from discovery.dns import MAX_RECORDS, DnsQuery, DnsSettings, DnsSource, parse_query, parse_server
+from discovery.dns import MAX_RECORDS, DnsSettings, DnsSource
+from discovery.dns_query import DnsQuery, parse_query, parse_server
 from discovery.endpoint import FoundBy
 from discovery.source import Found
 from tests.federation.eventually import eventually
