@@ -143,6 +143,14 @@ class Switch(Namespace):
         port = f"to-{name}"
         self.ip("link", "add", port, "type", "veth", "peer", "eth0", "netns", host.namespace)
         self.ip("link", "set", port, "master", _SWITCH, "up")
+        # Else the link-local address, from which mDNS speaks, is on trial for the first seconds.
+        run(
+            *host.command(
+                "sh",
+                "-c",
+                "echo 0 | tee /proc/sys/net/ipv6/conf/all/accept_dad /proc/sys/net/ipv6/conf/eth0/accept_dad",
+            )
+        )
         host.ip("link", "set", "lo", "up")
         host.ip("link", "set", "eth0", "up")
         for address in addresses:

@@ -7,7 +7,8 @@ from tests.federation.gateway import Gateway
 
 MDNS: Final = {"aggregation.announce": True, "aggregation.discover": True}
 
-SOON_S: Final = 5.0
+SOON_S: Final = 15.0
+"""A busy machine starts a gateway in some seconds."""
 
 
 async def warnings(gateway: Gateway) -> dict[str, str]:
