@@ -23,6 +23,7 @@ from gateway.http.services import ServedIdentity, Services
 from gateway.local.manifest.load import LoadedManifest
 from gateway.local.own import OwnEntities
 from gateway.mdns import Mdns
+from gateway.own_sources import own_sources
 from gateway.settings import Settings
 from gateway.state_dir import StateDir
 from gateway.version import grove_version
@@ -91,7 +92,7 @@ def compose(
     standing: Sequence[Warned],
 ) -> Gateway:
     """A gateway that does nothing yet. `standing`: warnings that hold as long as it runs."""
-    own = OwnEntities(host=settings.local.host, manifest=manifest, host_name=socket.gethostname(), clock=time.time_ns)
+    own = OwnEntities(own_sources(settings, manifest), clock=time.time_ns)
     resolver = Resolver(ResolverSettings())
     federation = _federation(settings, identity, state, own=own, resolver=resolver, standing=standing)
     mdns = Mdns(settings, identity)

@@ -113,7 +113,9 @@ class _Run:
             async with asyncio.TaskGroup() as group:
                 peers = group.create_task(self.gateway.federation.run(), name="federation")
                 finders = group.create_task(self.gateway.finders.run(), name="discovery")
+                own = group.create_task(self.gateway.own.run(), name="own entities")
                 code = await self._listen_until(stop, group)
+                own.cancel()
                 finders.cancel()
                 peers.cancel()
         except* Exception as failures:

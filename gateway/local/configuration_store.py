@@ -19,9 +19,14 @@ class ConfigurationStore:
     """Configurations by entity and id, held in memory; `nodes` gives the ROS node of an App, if it has one."""
 
     def __init__(self, declared: Mapping[EntityRef, tuple[Configuration, ...]], nodes: Mapping[str, str]) -> None:
+        # Mutable: what is declared, and the values that are not the default.
+        self._changed: dict[tuple[EntityRef, str], Any] = {}
+        self.declare(declared, nodes)
+
+    def declare(self, declared: Mapping[EntityRef, tuple[Configuration, ...]], nodes: Mapping[str, str]) -> None:
+        """What there is from now on; values that were set stay."""
         self._declared = {ref: {item.id: item for item in items} for ref, items in declared.items()}
         self._nodes = nodes
-        self._changed: dict[tuple[EntityRef, str], Any] = {}  # mutable: the values that are not the default
 
     def items(self, ref: EntityRef) -> ConfigurationList:
         """The configurations of one entity in the order they were declared."""

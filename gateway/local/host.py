@@ -6,12 +6,13 @@ from typing import Final
 
 import structlog
 
-from entities.model import Component, EntityKind
+from entities.model import Component, EntityKind, GatewayTree
 from gateway.local.answers import EntityRef
 from gateway.local.bindings import DataSpec
 from gateway.local.data_items import TOO_SLOW, ReadFailure, Reading, Sample
 from gateway.local.machine import Machine, Probe
 from gateway.local.shared_read import Clock, SharedRead
+from gateway.local.source import Changed, EntityResources, Offer, Source
 from gateway.local.values import MisfitError, conform
 
 READING_FRESH_NS: Final = 1_000_000_000
@@ -49,41 +50,49 @@ class HostItem:
 
 
 class HostSource:
-    """The machine we run on; `discover` adds the sensors that only looking can find."""
+    """The machine we run on; `start` adds the sensors that only looking can find."""
 
     def __init__(self, host_name: str, machine: Machine, clock: Clock) -> None:
         self.ref = EntityRef(EntityKind.COMPONENT, host_id(host_name))
         self._host_name = host_name
         self._machine = machine
         self._clock = clock
-        # Mutable: the probes known so far, and how each sensor failed last.
+        # Mutable: the probes known so far, how each sensor failed last, and what is offered.
         self._probes: Sequence[Probe] = machine.standard()
         self._failures: dict[str, str] = {}
         self._shared: SharedRead[Readings] = SharedRead(self._read_now, clock=clock, fresh_for_ns=READING_FRESH_NS)
+        self._offer = self._offered()
 
     @property
-    def component(self) -> Component:
-        """The Component this machine is."""
-        return Component(
+    def offer(self) -> Offer:
+        """The machine as a Component with a data item for each sensor."""
+        return self._offer
+
+    def _offered(self) -> Offer:
+        items = {spec.id: HostItem(spec, self) for probe in self._probes for spec in probe.specs}
+        component = Component(
             id=self.ref.id,
             name=self._host_name or self.ref.id,
             type="computer",
             source="runtime",
-            data=tuple(self.items),
+            data=tuple(items),
         )
+        return Offer(GatewayTree(components=(component,)), {self.ref: EntityResources(data=items)})
 
-    @property
-    def items(self) -> Mapping[str, HostItem]:
-        """The data items by id."""
-        return {spec.id: HostItem(spec, self) for probe in self._probes for spec in probe.specs}
-
-    async def discover(self) -> bool:
-        """Look for disks and temperatures, once; whether there are any."""
+    async def start(self) -> None:
+        """Look for disks and temperatures, which only looking can find."""
         found = await SharedRead(self._machine.discover, clock=self._clock).get()
         if found is None:
             _log.warning("sensors not found", reason=TOO_SLOW)
-        self._probes = [*self._machine.standard(), *(found or ())]
-        return bool(found)
+        if found:
+            self._probes = [*self._machine.standard(), *found]
+            self._offer = self._offered()
+
+    async def run(self, changed: Changed) -> None:
+        """Sensors that come later are not looked for."""
+
+    async def close(self) -> None:
+        """Readings that still run end by themselves and keep nothing alive."""
 
     async def reading_of(self, item_id: str) -> Sample | ReadFailure:
         """What one sensor says now, or said a moment ago."""
@@ -127,3 +136,6 @@ def _sample(values: Mapping[str, object], spec: DataSpec, now_ns: int) -> Sample
         return Sample(conform(values[spec.id], spec.type), now_ns)
     except MisfitError as error:
         return ReadFailure(f"the sensor answered nonsense: {error}")
+
+
+_: type[Source] = HostSource

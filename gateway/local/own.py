@@ -1,60 +1,38 @@
-"""The own entities of this gateway: host and manifest as one tree, and everything that can be asked of it.
+"""The own entities of this gateway: all sources as one tree, and everything that can be asked of it.
 
 This is the face the HTTP layer works with. It answers for one entity at a time and for what is its own; members,
 peers and qualified ids are put together above. Nothing here survives a restart.
 """
 
-from collections.abc import Callable, Collection, Mapping
+import asyncio
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from entities.model import GatewayTree
 from gateway.local.answers import ConfigurationList, EntityRef, ItemAnswer, ResourceError
-from gateway.local.bindings import FaultStatus, FileData, HeldData, Severity
+from gateway.local.bindings import FaultStatus, Severity
 from gateway.local.configuration_store import ConfigurationStore
-from gateway.local.data_items import DataItem, FileItem, HeldItem
 from gateway.local.data_store import DataStore
 from gateway.local.fault_store import FaultStore
-from gateway.local.host import HostSource
 from gateway.local.log_store import LogStore
-from gateway.local.machine import Machine, PsutilMachine
-from gateway.local.manifest.load import LoadedManifest
 from gateway.local.own_tree import fault_sources, merge_own
 from gateway.local.shared_read import Clock
+from gateway.local.source import EntityResources, Offer, Source, overlay
 
 
 class OwnEntities:
-    """Composes the sources that are on. Building it does no I/O; `start` looks at the machine once.
+    """Composes the sources that are on; of two that offer one item the earlier counts.
 
-    `clock` gives ns since 1970 and is also called from threads. Errors are values, nothing here raises for a
-    client's mistake. All methods belong on one event loop.
+    Making it does no I/O. `clock` gives ns since 1970 and is also called from threads. Errors are values, nothing
+    here raises for a client's mistake. All methods belong on one event loop.
     """
 
-    def __init__(
-        self,
-        *,
-        host: bool,
-        manifest: LoadedManifest | None,
-        host_name: str,
-        clock: Clock,
-        machine: Machine | None = None,
-    ) -> None:
+    def __init__(self, sources: Sequence[Source], *, clock: Clock) -> None:
+        self._sources = tuple(sources)
         self._clock = clock
-        machine = machine or PsutilMachine(lambda: clock() / 1_000_000_000)
-        self._host = HostSource(host_name, machine, clock) if host else None
-        self._declared = manifest.tree if manifest else GatewayTree()
-        self._resources = manifest.resources if manifest else {}
-        self._held = {
-            ref: {binding.spec.id: _item(binding, clock) for binding in resources.data}
-            for ref, resources in self._resources.items()
-        }
-        # Mutable: the tree (sensors found by `start`), who wants to know, and the stores.
+        # Mutable: what the sources offer together, who wants to know, and the stores.
         self._subscribers: list[Callable[[], None]] = []
-        self.tree = self._merge()
-        self._data = DataStore(self._data_items(), clock)
-        self._configurations = ConfigurationStore(
-            {ref: resources.configurations for ref, resources in self._resources.items()},
-            nodes={app.id: app.node for app in self.tree.apps if app.node and not app.external},
-        )
+        self._configurations = ConfigurationStore({}, {})
+        self._take_offers()
         self._faults = FaultStore(
             {ref: resources.faults for ref, resources in self._resources.items()},
             sources=self.fault_sources,
@@ -64,15 +42,23 @@ class OwnEntities:
         self._logs = LogStore()
 
     async def start(self) -> None:
-        """Find the sensors that only looking can find; the tree changes if there are any."""
-        if self._host is not None and await self._host.discover():
-            self.tree = self._merge()
-            self._data = DataStore(self._data_items(), self._clock)
-            self._changed()
+        """The first look of every source; whoever subscribed is told if one found something."""
+        before = [source.offer for source in self._sources]
+        await asyncio.gather(*(source.start() for source in self._sources))
+        if any(source.offer is not offer for source, offer in zip(self._sources, before, strict=True)):
+            self._offers_changed()
+
+    async def run(self) -> None:
+        """Keeps what is offered true until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for source in self._sources:
+                group.create_task(source.run(self._offers_changed), name=f"own entities of {type(source).__name__}")
 
     async def close(self) -> None:
-        """Forget the subscribers. Readings that still run end by themselves and keep nothing alive."""
+        """Forget the subscribers and let go of the sources; called once, after `run` has ended."""
         self._subscribers.clear()
+        for source in self._sources:
+            await source.close()
 
     def subscribe(self, callback: Callable[[], None]) -> None:
         """Have `callback` called, on the event loop, whenever the tree or a fault changed."""
@@ -170,26 +156,41 @@ class OwnEntities:
         """Change any of the two, 204; 400 when one is not allowed."""
         return self._logs.write_configuration(ref, body)
 
-    def _merge(self) -> GatewayTree:
-        return merge_own(self._host.component if self._host else None, self._declared)
+    def _take_offers(self) -> None:
+        """The tree and the stores of what the sources offer now."""
+        offers = [source.offer for source in self._sources]
+        self.tree = merge_own([offer.tree for offer in offers])
+        self._resources = _merged(offers)
+        self._data = DataStore({ref: resources.data for ref, resources in self._resources.items()}, self._clock)
+        self._configurations.declare(
+            {ref: resources.configurations for ref, resources in self._resources.items()},
+            {app.id: app.node for app in self.tree.apps if app.node and not app.external},
+        )
 
-    def _data_items(self) -> Mapping[EntityRef, Mapping[str, DataItem]]:
-        """The items of both sources; of two with one id the manifest's counts, and stands first."""
-        items: dict[EntityRef, dict[str, DataItem]] = {ref: dict(held) for ref, held in self._held.items()}
-        if self._host is not None:
-            of_host = items.setdefault(self._host.ref, {})
-            for item_id, item in self._host.items.items():
-                of_host.setdefault(item_id, item)
-        return items
+    def _offers_changed(self) -> None:
+        self._take_offers()
+        self._changed()
 
     def _changed(self) -> None:
         for subscriber in self._subscribers:
             subscriber()
 
 
-def _item(binding: HeldData | FileData, clock: Clock) -> DataItem:
-    match binding:
-        case HeldData():
-            return HeldItem(binding, clock)
-        case FileData():
-            return FileItem(binding, clock)
+def _merged(offers: Sequence[Offer]) -> Mapping[EntityRef, EntityResources]:
+    """The resources of all sources; of two with one id the earlier source's counts, and stands first."""
+    merged: dict[EntityRef, EntityResources] = {}
+    for offer in offers:
+        for ref, found in offer.resources.items():
+            merged[ref] = _combined(merged[ref], found) if ref in merged else found
+    return merged
+
+
+def _combined(first: EntityResources, second: EntityResources) -> EntityResources:
+    configured = {item.id for item in first.configurations}
+    reported = {fault.code for fault in first.faults}
+    return EntityResources(
+        data=overlay(first.data, second.data),
+        operations=overlay(first.operations, second.operations),
+        configurations=(*first.configurations, *(one for one in second.configurations if one.id not in configured)),
+        faults=(*first.faults, *(one for one in second.faults if one.code not in reported)),
+    )

@@ -1,5 +1,6 @@
 """The own entities of all sources as one tree, and who of them reports faults. Pure."""
 
+from collections.abc import Sequence
 from typing import Any, assert_never
 
 import msgspec
@@ -8,28 +9,40 @@ from entities.model import App, Area, Component, Function, GatewayTree
 from gateway.local.answers import EntityRef
 
 
-def merge_own(host: Component | None, declared: GatewayTree) -> GatewayTree:
-    """Host and manifest in one tree. A Component of both has the manifest's fields, the gaps filled by the
-    host's, and the data of both.
+def merge_own(offered: Sequence[GatewayTree]) -> GatewayTree:
+    """The trees of all sources as one. An entity of several has the first one's fields, its gaps filled by the
+    others', and the data and operations of all. Kinds keep the order of their last source first, so that the
+    machine stands before what is declared on it.
     """
-    if host is None:
-        return declared
-    if not any(component.id == host.id for component in declared.components):
-        return msgspec.structs.replace(declared, components=(host, *declared.components))
-    components = (
-        _combine(component, host) if component.id == host.id else component for component in declared.components
+    return GatewayTree(
+        areas=_merge([tree.areas for tree in offered]),
+        components=_merge([tree.components for tree in offered]),
+        apps=_merge([tree.apps for tree in offered]),
+        functions=_merge([tree.functions for tree in offered]),
     )
-    return msgspec.structs.replace(declared, components=tuple(components))
 
 
-def _combine(declared: Component, host: Component) -> Component:
+def _merge(offered: Sequence[Sequence[Any]]) -> tuple[Any, ...]:
+    """Entities of one kind; the earlier source counts, the later one stands in front."""
+    found: dict[str, Any] = {}
+    for entities in offered:
+        new = {entity.id: entity for entity in entities if entity.id not in found}
+        for entity in entities:
+            if entity.id in found:
+                found[entity.id] = _combine(found[entity.id], entity)
+        found = {**new, **found}
+    return tuple(found.values())
+
+
+def _combine(first: Any, second: Any) -> Any:
     gaps: dict[str, Any] = {
         field: value
-        for field, value in msgspec.structs.asdict(host).items()
-        if getattr(declared, field) in (None, "", ())
+        for field, value in msgspec.structs.asdict(second).items()
+        if getattr(first, field) in (None, "", ())
     }
-    gaps["data"] = tuple(dict.fromkeys((*declared.data, *host.data)))
-    return msgspec.structs.replace(declared, **gaps)
+    for listed in ("data", "operations"):
+        gaps[listed] = tuple(dict.fromkeys((*getattr(first, listed), *getattr(second, listed))))
+    return msgspec.structs.replace(first, **gaps)
 
 
 def fault_sources(tree: GatewayTree, ref: EntityRef) -> list[str]:

@@ -12,7 +12,7 @@ BOX = EntityRef(EntityKind.COMPONENT, "box")
 
 
 def own() -> OwnEntities:
-    return OwnEntities(host=False, manifest=None, host_name="machine", clock=lambda: 1_700_000_000_000_000_000)
+    return OwnEntities([], clock=lambda: 1_700_000_000_000_000_000)
 
 
 async def outcome(method: str, collection: str, item: str = "x", tail: tuple[str, ...] = ()) -> tuple[int, str]:

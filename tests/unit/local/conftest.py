@@ -11,6 +11,7 @@ from entities.model import EntityKind
 from gateway.local.answers import EntityRef
 from gateway.local.manifest.load import LoadedManifest, load_manifest
 from gateway.local.manifest.problem import ManifestProblem
+from gateway.local.manifest_source import ManifestSource
 from gateway.local.own import OwnEntities
 
 START_NS = 1_786_538_500_000_000_000
@@ -56,7 +57,7 @@ def make_own(load: Load, clock: HandClock) -> MakeOwn:
     """Own entities of a manifest without mistakes, without a host."""
 
     def make_own(text: str) -> OwnEntities:
-        return OwnEntities(host=False, manifest=accepted(load(text)), host_name="machine", clock=clock)
+        return OwnEntities([ManifestSource(accepted(load(text)), clock)], clock=clock)
 
     return make_own
 

@@ -11,8 +11,9 @@ import structlog
 from entities.model import Component, EntityKind
 from gateway.local.answers import ItemAnswer, ResourceError
 from gateway.local.bindings import DataSpec
-from gateway.local.host import host_id
+from gateway.local.host import HostSource, host_id
 from gateway.local.machine import Machine, Probe, PsutilMachine
+from gateway.local.manifest_source import ManifestSource
 from gateway.local.own import OwnEntities
 from gateway.local.values import DataType
 from tests.federation.eventually import eventually
@@ -52,7 +53,7 @@ def machine() -> FakeMachine:
 
 @pytest.fixture
 def own(machine: FakeMachine, clock: HandClock) -> OwnEntities:
-    return OwnEntities(host=True, manifest=None, host_name="edge.1", clock=clock, machine=machine)
+    return OwnEntities([HostSource("edge.1", machine, clock)], clock=clock)
 
 
 def fail() -> float:
@@ -175,7 +176,7 @@ async def test_host_and_manifest_make_one_component(load: Load, machine: FakeMac
             data: [{id: owner, value: ops}, {id: fan, value: "off"}]
         """)
     )
-    own = OwnEntities(host=True, manifest=manifest, host_name="edge.1", clock=clock, machine=machine)
+    own = OwnEntities([ManifestSource(manifest, clock), HostSource("edge.1", machine, clock)], clock=clock)
     merged = own.tree.find(EntityKind.COMPONENT, "edge_1")
     assert merged == Component(
         id="edge_1",
@@ -193,13 +194,13 @@ async def test_host_and_manifest_make_one_component(load: Load, machine: FakeMac
 
 def test_host_and_manifest_stand_side_by_side(load: Load, machine: FakeMachine, clock: HandClock) -> None:
     manifest = accepted(load("components: [{id: rack}]\napps: [{id: a}]"))
-    own = OwnEntities(host=True, manifest=manifest, host_name="edge.1", clock=clock, machine=machine)
+    own = OwnEntities([ManifestSource(manifest, clock), HostSource("edge.1", machine, clock)], clock=clock)
     assert [component.id for component in own.tree.components] == ["edge_1", "rack"]
     assert [app.id for app in own.tree.apps] == ["a"]
 
 
 async def test_without_sources_there_is_nothing(clock: HandClock) -> None:
-    own = OwnEntities(host=False, manifest=None, host_name="edge.1", clock=clock)
+    own = OwnEntities([], clock=clock)
     await own.start()
     assert len(own.tree) == 0
     assert await own.data_items(HOST) == []
@@ -207,7 +208,7 @@ async def test_without_sources_there_is_nothing(clock: HandClock) -> None:
 
 async def test_what_is_written_stays_when_sensors_are_found(load: Load, machine: FakeMachine, clock: HandClock) -> None:
     manifest = accepted(load("apps: [{id: a, data: [{id: x, value: 1, writable: true}]}]"))
-    own = OwnEntities(host=True, manifest=manifest, host_name="edge.1", clock=clock, machine=machine)
+    own = OwnEntities([ManifestSource(manifest, clock), HostSource("edge.1", machine, clock)], clock=clock)
     a = app("a")
     await own.write_data(a, "x", {"value": 2})
     await own.start()
@@ -215,7 +216,7 @@ async def test_what_is_written_stays_when_sensors_are_found(load: Load, machine:
 
 
 async def test_the_real_machine_answers(clock: HandClock) -> None:
-    own = OwnEntities(host=True, manifest=None, host_name="edge.1", clock=clock)
+    own = OwnEntities([HostSource("edge.1", PsutilMachine(lambda: clock() / 1_000_000_000), clock)], clock=clock)
     await own.start()
     items = {item["id"]: item for item in await own.data_items(HOST)}
     assert tuple(items) == own.tree.components[0].data
