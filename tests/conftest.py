@@ -9,6 +9,7 @@ import pytest
 from blockbuster import blockbuster_ctx
 
 from tests.federation.ports import free_port as find_free_port
+from tests.federation.process import forking
 from tests.skips import refuse_unexpected
 
 OURS = ("entities", "discovery", "peers", "gateway")
@@ -52,6 +53,13 @@ async def loop_complaints() -> AsyncIterator[list[dict[str, Any]]]:
         pytest.fail(f"tasks still running at the end of the test: {', '.join(map(repr, leaked))}")
     if complaints:
         pytest.fail(f"the event loop was told: {complaints}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _forking() -> Iterator[None]:
+    """Gateways are forked from one that has loaded the code; any that are left when all tests are over are an error."""
+    with forking():
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -83,6 +83,17 @@ def test_finds_a_free_port(free_port):
     assert 1024 <= free_port <= 65535
 """
 
+LEFT = """
+from tests.federation.process import Process
+
+left = []
+
+
+def test_leaves_a_gateway_running(tmp_path):
+    left.append(Process("left", ["-m", "gateway", "run", "-p", "server.port:=0"], tmp_path))
+    left[0].start()
+"""
+
 
 @pytest.fixture
 def guarded(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
@@ -116,3 +127,9 @@ def test_each_sin_fails_its_own_test(guarded: pytest.Pytester) -> None:
 
 def test_blameless_tests_pass(guarded: pytest.Pytester) -> None:
     run(guarded, VIRTUES).assert_outcomes(passed=4)
+
+
+def test_a_process_that_is_left_running_fails_the_last_test(guarded: pytest.Pytester) -> None:
+    result = run(guarded, LEFT)
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["ERROR *::test_leaves_a_gateway_running - *left running: gateway in *"])

@@ -76,9 +76,14 @@ class Cluster:
         return gateway
 
     def add_command(self, name: str, arguments: Sequence[str], folder: Path, port: int) -> GatewayProcess:
-        """`grove <arguments>`, not started yet, run in `folder`; `port` is the one the arguments make it listen on."""
-        self.gateways[name] = GatewayProcess(name, arguments, folder=folder, port=port, session=self.session)
-        return self.gateways[name]
+        """`grove <arguments>`, not started yet, run in `folder`; `port` is the one the arguments make it listen on.
+
+        As a user's it is started from nothing, not forked.
+        """
+        gateway = GatewayProcess(name, arguments, folder=folder, port=port, session=self.session)
+        gateway.process.fresh = True
+        self.gateways[name] = gateway
+        return gateway
 
     async def owner(self, spec: Mapping[str, Any]) -> Owner:
         """A running stand-in owner; `spec` as standin.py describes it."""

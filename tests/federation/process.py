@@ -6,10 +6,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+
+from tests.federation.forks import Forked, Nurseries
+from tests.federation.nursery import Start
 
 ROOT = Path(__file__).parents[2]
 
@@ -19,6 +23,25 @@ START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 30.0
 """Longer than any drain; a process that needs more is hung."""
 
+END_POLL_S = 0.005
+
+
+_nurseries: list[Nurseries] = []
+# Mutable state: at most one, which tests have and benchmarks have not.
+
+
+@contextmanager
+def forking() -> Iterator[None]:
+    """Meanwhile processes are forked where that makes no difference. Raises NurseryError if one is left at the end."""
+    assert not _nurseries, "processes are forked already"
+    nurseries = Nurseries(environment({}))
+    _nurseries.append(nurseries)
+    try:
+        yield
+    finally:
+        _nurseries.remove(nurseries)
+        nurseries.close()
+
 
 class EndedError(Exception):
     """The process is not there any more; no use in waiting for it."""
@@ -27,7 +50,8 @@ class EndedError(Exception):
 class Process:
     """One child at a time, run as `python <arguments>` in `folder`; it may be started again.
 
-    Standard output and error go to `<folder>/log.txt`, to which each start appends.
+    Standard output and error go to `<folder>/log.txt`, to which each start appends. Inside `forking`, what would be run
+    as `python -m` is forked (forks.py), unless it is to be `fresh`.
     """
 
     def __init__(self, name: str, arguments: Sequence[str], folder: Path, env: Mapping[str, str] | None = None) -> None:
@@ -38,7 +62,9 @@ class Process:
         self._env = env or {}
         self.prefix: Sequence[str] = ()
         """What the command is run by, such as `ip netns exec host`."""
-        self._child: subprocess.Popen[bytes] | None = None
+        self.fresh = False
+        """Whether it shall be started from nothing, not forked."""
+        self._child: subprocess.Popen[bytes] | Forked | None = None
         # Mutable state: the child.
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -56,20 +82,24 @@ class Process:
     def start(self) -> None:
         """Starts the child and returns at once."""
         assert not self.is_running, f"{self.name} is already running"
-        with self.log_file.open("ab") as log:
-            self._child = subprocess.Popen(
+        env = environment(self._env)
+        with self.log_file.open("ab") as log, Path(os.devnull).open("rb") as nothing:
+            files = [nothing.fileno(), log.fileno(), log.fileno()]
+            self._child = self._fork(env, files) or subprocess.Popen(
                 [*self.prefix, sys.executable, *self.arguments],
                 cwd=self.folder,
-                env=self._environment(),
-                stdin=subprocess.DEVNULL,
+                env=env,
+                stdin=nothing,
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
 
-    def _environment(self) -> dict[str, str]:
-        """Ours without the settings of any gateway; the code beside these tests goes before an installed one."""
-        inherited = {key: value for key, value in os.environ.items() if not key.startswith("GROVE_")}
-        return {**inherited, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **self._env}
+    def _fork(self, env: Mapping[str, str], files: Sequence[int]) -> Forked | None:
+        option, *rest = self.arguments
+        if not _nurseries or self.fresh or self.prefix or option != "-m":
+            return None
+        module, *arguments = rest
+        return _nurseries[0].fork(Start(module, arguments, str(self.folder), {**env}), files)
 
     async def stop(self, sig: signal.Signals = signal.SIGINT) -> int:
         """Sends `sig` and returns the exit code; a child that does not end is killed and fails the test."""
@@ -82,14 +112,16 @@ class Process:
                 raise AssertionError(
                     f"{self.name} did not end within {STOP_TIMEOUT_S} s of {sig.name}\n{self.log_text()}"
                 )
-            await asyncio.sleep(0.01)
-        return child.wait()
+            await asyncio.sleep(END_POLL_S)
+        assert child.returncode is not None
+        return child.returncode
 
     async def kill(self) -> None:
         """SIGKILL; returns when it is dead."""
         child = self._running()
         child.kill()
-        await asyncio.to_thread(child.wait)
+        while child.poll() is None:
+            await asyncio.sleep(END_POLL_S)
 
     def check_running(self) -> None:
         """Raises EndedError, with the log, when the child has ended by itself."""
@@ -109,7 +141,13 @@ class Process:
         """Everything the child has printed, over all its starts."""
         return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
 
-    def _running(self) -> subprocess.Popen[bytes]:
+    def _running(self) -> subprocess.Popen[bytes] | Forked:
         assert self._child is not None, f"{self.name} was never started"
         assert self._child.poll() is None, f"{self.name} is not running"
         return self._child
+
+
+def environment(own: Mapping[str, str]) -> dict[str, str]:
+    """Ours without the settings of any gateway, and `own`; the code beside these tests goes before an installed one."""
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("GROVE_")}
+    return {**inherited, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **own}

@@ -80,6 +80,7 @@ async def test_promise_04_a_gateway_starts_with_no_config_and_aggregation_is_off
     port = free_port()
     environment = {"GROVE_SERVER__PORT": str(port), "XDG_STATE_HOME": str(tmp_path)}
     process = Process("grove", ["-m", "gateway", "run"], tmp_path / "gateway", environment)
+    process.fresh = True
     process.start()
     try:
         async with new_session() as session:

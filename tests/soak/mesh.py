@@ -80,6 +80,8 @@ class Mesh:
                 if peer != viewer:
                     links[viewer, peer] = await cluster.link(gateways[peer])
                     gateways[viewer].add_peer(peer, links[viewer, peer])
+        for gateway in gateways.values():
+            gateway.process.fresh = True  # what it needs of the machine is its own
         await cluster.start_all()
         return cls(gateways, links, truth)
 
