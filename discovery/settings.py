@@ -35,6 +35,15 @@ class PeerSetting:
     ca_file: Path | None = None
     """PEM certificates this https peer is checked against; none: the system's."""
 
+    pins: tuple[str, ...] = ()
+    """Keys of which this https peer must have one, as `sha256//BASE64`; without `ca_file` nothing else is looked at."""
+
+    cert_file: Path | None = None
+    """PEM certificate chain shown to this https peer (mutual TLS); none: none."""
+
+    key_file: Path | None = None
+    """PEM private key of `cert_file`; none: it stands in the same file."""
+
     timeout_ms: Annotated[int, Ge(10), Le(600_000)] | None = None
     """Milliseconds for a request to this peer; none: `aggregation.timeout_ms`."""
 

@@ -1,10 +1,8 @@
 """Puts a gateway together from its settings: every object made once, here, and given to those that use it."""
 
-import functools
 import random
 import secrets
 import socket
-import ssl
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,6 +22,8 @@ from gateway.local.manifest.load import LoadedManifest
 from gateway.local.own import OwnEntities
 from gateway.mdns import Mdns
 from gateway.own_sources import own_sources
+from gateway.peers_tls import PeersTls
+from gateway.server_tls import ServerTls
 from gateway.settings import Settings
 from gateway.state_dir import StateDir
 from gateway.version import grove_version
@@ -62,6 +62,7 @@ class Gateway:
     resolver: Resolver
     mdns: Mdns
     drain: DrainFlag
+    tls: ServerTls | None = None
 
 
 class CurrentDocuments:
@@ -90,8 +91,9 @@ def compose(
     *,
     manifest: LoadedManifest | None,
     standing: Sequence[Warned],
+    tls: ServerTls | None = None,
 ) -> Gateway:
-    """A gateway that does nothing yet. `standing`: warnings that hold as long as it runs."""
+    """A gateway that does nothing yet. `standing`: warnings that hold as long as it runs; `tls`: of its listener."""
     own = OwnEntities(own_sources(settings, manifest), clock=time.time_ns)
     resolver = Resolver(ResolverSettings())
     federation = _federation(settings, identity, state, own=own, resolver=resolver, standing=standing)
@@ -130,7 +132,12 @@ def compose(
         documents=CurrentDocuments(lambda: federation.view),
         peer_statuses=federation.registry.statuses,
         discovered=finders.discovered,
-        passing_warnings=lambda view: (*readers.warnings(view), *finders.warnings(), *mdns.warnings()),
+        passing_warnings=lambda view: (
+            *readers.warnings(view),
+            *finders.warnings(),
+            *mdns.warnings(),
+            *(() if tls is None else tls.warnings()),
+        ),
         draining=lambda: drain.is_set,
         clock_ns=time.time_ns,
         aggregation_enabled=settings.aggregation.enabled,
@@ -141,7 +148,7 @@ def compose(
         max_body_bytes=settings.server.max_body_bytes,
     )
     dispatcher.bind(services)
-    return Gateway(Api(services), writes, own, federation, finders, resolver, mdns, drain)
+    return Gateway(Api(services), writes, own, federation, finders, resolver, mdns, drain, tls)
 
 
 def _federation(
@@ -157,11 +164,10 @@ def _federation(
     transport = _transport(settings)
     budget = ByteBudget(transport.total_budget_bytes)
 
-    default_tls = functools.cache(ssl.create_default_context)  # reads all the system's certificates
+    tls_of = PeersTls(aggregation)
 
     def make_client(endpoint: PeerEndpoint) -> PeerClient:
-        tls = default_tls() if endpoint.url.startswith("https://") else None
-        return PeerClient(endpoint, transport, resolver=resolver, ssl_context=tls, budget=budget)
+        return PeerClient(endpoint, transport, resolver=resolver, tls=tls_of(endpoint), budget=budget)
 
     federation = Federation(
         identity,

@@ -10,6 +10,7 @@ import gc
 import os
 import signal
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from gateway.config.problems import SettingsWarning
 from gateway.http.listener import Listener
 from gateway.local.manifest.load import LoadedManifest, load_manifest
 from gateway.local.manifest.problem import problem_lines
+from gateway.server_tls import CertificateRefusedError, ServerTls
 from gateway.settings import Settings
 from gateway.state_dir import StateDir, StateDirInUseError, take_identity
 from gateway.version import grove_version
@@ -54,10 +56,14 @@ def run(settings: Settings, *, files: Sequence[Path], warnings: Sequence[Setting
         sys.stderr.write(f"grove: {error}\n")
         return STATE_DIR_IN_USE
     try:
+        tls = ServerTls(settings.server.tls, time.time) if settings.server.tls.enabled else None
         identity = take_identity(state, settings.name)
         standing = _standing(state, warnings)
-        gateway = compose(settings, identity, state, manifest=manifest, standing=standing)
+        gateway = compose(settings, identity, state, manifest=manifest, standing=standing, tls=tls)
         return uvloop.run(_Run(gateway, settings, identity, state, files).serve())
+    except CertificateRefusedError as error:
+        sys.stderr.write(f"grove: the API cannot be served over https: {error}\n")
+        return BAD_CONFIGURATION
     finally:
         state.close()
 
@@ -114,7 +120,12 @@ class _Run:
                 peers = group.create_task(self.gateway.federation.run(), name="federation")
                 finders = group.create_task(self.gateway.finders.run(), name="discovery")
                 own = group.create_task(self.gateway.own.run(), name="own entities")
+                tls = (
+                    None if self.gateway.tls is None else group.create_task(self.gateway.tls.run(), name="certificate")
+                )
                 code = await self._listen_until(stop, group)
+                if tls is not None:
+                    tls.cancel()
                 own.cancel()
                 finders.cancel()
                 peers.cancel()
@@ -131,7 +142,13 @@ class _Run:
         await self.gateway.federation.wait_for_first_look()
         server = self.settings.server
         try:
-            listener = await Listener.start(self.gateway.api, server.host, server.port, drain_s=server.drain_ms / 1000)
+            listener = await Listener.start(
+                self.gateway.api,
+                server.host,
+                server.port,
+                drain_s=server.drain_ms / 1000,
+                ssl_context=None if self.gateway.tls is None else self.gateway.tls.context,
+            )
         except OSError as error:
             sys.stderr.write(f"grove: {_cannot_listen(self.settings, error)}\n")
             return ADDRESS_IN_USE if error.errno == errno.EADDRINUSE else FAILED

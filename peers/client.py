@@ -1,7 +1,6 @@
 """One peer, asked: slot, connection, deadline and caps of every exchange; what goes wrong comes back as a value."""
 
 import asyncio
-import ssl
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
@@ -17,6 +16,7 @@ from peers.pool import ConnectionPool, PoolFigures
 from peers.request import PeerRequest, RequestWriter, Terms, WireRequest
 from peers.resolver import Resolver
 from peers.settings import TransportSettings
+from peers.tls import PeerTls
 
 __all__ = [
     "ByteBudget",
@@ -33,7 +33,7 @@ __all__ = [
 class PeerClient:
     """The way to one peer. A bulkhead: its connections, slots and queues are shared with no other peer.
 
-    `ssl_context` is needed for https. Raises ValueError for an endpoint URL that is none.
+    `tls` is needed for https. Raises ValueError for an endpoint URL that is none.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class PeerClient:
         settings: TransportSettings,
         *,
         resolver: Resolver,
-        ssl_context: ssl.SSLContext | None = None,
+        tls: PeerTls | None = None,
         budget: ByteBudget,
     ) -> None:
         destination = parse_destination(endpoint.url)
@@ -50,7 +50,7 @@ class PeerClient:
             endpoint,
             destination,
             resolver=resolver,
-            ssl_context=ssl_context,
+            tls=tls,
             timeout_s=settings.connect_timeout_ms / 1000,
         )
         self.endpoint = endpoint

@@ -13,6 +13,7 @@ from peers.destination import Address, Destination
 from peers.errors import PeerError, PeerReason, reason_of
 from peers.resolver import Resolver
 from peers.sockets import open_socket
+from peers.tls import PeerTls
 
 MakeConnection = Callable[[], PeerConnection]
 
@@ -30,15 +31,15 @@ class Dialer:
         destination: Destination,
         *,
         resolver: Resolver,
-        ssl_context: ssl.SSLContext | None,
+        tls: PeerTls | None,
         timeout_s: float,
     ) -> None:
-        if destination.secure and ssl_context is None:
-            raise ValueError(f"peer {endpoint.name}: an https endpoint needs an ssl_context")
+        if destination.secure and tls is None:
+            raise ValueError(f"peer {endpoint.name}: an https endpoint needs its TLS")
         self._rule = endpoint.address_rule
         self._destination = destination
         self._resolver = resolver
-        self._ssl_context = ssl_context if destination.secure else None
+        self._tls = tls if destination.secure else None
         self._timeout_s = timeout_s
 
     async def dial(self, deadline: float, make: MakeConnection) -> PeerConnection | PeerError:
@@ -51,11 +52,14 @@ class Dialer:
         allowed = [address for address in addresses if refusal(self._rule, address.ip) is None]
         if not allowed:
             return self._prohibited(addresses)
+        context = None if self._tls is None else await self._tls.context()
+        if isinstance(context, PeerError):
+            return context
         failure = None
         for index, address in enumerate(allowed):
             now = loop.time()
             share = now + (limit - now) / (len(allowed) - index)
-            outcome = await self._connect(address, share, make)
+            outcome = await self._connect(address, share, make, context)
             if isinstance(outcome, PeerConnection):
                 return outcome
             failure = outcome
@@ -69,13 +73,16 @@ class Dialer:
             f"{addresses[0]} is {why}; a discovered peer may not lead there, a configured one may",
         )
 
-    async def _connect(self, address: Address, limit: float, make: MakeConnection) -> PeerConnection | PeerError:
+    async def _connect(
+        self, address: Address, limit: float, make: MakeConnection, context: ssl.SSLContext | None
+    ) -> PeerConnection | PeerError:
         try:
             sock = open_socket(address.family)
         except OSError as error:
             return _failure(address, error)
         try:
-            outcome = await self._connect_tcp(sock, address, limit) or await self._start(sock, address, limit, make)
+            failed = await self._connect_tcp(sock, address, limit)
+            outcome = failed or await self._start(sock, address, limit, make, context)
         except BaseException:
             sock.close()
             raise
@@ -98,16 +105,20 @@ class Dialer:
         return None
 
     async def _start(
-        self, sock: socket.socket, address: Address, limit: float, make: MakeConnection
+        self,
+        sock: socket.socket,
+        address: Address,
+        limit: float,
+        make: MakeConnection,
+        context: ssl.SSLContext | None,
     ) -> PeerConnection | PeerError:
         """Put the protocol, and TLS where it is due, on a connected socket. Without TLS there is nobody to wait for."""
-        is_tls = self._ssl_context is not None
-        name = self._destination.host if is_tls else None
+        name = self._destination.host if context is not None else None
         connection = make()
         try:
-            async with asyncio.timeout_at(limit if is_tls else None):
-                await asyncio.get_running_loop().create_connection(
-                    lambda: connection, sock=sock, ssl=self._ssl_context, server_hostname=name
+            async with asyncio.timeout_at(limit if context is not None else None):
+                transport, _ = await asyncio.get_running_loop().create_connection(
+                    lambda: connection, sock=sock, ssl=context, server_hostname=name
                 )
         except BaseException as error:
             connection.connection_lost(None)  # uvloop ends a start that is cancelled without telling the protocol
@@ -117,7 +128,17 @@ class Dialer:
             if isinstance(error, OSError):
                 return _failure(address, error)
             raise
+        refused = None if self._tls is None else self._tls.check(_certificate_of(transport))
+        if refused is not None:
+            transport.abort()
+            return refused
         return connection
+
+
+def _certificate_of(transport: asyncio.BaseTransport) -> bytes | None:
+    """What the peer showed, DER."""
+    tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
+    return None if tls is None else tls.getpeercert(binary_form=True)
 
 
 async def _writable(sock: socket.socket, limit: float) -> None:

@@ -51,7 +51,7 @@ UNBUILT_GROUPS: Final = frozenset(
 UNBUILT_SWITCHES: Final = frozenset({"local.allow_control"})
 """Settings of ours whose feature is not built yet; to switch them on is said once and has no effect."""
 
-UNBUILT_OF_PEERS: Final = ("token_file", "ca_file", "timeout_ms")
+UNBUILT_OF_PEERS: Final = ("token_file", "timeout_ms")
 """Fields of `aggregation.peers` whose feature is not built yet; they are checked, named once, without effect."""
 
 _SIMILAR: Final = 0.6

@@ -5,14 +5,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from discovery.settings import PeerSetting
 from gateway.config.findings import Finding
 from gateway.config.keys import value_at
 from gateway.config.problems import shown
 from gateway.settings import Settings
+from peers.tls import PIN_RULE, is_pin
 
 NOT_BUILT: Final = {
     "auth.enabled": "authentication",
-    "server.tls.enabled": "serving https",
     "rate_limiting.enabled": "rate limiting",
     "aggregation.forward_auth": "passing credentials on to peers",
 }
@@ -41,7 +42,21 @@ def protection_mistakes(settings: Settings) -> Iterator[Finding]:
     yield from _limits(settings)
     for index, peer in enumerate(settings.aggregation.peers):
         yield from _file(f"aggregation.peers[{index}].token_file", peer.token_file)
-        yield from _file(f"aggregation.peers[{index}].ca_file", peer.ca_file)
+        yield from _peer_tls(f"aggregation.peers[{index}]", peer)
+
+
+def _peer_tls(key: str, peer: PeerSetting) -> Iterator[Finding]:
+    for name, path in (("ca_file", peer.ca_file), ("cert_file", peer.cert_file), ("key_file", peer.key_file)):
+        yield from _file(f"{key}.{name}", path)
+        if path is not None and not peer.url.lower().startswith("https://"):
+            yield Finding((f"{key}.{name}", f"{key}.url"), f"{name} for {shown(peer.url)}", "an https:// URL beside it")
+    if peer.key_file is not None and peer.cert_file is None:
+        yield Finding((f"{key}.key_file",), "a key_file without cert_file", "both, or neither")
+    for index, pin in enumerate(peer.pins):
+        if not is_pin(pin):
+            yield Finding((f"{key}.pins[{index}]",), shown(pin), PIN_RULE)
+        elif not peer.url.lower().startswith("https://"):
+            yield Finding((f"{key}.pins[{index}]", f"{key}.url"), f"a pin for {shown(peer.url)}", "an https:// URL")
 
 
 def _tls(settings: Settings) -> Iterator[Finding]:

@@ -26,6 +26,6 @@ def _text(value: Any) -> str:
             return f"[{', '.join(map(_text, value))}]"
         case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
             fields = ((field.name, getattr(value, field.name)) for field in dataclasses.fields(value))
-            return "{" + ", ".join(f"{name}: {_text(item)}" for name, item in fields if item is not None) + "}"
+            return "{" + ", ".join(f"{name}: {_text(item)}" for name, item in fields if item not in (None, ())) + "}"
         case _:
             return str(value)

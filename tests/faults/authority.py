@@ -48,8 +48,16 @@ class Authority:
             f"-startdate {start} -enddate {end}"
         )
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self._folder / f"{name}.pem", self._folder / f"{name}.key")
+        context.load_cert_chain(self.certificate(name), self.key(name))
         return context
+
+    def certificate(self, name: str) -> Path:
+        """The file of a certificate that `context` made."""
+        return self._folder / f"{name}.pem"
+
+    def key(self, name: str) -> Path:
+        """The file of its key."""
+        return self._folder / f"{name}.key"
 
     def _openssl(self, arguments: str) -> None:
         subprocess.run(["openssl", *arguments.split()], cwd=self._folder, check=True, capture_output=True)

@@ -80,7 +80,6 @@ def test_features_not_built_yet_are_named_once_each() -> None:
 
 def test_everything_wrong_in_the_secure_file_is_told_at_its_line() -> None:
     assert [message.replace(f"{SECURE}:", "").split(": found ")[0] for message in mistakes(SECURE)] == [
-        "28: server.tls.enabled",
         "29: server.tls.cert_file",
         "30: server.tls.key_file",
         "48: auth.enabled",
@@ -92,7 +91,7 @@ def test_everything_wrong_in_the_secure_file_is_told_at_its_line() -> None:
 
 def test_protection_that_is_not_built_is_refused_by_name() -> None:
     refused = [message for message in mistakes(SECURE) if "is not built yet" in message]
-    assert len(refused) == 3
+    assert len(refused) == 2
     assert all("found true; allowed: false" in message for message in refused)
 
 

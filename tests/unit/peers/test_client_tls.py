@@ -123,7 +123,7 @@ async def test_a_handshake_that_is_not_answered_is_a_tls_error() -> None:
         assert client.figures.requests == 0
 
 
-async def test_https_without_a_context_is_a_mistake() -> None:
-    with pytest.raises(ValueError, match="peer_b: an https endpoint needs an ssl_context"):
+async def test_https_without_its_tls_is_a_mistake() -> None:
+    with pytest.raises(ValueError, match="peer_b: an https endpoint needs its TLS"):
         async with client_to("https://127.0.0.1:1"):
             pass

@@ -13,6 +13,7 @@ from peers.budget import ByteBudget
 from peers.client import PeerAnswer, PeerClient
 from peers.resolver import Resolver
 from peers.settings import MIB, TransportSettings
+from peers.tls import PeerTls
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 PATIENCE_S = 5.0
@@ -174,6 +175,7 @@ async def client_to(
     resolver: Resolver | None = None,
     rule: AddressRule = AddressRule.ANY,
     ssl_context: ssl.SSLContext | None = None,
+    tls: PeerTls | None = None,
     **limits: int,
 ) -> AsyncIterator[PeerClient]:
     """A client whose state must be clean in the end: no slot taken, no byte held, no connection open."""
@@ -182,7 +184,7 @@ async def client_to(
         PeerEndpoint("peer_b", url, address_rule=rule),
         TransportSettings(**limits),
         resolver=resolver or Resolver(),
-        ssl_context=ssl_context,
+        tls=tls if ssl_context is None else PeerTls(make=lambda _: ssl_context),
         budget=budget,
     )
     try:

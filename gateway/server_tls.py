@@ -1,0 +1,149 @@
+"""The certificate our own API is served with: loaded before anything listens, loaded anew when its files change."""
+
+import asyncio
+import datetime as dt
+import ssl
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing, suppress
+from pathlib import Path
+from typing import Final
+
+import structlog
+from cryptography import x509
+from watchfiles import awatch
+
+from gateway.settings import TlsSettings
+from peers.view import Warned
+
+LOOK_MS: Final = 2000
+"""Milliseconds between two looks at the certificate's files that no change asked for."""
+
+SETTLE_MS: Final = 50
+"""Milliseconds without a further change before the files are read: a renewal writes several."""
+
+EXPIRY_NOTICE: Final = dt.timedelta(days=14)
+"""How long before its end a certificate is warned about."""
+
+_VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+
+_log = structlog.get_logger(__name__)
+
+
+class CertificateRefusedError(Exception):
+    """The files cannot be served with; the text says which and why."""
+
+
+class ServerTls:
+    """The TLS of our listener. Making it blocks and raises CertificateRefusedError.
+
+    `context` stays the same object; each handshake takes what was loaded last, so a renewed certificate, and a
+    changed list of authorities for clients, count for the next connection.
+    """
+
+    def __init__(self, settings: TlsSettings, clock: Callable[[], float]) -> None:
+        """`clock`: seconds since 1970."""
+        self._settings = settings
+        self._clock = clock
+        # Mutable: what new handshakes use, of which state of the files it is, when it ends, what is wrong with newer.
+        self._current, self._ends = self._load()
+        self._stamp = self._state()
+        self._trouble: str | None = None
+        self.context: Final = _make_context(settings)
+        self.context.sni_callback = self._take_current
+
+    def warnings(self) -> Iterator[Warned]:
+        """What is wrong with the certificate now."""
+        if self._trouble is not None:
+            yield Warned(
+                "certificate_refused",
+                f"the new certificate is not used: {self._trouble}; the one before is served on; mend the files",
+            )
+        left = self._ends - dt.datetime.fromtimestamp(self._clock(), dt.UTC)
+        if left <= dt.timedelta():
+            yield Warned("certificate_expired", f"the certificate ended {self._ends:%Y-%m-%d %H:%M} UTC; renew it")
+        elif left <= EXPIRY_NOTICE:
+            yield Warned("certificate_expiring", f"the certificate ends {self._ends:%Y-%m-%d %H:%M} UTC; renew it")
+
+    async def run(self) -> None:
+        """Loads the files anew whenever they changed, until cancelled."""
+        async with aclosing(self._changes()) as changes:
+            async for _ in changes:
+                await asyncio.to_thread(self.look_again)
+
+    def look_again(self) -> None:
+        """Takes the files as they are now, if they changed and can be used. Blocks."""
+        stamp = self._state()
+        if stamp == self._stamp:
+            return
+        try:
+            current, ends = self._load()
+        except CertificateRefusedError as error:
+            if str(error) != self._trouble:
+                _log.warning("new certificate refused", reason=str(error))
+            self._trouble = str(error)
+            return
+        self._current, self._ends, self._stamp, self._trouble = current, ends, stamp, None
+        _log.info("certificate loaded anew", ends=f"{ends:%Y-%m-%dT%H:%M:%SZ}")
+
+    async def _changes(self) -> AsyncGenerator[None]:
+        """Whenever something changed beside the files, or might have."""
+        folders = {path.parent for path in self._files()}
+        with suppress(OSError, RuntimeError):  # its own error, which it does not publish, is a RuntimeError
+            async for _ in awatch(
+                *folders,
+                watch_filter=None,
+                recursive=False,
+                step=SETTLE_MS,
+                debounce=10 * SETTLE_MS,
+                rust_timeout=LOOK_MS,
+                yield_on_timeout=True,
+            ):
+                yield
+        while True:  # they cannot be watched
+            await asyncio.sleep(LOOK_MS / 1000)
+            yield
+
+    def _take_current(self, connection: ssl.SSLObject, _name: str | None, _base: ssl.SSLContext) -> None:
+        connection.context = self._current
+
+    def _files(self) -> tuple[Path, ...]:
+        tls = self._settings
+        return tuple(path for path in (tls.cert_file, tls.key_file, tls.ca_file) if path is not None)
+
+    def _state(self) -> tuple[tuple[int, int, int] | None, ...]:
+        return tuple(_state_of(path) for path in self._files())
+
+    def _load(self) -> tuple[ssl.SSLContext, dt.datetime]:
+        """A context of the files as they are, and when the certificate ends."""
+        tls = self._settings
+        if tls.cert_file is None or tls.key_file is None:
+            raise CertificateRefusedError("server.tls needs cert_file and key_file")
+        try:
+            context = _make_context(tls)
+            context.load_cert_chain(tls.cert_file, tls.key_file)
+            ends = x509.load_pem_x509_certificate(tls.cert_file.read_bytes()).not_valid_after_utc
+        except (OSError, ValueError) as error:
+            files = ", ".join(map(str, self._files()))
+            raise CertificateRefusedError(f"{files}: {getattr(error, 'strerror', None) or error}") from error
+        return context, ends
+
+
+def _make_context(tls: TlsSettings) -> ssl.SSLContext:
+    """Without a certificate. Raises OSError for a `ca_file` that is none."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = _VERSIONS[tls.min_version]
+    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+    context.set_alpn_protocols(["http/1.1"])
+    if tls.ca_file is not None:
+        context.load_verify_locations(tls.ca_file)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def _state_of(path: Path) -> tuple[int, int, int] | None:
+    """What differs when a file changed, through symbolic links."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
