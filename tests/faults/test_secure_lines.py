@@ -43,10 +43,14 @@ async def hub(shared_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory)
         "elsewhere": Secure("elsewhere", trusted.context("elsewhere", host="DNS:elsewhere.example")),
         "unknown": Secure("unknown", stranger.context("unknown")),
         "plain": Secure("plain", None),
+        "unpinned": Secure("unpinned", trusted.context("unpinned")),
     }
     gateway = shared_cluster.add("hub", manifest=manifest(*peers), settings=SETTINGS)
     for name, peer in peers.items():
-        gateway.add_peer(name, peer.url)
+        if name != "unpinned":
+            gateway.add_peer(name, peer.url)
+    pinned = {"name": "unpinned", "url": peers["unpinned"].url, "pins": [f"sha256//{'A' * 43}="]}
+    gateway.configure({"aggregation.peers": [pinned]})
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SSL_CERT_FILE", str(trusted.file))  # where Python looks for the authorities to trust
         async with running(*peers.values()):
@@ -64,10 +68,10 @@ async def hub(shared_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory)
         ("elsewhere", "tls_certificate_error"),
         ("unknown", "tls_certificate_error"),
         ("plain", "tls_protocol_error"),
+        ("unpinned", "tls_certificate_error"),
     ],
 )
 async def test_fault_031_a_peer_that_cannot_prove_who_it_is_gets_no_request(hub: Hub, name: str, reason: str) -> None:
-    """Pins of single certificates are not there: a peer is trusted by its authority."""
     peer = hub[name]
     await hub.becomes(peer, "tls_error")
     told = await hub.told(peer)
