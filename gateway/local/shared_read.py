@@ -1,9 +1,10 @@
 """One blocking reading at a time, shared by everybody who asks while it runs or shortly after."""
 
 import asyncio
-import threading
 from collections.abc import Callable
 from typing import Final, Generic, TypeVar
+
+from gateway.local.daemon_thread import in_daemon_thread
 
 READ_TIMEOUT_S: Final = 1.0
 """How long a reading may take before requests stop waiting; half of what a client request may take in all."""
@@ -16,9 +17,7 @@ Clock = Callable[[], int]
 class SharedRead(Generic[Outcome]):
     """Runs `read` in a thread of its own and gives its outcome to all who wait.
 
-    A thread of its own, not the loop's executor: a file on a dead mount blocks for ever, and must cost neither
-    the workers everybody shares nor the end of the process. While it is stuck no second thread is started,
-    and after its time nobody waits for it.
+    While the thread is stuck no second one is started, and after its time nobody waits for it.
     """
 
     def __init__(
@@ -57,40 +56,16 @@ class SharedRead(Generic[Outcome]):
         return running.result() if running.done() else None
 
     def _start(self) -> asyncio.Future[Outcome] | None:
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Outcome] = loop.create_future()
-        thread = threading.Thread(target=self._run, args=(loop, future), name="grove-read", daemon=True)
-        try:
-            thread.start()
-        except RuntimeError:  # the system has no thread to give
+        running = in_daemon_thread(self._read, "grove-read")
+        if running is None:
             return None
-        self._running = future
-        self._deadline_s = loop.time() + self._timeout_s
-        return future
+        self._running = running
+        self._deadline_s = asyncio.get_running_loop().time() + self._timeout_s
+        running.add_done_callback(self._land)
+        return running
 
-    def _run(self, loop: asyncio.AbstractEventLoop, future: asyncio.Future[Outcome]) -> None:
-        """In the thread. The loop may be gone when the reading ends, then nobody waits for it."""
-        try:
-            outcome = self._read()
-        except Exception as error:  # noqa: BLE001 - a thread has nobody to raise to; those who wait get it
-            self._post(loop, self._fail, future, error)
-        else:
-            self._post(loop, self._finish, future, outcome)
-
-    def _post(self, loop: asyncio.AbstractEventLoop, done: Callable[..., None], *arguments: object) -> None:
-        try:
-            loop.call_soon_threadsafe(done, *arguments)
-        except RuntimeError:
-            return
-
-    def _finish(self, future: asyncio.Future[Outcome], outcome: Outcome) -> None:
+    def _land(self, ended: asyncio.Future[Outcome]) -> None:
         self._running = None
-        self._latest = outcome
-        self._taken_ns = self._clock()
-        if not future.done():
-            future.set_result(outcome)
-
-    def _fail(self, future: asyncio.Future[Outcome], error: Exception) -> None:
-        self._running = None
-        if not future.done():
-            future.set_exception(error)
+        if ended.exception() is None:
+            self._latest = ended.result()
+            self._taken_ns = self._clock()
