@@ -5,6 +5,7 @@ from typing import Any
 
 from entities.model import EntityKind
 from gateway.http import errors
+from gateway.http.own_operation import READING, OperationRequest, own_operation
 from gateway.http.path import RESOURCE_COLLECTIONS
 from gateway.local.answers import EntityRef, ItemAnswer, ResourceError
 from gateway.local.own import OwnEntities
@@ -24,12 +25,17 @@ async def own_item(
     item: str,
     tail: Sequence[str] = (),
     body: Any = None,
+    patience_s: float = 0.0,
 ) -> ItemAnswer | ResourceError:
-    """What our entity `ref` answers for an item. Raises ApiError for a route that is none (404) or not built (501)."""
-    reads = method in ("GET", "HEAD")
+    """What our entity `ref` answers for an item. Raises ApiError for a route that is none (404) or not built (501).
+
+    `patience_s`: how long the client waits for an execution to come to its end.
+    """
+    reads = method in READING
     match collection:
         case "operations":
-            return own.operation(ref, item)
+            asked = OperationRequest(ref, item, method, tuple(tail), body, patience_s)
+            return await own_operation(own.operations, asked)
         case "data" if not tail and reads:
             return await own.data_item(ref, item)
         case "data" if not tail and method == "PUT":
@@ -82,7 +88,8 @@ def raised(error: ResourceError, addressed: str) -> errors.ApiError:
     parameters = dict(error.parameters)
     if "entity_id" in parameters:
         parameters["entity_id"] = addressed
-    return errors.ApiError(error.status, error.vendor_code or error.code, error.message, parameters)
+    headers = [] if error.retry_after_s is None else [("Retry-After", str(error.retry_after_s))]
+    return errors.ApiError(error.status, error.vendor_code or error.code, error.message, parameters, headers=headers)
 
 
 def status_document(kind: EntityKind, *, is_online: bool) -> dict[str, str] | None:

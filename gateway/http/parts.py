@@ -67,7 +67,7 @@ async def own_parts(
             case "data":
                 items: Sequence[Mapping[str, Any]] | ResourceError = await own.data_items(ref)
             case "operations":
-                items = own.operation_items(ref)
+                items = own.operations.items(ref)
             case "configurations":
                 items = await _configurations(own, view.own, ref)
             case "faults":

@@ -70,8 +70,10 @@ class Translation(msgspec.Struct, frozen=True):
     def body(self, value: Any) -> Any:
         """A JSON answer in our words."""
         seen = self._walk(value, key="")
-        if self.item_id is not None and isinstance(seen, dict) and isinstance(value.get("id"), str):
-            seen["id"] = self.item_id
+        if self.item_id is not None and isinstance(seen, dict):
+            for told in (seen, seen.get("item")):  # an operation's detail stands in `item`
+                if isinstance(told, dict) and isinstance(told.get("id"), str):
+                    told["id"] = self.item_id
         return seen
 
     def _walk(self, value: Any, key: str) -> Any:

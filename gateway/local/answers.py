@@ -18,13 +18,17 @@ class EntityRef(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class ResourceError:
-    """A request refused. `code` is the wire's `error_code`; with `vendor_code` it is `vendor-error`."""
+    """A request refused. `code` is the wire's `error_code`; with `vendor_code` it is `vendor-error`.
+
+    `retry_after_s`: seconds after which the client may come again, where that helps.
+    """
 
     status: int
     code: str
     message: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
     vendor_code: str | None = None
+    retry_after_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,28 +4,40 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
+from gateway.local.operation_arguments import Argument, arguments_schema
+
 OPERATION_ID_LIMIT: Final = 256
-"""Characters of an operation's id."""
+"""Characters of an operation's id; it has no `/`, so that its executions can be told from it."""
 
 DEFAULT_TIMEOUT_S: Final = 30.0
 """Seconds an execution may take if nothing else is said."""
 
+RUNNING_PER_OPERATION: Final = 8
+"""Executions of one operation that may run at once if nothing else is said."""
+
 
 @dataclass(frozen=True, slots=True)
 class OperationSpec:
-    """An operation without what it does. `schema`: JSON Schema of its parameters; None = anything goes.
+    """An operation without what it does. `arguments` None = anything goes, unchecked.
 
     Not `asynchronous`: the answer to the request that starts it carries the result. `confirm`: what a person
-    should be asked first. `timeout_s`: seconds after which an execution is ended and has failed.
+    should be asked first. `timeout_s`: seconds after which an execution is ended and has failed. `at_once`: how many
+    executions may run at the same time.
     """
 
     id: str
     name: str
     asynchronous: bool = False
-    schema: Mapping[str, Any] | None = None
+    arguments: tuple[Argument, ...] | None = None
     confirm: str | None = None
     timeout_s: float = DEFAULT_TIMEOUT_S
+    at_once: int = RUNNING_PER_OPERATION
     description: str = ""
+
+    @property
+    def schema(self) -> Mapping[str, Any]:
+        """JSON Schema of the parameters; `{}` where anything goes."""
+        return arguments_schema(self.arguments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +58,8 @@ class Failed:
 Outcome = Completed | Failed
 
 Progress = Callable[[Any], None]
-"""Called with JSON that tells how far an execution is; the newest counts."""
+"""Called on the event loop with JSON that tells how far an execution is: a number of percent, or an object that may
+have one as `progress`. The newest counts."""
 
 
 class Operation(Protocol):
@@ -56,4 +69,4 @@ class Operation(Protocol):
     def spec(self) -> OperationSpec: ...
 
     async def execute(self, parameters: Mapping[str, Any], progress: Progress) -> Outcome:
-        """Do it once. Raises nothing but CancelledError."""
+        """Do it once. `parameters` fit the spec's arguments. Raises nothing but CancelledError."""

@@ -5,6 +5,7 @@ peers and qualified ids are put together above. Nothing here survives a restart.
 """
 
 import asyncio
+import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
@@ -14,24 +15,33 @@ from gateway.local.configuration_store import ConfigurationStore
 from gateway.local.data_store import DataStore
 from gateway.local.fault_store import FaultStore
 from gateway.local.log_store import LogStore
-from gateway.local.own_tree import fault_sources, merge_own
+from gateway.local.operation_store import OperationStore
+from gateway.local.own_tree import fault_sources, list_operations, merge_own
 from gateway.local.shared_read import Clock
 from gateway.local.source import EntityResources, Offer, Source, overlay
+
+
+def _new_execution_id() -> str:
+    return uuid.uuid4().hex
 
 
 class OwnEntities:
     """Composes the sources that are on; of two that offer one item the earlier counts.
 
     Making it does no I/O. `clock` gives ns since 1970 and is also called from threads. Errors are values, nothing
-    here raises for a client's mistake. All methods belong on one event loop.
+    here raises for a client's mistake. All methods belong on one event loop. What is asked of operations is asked of
+    `operations`.
     """
 
-    def __init__(self, sources: Sequence[Source], *, clock: Clock) -> None:
+    def __init__(
+        self, sources: Sequence[Source], *, clock: Clock, new_execution_id: Callable[[], str] = _new_execution_id
+    ) -> None:
         self._sources = tuple(sources)
         self._clock = clock
         # Mutable: what the sources offer together, who wants to know, and the stores.
         self._subscribers: list[Callable[[], None]] = []
         self._configurations = ConfigurationStore({}, {})
+        self.operations = OperationStore(clock, new_execution_id)
         self._take_offers()
         self._faults = FaultStore(
             {ref: resources.faults for ref, resources in self._resources.items()},
@@ -49,8 +59,9 @@ class OwnEntities:
             self._offers_changed()
 
     async def run(self) -> None:
-        """Keeps what is offered true until cancelled."""
+        """Keeps what is offered true, and executions running, until cancelled; then these are ended."""
         async with asyncio.TaskGroup() as group:
+            group.create_task(self.operations.run(), name="executions")
             for source in self._sources:
                 group.create_task(source.run(self._offers_changed), name=f"own entities of {type(source).__name__}")
 
@@ -97,15 +108,6 @@ class OwnEntities:
     async def reset_all_configurations(self, ref: EntityRef) -> ItemAnswer:
         """All of one entity back to their defaults, 204."""
         return self._configurations.reset_all(ref)
-
-    def operation_items(self, ref: EntityRef) -> list[dict[str, Any]]:  # noqa: ARG002 - no source has any
-        """No source offers operations."""
-        return []
-
-    def operation(self, ref: EntityRef, operation_id: str) -> ResourceError:
-        """The answer for one operation, its executions and each of them: 404 operation-not-found."""
-        parameters = {"entity_id": ref.id, "operation_id": operation_id}
-        return ResourceError(404, "operation-not-found", "Operation not found", parameters)
 
     def fault_sources(self, ref: EntityRef) -> list[str]:
         """Under which names the entity itself reports faults; empty for those that report none."""
@@ -159,8 +161,10 @@ class OwnEntities:
     def _take_offers(self) -> None:
         """The tree and the stores of what the sources offer now."""
         offers = [source.offer for source in self._sources]
-        self.tree = merge_own([offer.tree for offer in offers])
         self._resources = _merged(offers)
+        operations = {ref: resources.operations for ref, resources in self._resources.items()}
+        self.tree = list_operations(merge_own([offer.tree for offer in offers]), operations)
+        self.operations.declare(operations)
         self._data = DataStore({ref: resources.data for ref, resources in self._resources.items()}, self._clock)
         self._configurations.declare(
             {ref: resources.configurations for ref, resources in self._resources.items()},

@@ -1,11 +1,11 @@
 """The own entities of all sources as one tree, and who of them reports faults. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, assert_never
 
 import msgspec
 
-from entities.model import App, Area, Component, Function, GatewayTree
+from entities.model import KIND_OF, App, Area, Component, Entity, Function, GatewayTree
 from gateway.local.answers import EntityRef
 
 
@@ -20,6 +20,27 @@ def merge_own(offered: Sequence[GatewayTree]) -> GatewayTree:
         apps=_merge([tree.apps for tree in offered]),
         functions=_merge([tree.functions for tree in offered]),
     )
+
+
+def list_operations(tree: GatewayTree, operations: Mapping[EntityRef, Iterable[str]]) -> GatewayTree:
+    """The tree with the ids of the operations in its entities, so that other gateways know whose they are."""
+
+    def listed(entities: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(
+            _listing(entity, operations.get(EntityRef(KIND_OF[type(entity)], entity.id), ())) for entity in entities
+        )
+
+    return GatewayTree(
+        areas=listed(tree.areas),
+        components=listed(tree.components),
+        apps=listed(tree.apps),
+        functions=listed(tree.functions),
+    )
+
+
+def _listing(entity: Entity, operations: Iterable[str]) -> Entity:
+    ids = tuple(dict.fromkeys((*entity.operations, *operations)))
+    return entity if ids == entity.operations else msgspec.structs.replace(entity, operations=ids)
 
 
 def _merge(offered: Sequence[Sequence[Any]]) -> tuple[Any, ...]:

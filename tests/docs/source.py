@@ -15,7 +15,17 @@ from tests.docs.pages import ROOT
 
 PACKAGES = ("entities", "discovery", "peers", "gateway")
 
-LOCAL_ANSWERS = ("configuration_store", "data_store", "fault_record", "fault_store", "log_store", "own")
+LOCAL_ANSWERS = (
+    "configuration_store",
+    "data_store",
+    "execution",
+    "executions",
+    "fault_record",
+    "fault_store",
+    "log_store",
+    "operation_store",
+    "own",
+)
 """The modules of gateway/local that write bodies."""
 
 OFF_THE_WIRE = frozenset({"gateway/http/listener.py"})

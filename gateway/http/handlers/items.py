@@ -1,5 +1,6 @@
 """Single items of an entity that is ours or shared: each is re-addressed to the member that owns it."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from gateway.http.answer import WholeAnswer, json_answer
 from gateway.http.call import Call, read_json
 from gateway.http.exchange import Exchange, entity_path
 from gateway.http.own_item import NOT_FOUND, own_item, raised
+from gateway.http.own_operation import EXECUTIONS, location
 from gateway.http.path import SLASHED_COLLECTIONS
 from gateway.http.places import (
     Place,
@@ -24,8 +26,6 @@ from gateway.local.answers import EntityRef, ItemAnswer, ResourceError
 
 SHOWN_IDS: Final = 20
 """Ids that an error names of those that could be meant."""
-
-_EXECUTIONS = "executions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,15 @@ class Addressed:
             item=item,
             tail=self.tail,
             body=body,
+            patience_s=self.call.deadline - asyncio.get_running_loop().time(),
         )
+
+    def answer(self, answer: ItemAnswer | ResourceError, place: Place) -> WholeAnswer:
+        """Our answer, in the words in which it was addressed. Raises ApiError."""
+        if isinstance(answer, ItemAnswer) and self.collection == "operations":
+            path = self.call.request.raw_path.partition("?")[0]
+            return _operation_answer(answer, self.subject, self.item, location(answer, self.tail, path))
+        return own_answer(answer, self.subject, place, self.item)
 
 
 async def answer_item(exchange: Exchange, call: Call, subject: Subject, collection: str) -> web.StreamResponse:
@@ -76,12 +84,12 @@ async def answer_item(exchange: Exchange, call: Call, subject: Subject, collecti
 
 
 def _split(call: Call, collection: str) -> tuple[str, tuple[str, ...]]:
-    """The item id and what stands below it; ids of operations may contain `/`, so executions are matched first."""
+    """The item id and what stands below it; operations of ROS may contain `/`, so executions are matched first."""
     route = entity_path(call)
     below = route.rest[1:]
     if collection == "operations":
         for back in (1, 2):
-            if len(below) > back and below[-back] == _EXECUTIONS:
+            if len(below) > back and below[-back] == EXECUTIONS:
                 return "/".join(below[:-back]), below[-back:]
     if collection in SLASHED_COLLECTIONS:
         return route.item or "", ()
@@ -96,7 +104,7 @@ async def _at(addressed: Addressed, place: Place) -> web.StreamResponse:
         path = place.path(addressed.collection, addressed.tail)
         return await addressed.exchange.relay_item(call, place.instance, path, item_id=echoed)
     answer = await addressed.at_ours(place.ref, place.item, await addressed.body())
-    return own_answer(answer, addressed.subject, place, addressed.item)
+    return addressed.answer(answer, place)
 
 
 def own_answer(answer: ItemAnswer | ResourceError, subject: Subject, place: Place, item: str) -> WholeAnswer:
@@ -114,6 +122,24 @@ def own_answer(answer: ItemAnswer | ResourceError, subject: Subject, place: Plac
         whose = {"source_app": place.ref.id} if "parameter" in medkit and item != place.item else {}
         body["x-medkit"] = {**medkit, "entity_id": subject.entity.id, **whose}
     return json_answer(body, answer.status, headers)
+
+
+def _operation_answer(answer: ItemAnswer, subject: Subject, item: str, headers: list[tuple[str, str]]) -> WholeAnswer:
+    """Our answer for an operation or something below it; an `id` there is that of an execution."""
+    if answer.body is None:
+        return WholeAnswer(answer.status, headers)
+    body = dict(answer.body)
+    if "item" in body:
+        body["item"] = _under(subject, {**body["item"], "id": item})
+    return json_answer(_under(subject, body), answer.status, headers)
+
+
+def _under(subject: Subject, told: dict[str, Any]) -> dict[str, Any]:
+    """The same, told of the entity that was asked instead of its member."""
+    medkit = told.get("x-medkit")
+    if not isinstance(medkit, dict) or "entity_id" not in medkit:
+        return told
+    return {**told, "x-medkit": {**medkit, "entity_id": subject.entity.id}}
 
 
 def _ambiguous(addressed: Addressed, found: Undecided) -> errors.ApiError:
@@ -150,7 +176,7 @@ async def _at_ours(addressed: Addressed) -> WholeAnswer:
         for spelling in spellings(item) if addressed.collection == "data" else (item,):
             answer = await addressed.at_ours(ref, spelling, body)
             if isinstance(answer, ItemAnswer) or answer.status != NOT_FOUND:
-                return own_answer(answer, subject, Place(call.view.self_id, ref, spelling), item)
+                return addressed.answer(answer, Place(call.view.self_id, ref, spelling))
             refusal = refusal or answer
     if refusal is not None:
         raise raised(refusal, subject.entity.id)

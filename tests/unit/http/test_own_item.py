@@ -32,7 +32,7 @@ async def outcome(method: str, collection: str, item: str = "x", tail: tuple[str
         ("DELETE", "data", (404, "resource-not-found")),
         ("POST", "data", (404, "resource-not-found")),
         ("GET", "operations", (404, "operation-not-found")),
-        ("POST", "operations", (404, "operation-not-found")),
+        ("POST", "operations", (404, "resource-not-found")),
         ("POST", "configurations", (404, "resource-not-found")),
         ("PUT", "faults", (404, "resource-not-found")),
         ("GET", "bulk-data", (404, "resource-not-found")),

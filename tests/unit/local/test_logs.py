@@ -1,4 +1,4 @@
-"""Logs keep their settings, operations are not there; both answer well-formed."""
+"""Logs keep their settings, and answer well-formed."""
 
 from typing import Any
 
@@ -56,10 +56,3 @@ def test_bad_log_settings_are_refused_and_change_nothing(own: OwnEntities, body:
     assert isinstance(answer, ResourceError)
     assert answer.status == 400
     assert own.log_configuration(ARM).body == {"severity_filter": "debug", "max_entries": 100}
-
-
-def test_there_are_no_operations(own: OwnEntities) -> None:
-    assert own.operation_items(ARM) == []
-    assert own.operation(ARM, "calibrate") == ResourceError(
-        404, "operation-not-found", "Operation not found", {"entity_id": "arm", "operation_id": "calibrate"}
-    )

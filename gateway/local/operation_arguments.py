@@ -1,0 +1,129 @@
+"""The arguments of an operation: what may be given, and what is wrong with what was given. Pure.
+
+A closed vocabulary, so that every limit can be told to a client and no check costs more than a look at the value.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from gateway.local.values import DataType, MisfitError, conform
+
+ARGUMENT_NAME_LIMIT: Final = 64
+"""Characters of an argument's name."""
+
+ARGUMENT_TEXT_LIMIT: Final = 4096
+"""Characters of a text argument that does not say how long it may be."""
+
+PROBLEM_LIMIT: Final = 20
+"""Problems of one request that are told; the rest comes up when these are mended."""
+
+_JSON_SCHEMA_TYPES: Final = {
+    DataType.BOOL: "boolean",
+    DataType.INT: "integer",
+    DataType.DOUBLE: "number",
+    DataType.STRING: "string",
+    DataType.OBJECT: "object",
+    DataType.ARRAY: "array",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument. `default` None = it is left out when it is not given.
+
+    `minimum` and `maximum` bound numbers, `max_length` bounds texts, `choices` are all the values there are.
+    """
+
+    name: str
+    type: DataType
+    required: bool = False
+    default: Any = None
+    minimum: float | None = None
+    maximum: float | None = None
+    max_length: int | None = None
+    choices: tuple[Any, ...] = ()
+    unit: str | None = None
+    description: str = ""
+
+    def fit(self, value: Any) -> Any:
+        """`value` as this argument's type. Raises MisfitError, saying what was found and what is allowed."""
+        fitted = conform(value, self.type)
+        if self.choices and fitted not in self.choices:
+            allowed = ", ".join(map(repr, self.choices))
+            raise MisfitError(f"found {_shown(fitted)}, allowed are {allowed}")
+        if self.minimum is not None and fitted < self.minimum:
+            raise MisfitError(f"found {fitted}, allowed is {self.minimum} or more")
+        if self.maximum is not None and fitted > self.maximum:
+            raise MisfitError(f"found {fitted}, allowed is {self.maximum} or less")
+        longest = ARGUMENT_TEXT_LIMIT if self.max_length is None else self.max_length
+        if self.type is DataType.STRING and len(fitted) > longest:
+            raise MisfitError(f"found {len(fitted)} characters, allowed are at most {longest}")
+        return fitted
+
+
+@dataclass(frozen=True, slots=True)
+class ArgumentProblem:
+    """What is wrong with one argument, as a client is told it."""
+
+    field: str
+    message: str
+
+
+def fit_arguments(
+    arguments: Sequence[Argument] | None, given: Mapping[str, Any]
+) -> dict[str, Any] | list[ArgumentProblem]:
+    """What an operation gets: `given`, checked, with the defaults; or all that is wrong. `arguments` None: anything."""
+    if arguments is None:
+        return dict(given)
+    fitted: dict[str, Any] = {}
+    problems: list[ArgumentProblem] = []
+    for argument in arguments:
+        value = given.get(argument.name)
+        if value is None:
+            if argument.default is not None:
+                fitted[argument.name] = argument.default
+            elif argument.required:
+                problems.append(ArgumentProblem(argument.name, f"missing, a value of type {argument.type.value}"))
+            continue
+        try:
+            fitted[argument.name] = argument.fit(value)
+        except MisfitError as error:
+            problems.append(ArgumentProblem(argument.name, str(error)))
+    names = [argument.name for argument in arguments]
+    allowed = f"allowed are {', '.join(names)}" if names else "the operation takes no arguments"
+    unknown = (name for name in given if name not in names)
+    problems.extend(ArgumentProblem(name[:ARGUMENT_NAME_LIMIT], f"unknown, {allowed}") for name in unknown)
+    return problems[:PROBLEM_LIMIT] or fitted
+
+
+def arguments_schema(arguments: Sequence[Argument] | None) -> dict[str, Any]:
+    """The arguments as a JSON Schema; `{}` where anything goes."""
+    if arguments is None:
+        return {}
+    schema: dict[str, Any] = {
+        "type": "object",
+        "properties": {argument.name: _argument_schema(argument) for argument in arguments},
+        "additionalProperties": False,
+    }
+    required = [argument.name for argument in arguments if argument.required and argument.default is None]
+    return {**schema, "required": required} if required else schema
+
+
+def _argument_schema(argument: Argument) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "type": _JSON_SCHEMA_TYPES[argument.type],
+        "description": argument.description or None,
+        "default": argument.default,
+        "minimum": argument.minimum,
+        "maximum": argument.maximum,
+        "maxLength": argument.max_length,
+        "enum": list(argument.choices) or None,
+        "x-unit": argument.unit,
+    }
+    return {key: value for key, value in told.items() if value is not None}
+
+
+def _shown(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 80 else f"{shown[:80]}..."
