@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 from discovery.endpoint import PeerEndpoint
 from entities.identity import GatewayIdentity
+from gateway.descriptors import connection_limits
 from gateway.finders import Finders
 from gateway.http.api import Api
+from gateway.http.connections import Connections
 from gateway.http.dispatch import Dispatcher, DispatchSettings
 from gateway.http.documents import Documents
 from gateway.http.exchange import Exchange
@@ -55,6 +57,7 @@ class Gateway:
     """The parts that lifecycle starts and stops."""
 
     api: Api
+    connections: Connections
     writes: FinishingWrites
     own: OwnEntities
     federation: Federation
@@ -92,8 +95,13 @@ def compose(
     manifest: LoadedManifest | None,
     standing: Sequence[Warned],
     tls: ServerTls | None = None,
+    files: int,
 ) -> Gateway:
-    """A gateway that does nothing yet. `standing`: warnings that hold as long as it runs; `tls`: of its listener."""
+    """A gateway that does nothing yet. `standing`: warnings that hold as long as it runs; `tls`: of its listener.
+
+    `files`: how many this process may have open.
+    """
+    connections = Connections(connection_limits(settings, files))
     own = OwnEntities(own_sources(settings, manifest), clock=time.time_ns)
     resolver = Resolver(ResolverSettings())
     federation = _federation(settings, identity, state, own=own, resolver=resolver, standing=standing)
@@ -137,6 +145,7 @@ def compose(
             *finders.warnings(),
             *mdns.warnings(),
             *(() if tls is None else tls.warnings()),
+            *connections.warnings(),
         ),
         draining=lambda: drain.is_set,
         clock_ns=time.time_ns,
@@ -148,7 +157,7 @@ def compose(
         max_body_bytes=settings.server.max_body_bytes,
     )
     dispatcher.bind(services)
-    return Gateway(Api(services), writes, own, federation, finders, resolver, mdns, drain, tls)
+    return Gateway(Api(services), connections, writes, own, federation, finders, resolver, mdns, drain, tls)
 
 
 def _federation(

@@ -24,6 +24,7 @@ from entities.identity import GatewayIdentity
 from gateway.banner import api_url, banner
 from gateway.composition import Gateway, compose
 from gateway.config.problems import SettingsWarning
+from gateway.descriptors import raise_limit
 from gateway.http.listener import Listener
 from gateway.local.manifest.load import LoadedManifest, load_manifest
 from gateway.local.manifest.problem import problem_lines
@@ -59,7 +60,7 @@ def run(settings: Settings, *, files: Sequence[Path], warnings: Sequence[Setting
         tls = ServerTls(settings.server.tls, time.time) if settings.server.tls.enabled else None
         identity = take_identity(state, settings.name)
         standing = _standing(state, warnings)
-        gateway = compose(settings, identity, state, manifest=manifest, standing=standing, tls=tls)
+        gateway = compose(settings, identity, state, manifest=manifest, standing=standing, tls=tls, files=raise_limit())
         return uvloop.run(_Run(gateway, settings, identity, state, files).serve())
     except CertificateRefusedError as error:
         sys.stderr.write(f"grove: the API cannot be served over https: {error}\n")
@@ -146,6 +147,7 @@ class _Run:
                 self.gateway.api,
                 server.host,
                 server.port,
+                connections=self.gateway.connections,
                 drain_s=server.drain_ms / 1000,
                 ssl_context=None if self.gateway.tls is None else self.gateway.tls.context,
             )

@@ -91,6 +91,21 @@ class ServerSettings:
     max_header_bytes: Bytes = 32 * 1024
     """Bytes of all header lines of one request together."""
 
+    header_timeout_ms: Milliseconds = 10_000
+    """Milliseconds for the whole head of a request, and before the first byte on a new connection."""
+
+    keep_alive_ms: Milliseconds = 75_000
+    """Milliseconds an idle connection of a client is kept; longer than peers keep theirs, so that they close first."""
+
+    body_grace_ms: Milliseconds = 5000
+    """Milliseconds that the body of a request may lag behind `body_bytes_per_s`."""
+
+    body_bytes_per_s: Annotated[int, Ge(1), Le(1024**3)] = 1024
+    """Bytes of a body that a client must send in a second."""
+
+    max_connections: Annotated[int, Ge(0), Le(1_000_000)] = 0
+    """Connections of clients that are served at a time; 0: four fifths of the open files allowed."""
+
     drain_ms: Milliseconds = 5000
     """Milliseconds that requests under way may take to finish when the gateway stops."""
 

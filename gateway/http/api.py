@@ -9,13 +9,16 @@ import asyncio
 from aiohttp import HttpVersion11, StreamReader, hdrs, web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http import RawRequestMessage
+from aiohttp.streams import EMPTY_PAYLOAD
 
 from gateway.http import errors
+from gateway.http.connections import Admission
 from gateway.http.middleware.cors import Cors
 from gateway.http.middleware.errors import FIXED_HEADERS, answer_to
 from gateway.http.middleware.guard import require_plain
 from gateway.http.middleware.log import RequestLog, mark_request_id
-from gateway.http.path import PathProblem, parse_target
+from gateway.http.path import PathProblem, Route, ServerPath, parse_target
+from gateway.http.protocol import ApiProtocol
 from gateway.http.request import ApiRequest
 from gateway.http.services import Services
 
@@ -42,6 +45,10 @@ class Api:
         request = ApiRequest(message, payload, protocol, writer, task, loop, client_max_size=limit)
         request.arrived = loop.time()
         request.mark = self._mark
+        if isinstance(protocol, ApiProtocol):
+            request.crowded = protocol.admission is Admission.CROWDED
+            if payload is not EMPTY_PAYLOAD:
+                protocol.await_body(payload)
         return request
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -64,6 +71,8 @@ class Api:
             raise errors.refused_target(parsed)
         if request.method == hdrs.METH_OPTIONS:
             raise errors.no_route()
+        if request.crowded and not _is_health(parsed):
+            raise errors.crowded()
         if hdrs.EXPECT in request.headers:
             await _ask_on(request)
         return await self._services.dispatch(request, parsed)
@@ -73,6 +82,10 @@ class Api:
         answer.headers.update(FIXED_HEADERS)
         if self._cors.is_on:
             self._cors.mark(request, answer)
+
+
+def _is_health(route: Route) -> bool:
+    return isinstance(route, ServerPath) and route.name == "health"
 
 
 async def _ask_on(request: ApiRequest) -> None:

@@ -110,9 +110,41 @@ def request_timeout(idle_ms: int) -> ApiError:
     )
 
 
+def slow_head(most_ms: int) -> ApiError:
+    """408 for a client that does not finish the head of a request."""
+    return ApiError(
+        408,
+        "invalid-request",
+        f"The head of the request was not whole after {most_ms} ms (server.header_timeout_ms); send it again",
+        closes=True,
+    )
+
+
+def slow_body(grace_ms: int, bytes_per_s: int) -> ApiError:
+    """408 for a client that sends a body more slowly than is borne."""
+    return ApiError(
+        408,
+        "invalid-request",
+        f"The body came more slowly than {bytes_per_s} bytes a second for longer than {grace_ms} ms "
+        "(server.body_bytes_per_s, server.body_grace_ms); send the request again",
+        closes=True,
+    )
+
+
 def expectation_failed() -> ApiError:
     """417 for an `Expect` that is not 100-continue."""
     return ApiError(417, "invalid-request", "Expect may only be 100-continue", closes=True)
+
+
+def crowded() -> ApiError:
+    """503 on a connection beyond the limit, where only `/health` is answered."""
+    return ApiError(
+        503,
+        "service-unavailable",
+        "Too many connections are open here (server.max_connections); come again",
+        headers=[("Retry-After", str(FULL_RETRY_S))],
+        closes=True,
+    )
 
 
 def busy(message: str, retry_after_s: int) -> ApiError:

@@ -8,12 +8,14 @@ from aiohttp import web
 class ApiRequest(web.BaseRequest):
     """Made by `Api`, which sets the attributes before anybody else sees it."""
 
-    ATTRS = web.BaseRequest.ATTRS | {"request_id", "arrived", "mark"}
+    ATTRS = web.BaseRequest.ATTRS | {"request_id", "arrived", "mark", "crowded"}
 
     request_id: str = ""
     """Taken from the client or made here; forwarded to peers and echoed in the answer. Empty if refused unread."""
     arrived: float
     """Loop time."""
+    crowded: bool = False
+    """It came on a connection beyond the limit."""
     mark: Callable[["ApiRequest", web.StreamResponse], None]
     """Sets the header fields that every answer carries; called when the head of one is about to be sent."""
 

@@ -11,6 +11,7 @@ from aiohttp import web
 from yarl import URL
 
 from gateway.http.api import Api
+from gateway.http.connections import ConnectionLimits, Connections
 from gateway.http.documents import Documents
 from gateway.http.handlers.entities import answer_entities
 from gateway.http.handlers.server import answer_server
@@ -35,6 +36,7 @@ class World:
     """Requests are answered as their Target: from what is ours alone."""
     cors: CorsSettings = field(default_factory=CorsSettings)
     max_body_bytes: int = 1024 * 1024
+    limits: ConnectionLimits = field(default_factory=ConnectionLimits)
     dispatch: Dispatch | None = None
     """Instead of entities and server routes."""
 
@@ -78,8 +80,9 @@ class Answer:
 class Client:
     """Sends targets verbatim to one gateway."""
 
-    def __init__(self, session: aiohttp.ClientSession, port: int) -> None:
+    def __init__(self, session: aiohttp.ClientSession, port: int, connections: Connections) -> None:
         self.port = port
+        self.connections = connections
         self._session = session
 
     async def request(self, method: str, target: str, headers: dict[str, str] | None = None, **body: Any) -> Answer:
@@ -103,12 +106,19 @@ class Client:
             writer.close()
 
 
+async def listening(api: Api, port: int = 0, limits: ConnectionLimits | None = None) -> Listener:
+    """On loopback; `aclose` it."""
+    return await Listener.start(
+        api, "127.0.0.1", port, connections=Connections(limits or ConnectionLimits()), drain_s=1
+    )
+
+
 @asynccontextmanager
 async def serving(world: World) -> AsyncIterator[Client]:
     """A running gateway over `world`, and a client of it."""
-    listener = await Listener.start(Api(world.services()), "127.0.0.1", 0, drain_s=1)
+    listener = await listening(Api(world.services()), limits=world.limits)
     try:
         async with aiohttp.ClientSession() as session:
-            yield Client(session, listener.port)
+            yield Client(session, listener.port, listener.connections)
     finally:
         await listener.aclose()

@@ -7,7 +7,7 @@ from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_exceptions import LineTooLong
 from aiohttp.http_writer import StreamWriter
 
-from gateway.http.listener import MAX_LINE_BYTES
+from gateway.http.protocol import MAX_LINE_BYTES
 
 
 def test_answers_are_marked_by_a_hook_of_the_request() -> None:

@@ -10,11 +10,12 @@ from aiohttp import web
 from structlog.testing import capture_logs
 
 from gateway.http.api import Api
-from gateway.http.listener import MAX_FIELD_BYTES, MAX_LINE_BYTES, Listener
+from gateway.http.listener import MAX_FIELD_BYTES
 from gateway.http.path import MAX_TARGET_BYTES, Route
+from gateway.http.protocol import MAX_LINE_BYTES
 from gateway.http.request import ApiRequest
 from tests.federation.rawhttp import exchange, request
-from tests.unit.http.serving import Client, World, serving
+from tests.unit.http.serving import Client, World, listening, serving
 
 HOST = b"Host: x\r\n"
 
@@ -208,7 +209,7 @@ class BrokenApi(Api):
 
 
 async def test_what_fails_outside_of_the_api_is_500_without_the_cause_which_the_log_has() -> None:
-    listener = await Listener.start(BrokenApi(World().services()), "127.0.0.1", 0)
+    listener = await listening(BrokenApi(World().services()))
     try:
         with capture_logs() as logs:
             answer = await exchange(listener.port, request("/api/v1/apps"))
@@ -224,11 +225,11 @@ async def test_what_fails_outside_of_the_api_is_500_without_the_cause_which_the_
 
 async def test_a_port_that_is_taken_is_an_error_of_the_system(client: Client) -> None:
     with pytest.raises(OSError, match="in use"):
-        await Listener.start(Api(World().services()), "127.0.0.1", client.port)
+        await listening(Api(World().services()), client.port)
 
 
 async def test_a_listener_that_no_longer_accepts_still_answers_who_is_connected() -> None:
-    listener = await Listener.start(Api(World().services()), "127.0.0.1", 0)
+    listener = await listening(Api(World().services()))
     reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
     try:
         for _ in range(2):

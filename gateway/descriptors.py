@@ -1,0 +1,53 @@
+"""Open files: how many this process may have, and what part of them clients may take.
+
+Source: docs/configuration.md, "Limits". A process that has none left can neither accept nor dial nor save.
+"""
+
+import resource
+from typing import Final
+
+import structlog
+
+from gateway.http.connections import ConnectionLimits
+from gateway.http.pace import PaceRule
+from gateway.settings import Settings
+
+MOST: Final = 65_536
+"""Open files that are asked for; beyond that the machine is the limit."""
+
+CLIENTS_SHARE: Final = 0.8
+"""The part of them that connections of clients may take."""
+
+SPARE_SHARE: Final = 0.05
+"""The part kept for connections beyond, on which `/health` is answered."""
+
+_log = structlog.get_logger("gateway")
+
+
+def raise_limit() -> int:
+    """As many open files as this process may have without asking anybody; how many it may have now."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST if hard == resource.RLIM_INFINITY else min(MOST, hard)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return MOST if soft == resource.RLIM_INFINITY else soft
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    except (OSError, ValueError) as error:
+        _log.info("limit of open files stays", files=soft, why=str(error))
+        return soft
+    return wanted
+
+
+def connection_limits(settings: Settings, files: int) -> ConnectionLimits:
+    """What clients may use, in a process that may have `files` open."""
+    server = settings.server
+    share = max(1, int(files * CLIENTS_SHARE))
+    grace_s, idle_s = server.body_grace_ms / 1000, settings.aggregation.stream_idle_ms / 1000
+    return ConnectionLimits(
+        most=min(share, server.max_connections or share),
+        spare=max(4, int(files * SPARE_SHARE)),
+        head_s=server.header_timeout_ms / 1000,
+        keep_alive_s=server.keep_alive_ms / 1000,
+        body=PaceRule(grace_s, server.body_bytes_per_s, max(grace_s, idle_s)),
+        sending=PaceRule(idle_s, server.body_bytes_per_s, idle_s),
+    )

@@ -1,0 +1,129 @@
+"""All connections of clients: how many there may be, and a look now and then at those that keep us waiting.
+
+aiohttp's server has no limit for either. Source: docs/security.md, "Limits".
+"""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final, Protocol
+
+import structlog
+
+from gateway.http.pace import PaceRule
+from peers.view import Warned
+
+LOOK_S: Final = 0.25
+"""Seconds between two looks at the connections that keep us waiting; so much later than its limit one may end."""
+
+CROWDED_HEAD_S: Final = 2.0
+"""Seconds for the head of a request on a connection beyond the limit."""
+
+_log = structlog.stdlib.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionLimits:
+    """What clients may use of us. Seconds, bytes and numbers of connections."""
+
+    most: int = 65_536
+    """Connections that are served; see `spare`."""
+    spare: int = 32
+    """Connections beyond `most` on which `/health` is answered and everything else is refused; more are closed."""
+    head_s: float = 10.0
+    """For the whole head of a request, and before the first byte on a new connection."""
+    keep_alive_s: float = 75.0
+    """For an idle connection, after an answer."""
+    body: PaceRule = PaceRule(grace_s=5.0, bytes_per_s=1024, most_s=60.0)  # noqa: RUF009 -- frozen, as good as a number
+    """For the body of a request."""
+    sending: PaceRule = PaceRule(grace_s=60.0, bytes_per_s=1024, most_s=60.0)  # noqa: RUF009 -- the same
+    """For taking our answer."""
+
+
+class Admission(Enum):
+    """What becomes of a new connection."""
+
+    SERVED = auto()
+    CROWDED = auto()
+    """`/health` is answered, everything else is refused."""
+    REFUSED = auto()
+
+
+class Watched(Protocol):
+    """A connection that may keep us waiting."""
+
+    def look(self, now: float) -> bool:
+        """Ends what takes too long; False when we do not wait for the client any more. `now`: loop time."""
+
+
+class Connections:
+    """The connections of one listener."""
+
+    def __init__(self, limits: ConnectionLimits) -> None:
+        """Nobody is connected."""
+        self.limits = limits
+        # Mutable: how many there are, whether the log knows that there are too many, which are looked at, and the
+        # timer of the next look.
+        self._count = 0
+        self._is_full = False
+        self._watched: set[Watched] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __len__(self) -> int:
+        return self._count
+
+    def enter(self) -> Admission:
+        """One more connection; unless it is refused, `leave` is called when it is closed."""
+        if self._count >= self.limits.most + self.limits.spare:
+            return Admission.REFUSED
+        self._count += 1
+        if self._count <= self.limits.most:
+            return Admission.SERVED
+        if not self._is_full:
+            self._is_full = True
+            _log.warning("too many connections of clients", most=self.limits.most)
+        return Admission.CROWDED
+
+    def leave(self) -> None:
+        """One less."""
+        self._count -= 1
+        if self._is_full and self._count < self.limits.most:
+            self._is_full = False
+            _log.info("connections of clients are within the limit again", number=self._count)
+
+    def watch(self, connection: Watched) -> None:
+        """It keeps us waiting: look at it, until it does not."""
+        self._watched.add(connection)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(LOOK_S, self._look)
+
+    def unwatch(self, connection: Watched) -> None:
+        """It is closed."""
+        self._watched.discard(connection)
+
+    def warnings(self) -> Iterable[Warned]:
+        """What users must be told."""
+        if self._is_full:
+            message = (
+                f"{self._count} connections of clients are open, {self.limits.most} are served: further ones get 503 "
+                "but for /health; raise the limit of open files or server.max_connections, or find out who holds them"
+            )
+            yield Warned("too_many_connections", message)
+
+    def aclose(self) -> None:
+        """Look no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _look(self) -> None:
+        loop = asyncio.get_running_loop()
+        # First of all, so that an error about one connection never ends the looking at all others.
+        self._timer = loop.call_later(LOOK_S, self._look)
+        now = loop.time()
+        for connection in tuple(self._watched):
+            if not connection.look(now):
+                self._watched.discard(connection)
+        if not self._watched:
+            self._timer.cancel()
+            self._timer = None

@@ -1,0 +1,195 @@
+"""One connection of a client: aiohttp's, with our error form, and with an end for clients that keep us waiting."""
+
+import asyncio
+from typing import Any, Final
+
+import structlog
+from aiohttp import StreamReader, web
+from aiohttp.http_exceptions import LineTooLong
+from aiohttp.streams import EMPTY_PAYLOAD
+from aiohttp.web_protocol import _ErrInfo
+
+from gateway.http import errors
+from gateway.http.connections import CROWDED_HEAD_S, Admission, Connections
+from gateway.http.errors import ApiError
+from gateway.http.middleware.errors import has_begun, render_error
+from gateway.http.pace import Pace
+from gateway.http.path import MAX_TARGET_BYTES
+
+MAX_LINE_BYTES: Final = 2 * MAX_TARGET_BYTES
+"""Longest request line the parser takes: above our own limit, so that a little too much still is a proper request."""
+
+_log = structlog.stdlib.get_logger(__name__)
+
+
+class ApiProtocol(web.RequestHandler):
+    """One client connection, one of `connections`."""
+
+    __slots__ = (
+        "_body",
+        "_body_pace",
+        "_connections",
+        "_head_since",
+        "_received",
+        "_send_pace",
+        "_unsent",
+        "admission",
+    )
+
+    def __init__(self, manager: web.Server, connections: Connections, **options: Any) -> None:
+        """`options`: aiohttp's."""
+        super().__init__(manager, keepalive_timeout=connections.limits.keep_alive_s, **options)
+        self._connections = connections
+        self.admission = Admission.REFUSED
+        # Mutable: bytes received; since when we wait for the rest of a head; the body we wait for and the time left
+        # for it; the time left for taking our answer, with how much of it lies here and went out.
+        self._received = 0
+        self._head_since: float | None = None
+        self._body: StreamReader | None = None
+        self._body_pace: Pace | None = None
+        self._send_pace: Pace | None = None
+        self._unsent = 0, 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Takes it, or closes it at once where there are far too many."""
+        self.admission = self._connections.enter()
+        if self.admission is Admission.REFUSED:
+            assert isinstance(transport, asyncio.Transport)  # noqa: S101 -- for the type checker: it is a TCP server's
+            transport.abort()
+            return
+        super().connection_made(transport)
+        self._head_since = self._loop.time()
+        self._connections.watch(self)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Forgets it."""
+        if self.admission is Admission.REFUSED:
+            return
+        self._connections.unwatch(self)
+        self._connections.leave()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Reads on; a head that is not whole after these bytes is waited for."""
+        if self.admission is Admission.REFUSED:
+            return
+        self._received += len(data)
+        before = self._request_count
+        super().data_received(data)
+        if self._request_count != before:
+            self._head_since = None
+        elif data and self._head_since is None and self._waiter is not None:
+            self._head_since = self._loop.time()
+            self._connections.watch(self)
+
+    def await_body(self, body: StreamReader) -> None:
+        """A request with this body begins."""
+        if not body.is_eof():
+            self._body = body
+            self._body_pace = Pace(self._connections.limits.body, self._loop.time(), self._received)
+            self._connections.watch(self)
+
+    def pause_writing(self) -> None:
+        """The client takes our bytes more slowly than we have them."""
+        super().pause_writing()
+        self._unsent = self._waiting_bytes(), 0
+        self._send_pace = Pace(self._connections.limits.sending, self._loop.time(), 0)
+        self._connections.watch(self)
+
+    def resume_writing(self) -> None:
+        """It took most of them."""
+        super().resume_writing()
+        self._send_pace = None
+
+    def look(self, now: float) -> bool:
+        """Ends the connection if the client took too long; False when nothing is waited for."""
+        waits = False
+        if self._head_since is not None:
+            waits = True
+            limits = self._connections.limits
+            most_s = limits.head_s if self.admission is Admission.SERVED else min(CROWDED_HEAD_S, limits.head_s)
+            if now - self._head_since > most_s:
+                self._end_head(most_s)
+                return False
+        if self._body is not None and self._body_pace is not None:
+            if self._body.is_eof() or self._body.exception() is not None:
+                self._body = self._body_pace = None
+            else:
+                waits = True
+                is_ours = self._reading_paused or self._buffer_paused  # whoever takes the body takes it slowly
+                if not self._body_pace.look(now, self._received, is_waited_for=not is_ours):
+                    self._end_body(self._body)
+        if self._send_pace is not None:
+            waits = True
+            before, taken = self._unsent
+            waiting = self._waiting_bytes()
+            self._unsent = waiting, taken + max(0, before - waiting)
+            if not self._send_pace.look(now, self._unsent[1]):
+                self._end_sending()
+                return False
+        return waits
+
+    def _end_head(self, most_s: float) -> None:
+        self._head_since = None
+        waiter = self._waiter
+        if waiter is None or waiter.done() or not self._received:
+            self.force_close()  # nothing came at all: as with any idle connection, there is nothing to answer
+            return
+        _log.debug("request head too slow", most_s=most_s)
+        slow = errors.slow_head(round(most_s * 1000))
+        self._messages.append((_ErrInfo(408, slow, slow.message), EMPTY_PAYLOAD))
+        waiter.set_result(None)
+
+    def _end_body(self, body: StreamReader) -> None:
+        self._body = self._body_pace = None
+        rule = self._connections.limits.body
+        request = self._current_request
+        if request is None or has_begun(request):
+            self.force_close()  # it was answered without its body, or is being answered
+            return
+        _log.debug("request body too slow", method=request.method, target=request.raw_path)
+        self._lingering_time = 0.0  # nobody waits for the rest of it
+        body.set_exception(errors.slow_body(round(rule.grace_s * 1000), round(rule.bytes_per_s)))
+
+    def _end_sending(self) -> None:
+        _log.debug("answer taken too slowly", waiting_bytes=self._waiting_bytes())
+        if self.transport is not None:
+            self.transport.abort()
+
+    def _waiting_bytes(self) -> int:
+        return 0 if self.transport is None else self.transport.get_write_buffer_size()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002 -- quotes the client's bytes, which go neither out nor into the log
+    ) -> web.StreamResponse:
+        """The answer to what the parser refused, or to what a handler raised; the connection is closed after it."""
+        if has_begun(request):
+            raise ConnectionError("half an answer was sent; closing is all that is left")
+        match exc:
+            case ApiError():
+                response = render_error(exc)
+            case _ if status == 400:
+                _log.debug("request refused by the parser", error=type(exc).__name__, status=status)
+                response = render_error(_parser_refusal(exc))
+            case _:
+                if self.transport is not None and not self.transport.is_closing():  # else the client has left
+                    _log.error("request failed", method=request.method, target=request.raw_path, exc_info=exc)
+                response = render_error(_internal_error())
+        response.force_close()
+        return response
+
+
+def _internal_error() -> ApiError:
+    return ApiError(500, "internal-error", "Internal error; the gateway's log has the cause")
+
+
+def _parser_refusal(exc: BaseException | None) -> ApiError:
+    if isinstance(exc, LineTooLong):
+        limit = exc.args[1]
+        status, what = (414, "The request line") if limit == MAX_LINE_BYTES else (431, "A header")
+        return ApiError(status, "invalid-request", f"{what} is longer than the {limit} bytes allowed")
+    return ApiError(400, "invalid-request", "This is not a well-formed HTTP/1.1 request")
