@@ -22,8 +22,10 @@ from gateway.http.readers import UpstreamReaders
 from gateway.http.services import ServedIdentity, Services
 from gateway.local.manifest.load import LoadedManifest
 from gateway.local.own import OwnEntities
+from gateway.local.storage import Storage
 from gateway.mdns import Mdns
 from gateway.own_sources import own_sources
+from gateway.own_warnings import storage_warnings
 from gateway.peers_tls import PeersTls
 from gateway.server_tls import ServerTls
 from gateway.settings import Settings
@@ -102,7 +104,8 @@ def compose(
     `files`: how many this process may have open.
     """
     connections = Connections(connection_limits(settings, files))
-    own = OwnEntities(own_sources(settings, manifest), clock=time.time_ns)
+    storage = Storage(state.path, clock=time.time_ns)
+    own = OwnEntities(own_sources(settings, manifest), clock=time.time_ns, storage=storage)
     resolver = Resolver(ResolverSettings())
     federation = _federation(settings, identity, state, own=own, resolver=resolver, standing=standing)
     mdns = Mdns(settings, identity)
@@ -146,6 +149,7 @@ def compose(
             *mdns.warnings(),
             *(() if tls is None else tls.warnings()),
             *connections.warnings(),
+            *storage_warnings(storage),
         ),
         draining=lambda: drain.is_set,
         clock_ns=time.time_ns,

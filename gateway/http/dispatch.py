@@ -13,7 +13,7 @@ from entities.merge import MergedEntity
 from entities.model import EntityKind, is_valid_id
 from entities.routes import Gone, Own, Remote, Shared
 from gateway.http import errors
-from gateway.http.answer import WholeAnswer
+from gateway.http.answer import WholeAnswer, json_answer
 from gateway.http.call import Call, read_hops
 from gateway.http.exchange import Exchange, scoped_paths
 from gateway.http.handlers.collections import answer_collection, answer_part
@@ -32,6 +32,7 @@ from gateway.http.readers import UpstreamReaders
 from gateway.http.request import ApiRequest
 from gateway.http.services import Services
 from gateway.http.subject import Subject, Subjects
+from gateway.http.told import MULTI_STATUS, results_body
 from peers.broadcast import Broadcast
 from peers.forward import SAFE_METHODS
 from peers.publication import Publication
@@ -117,13 +118,19 @@ class Dispatcher:
         """The answer of the gateway that the request names."""
         path = call.request.raw_path.partition("?")[0]
         route = call.route
-        is_scoped = (
-            isinstance(route, EntityPath) and route.collection in SCOPED_CHANGES and not _reads_list(call, route)
-        )
-        if not is_scoped or scoped_paths(call, target, path) == (path,):
+        if (
+            not isinstance(route, EntityPath)
+            or route.collection not in SCOPED_CHANGES
+            or _reads_list(call, route)
+            or scoped_paths(call, target, path) == (path,)
+        ):
             return await self._exchange.relay_item(call, target, path)
         if not call.is_read:
-            return WholeAnswer(await self._exchange.tell(call, target, path))
+            told = await self._exchange.tell(call, target, path)
+            if told.status != MULTI_STATUS:
+                return WholeAnswer(told.status)
+            counted = route.collection == "configurations"
+            return json_answer(results_body(route.entity_id, told.results, counted=counted), MULTI_STATUS)
         answer = await self._exchange.relay_unless(call, target, path, status=NOT_FOUND)
         return answer or await self._exchange.relay_item(call, target, path)
 

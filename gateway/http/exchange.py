@@ -14,10 +14,11 @@ from gateway.http.own_item import NOT_FOUND
 from gateway.http.parts import Part, read_parts
 from gateway.http.path import API_PREFIX, EntityPath, parse_target
 from gateway.http.proxy import ProxyLimits, deliver, forwarded_headers, reach_owner, relay
+from gateway.http.told import MULTI_STATUS, Told, read_results
 from gateway.http.translate import Translation
 from gateway.local.answers import EntityRef
 from gateway.local.own import OwnEntities
-from peers.errors import PeerReason
+from peers.errors import PeerError, PeerReason
 from peers.fanout import Question, fan_out
 from peers.foreign_ask import asked_entities
 from peers.forward import Reach
@@ -62,28 +63,32 @@ class Exchange:
         finally:
             await answer.aclose()
 
-    async def tell(self, call: Call, instance: str, path: str) -> int:
-        """The status with which `instance` answers this request, sent without its body. Raises ApiError."""
-        statuses = [await self._tell(call, instance, each) for each in scoped_paths(call, instance, path)]
-        failed = next((status for status in statuses if status >= 300 and status != NOT_FOUND), None)
+    async def tell(self, call: Call, instance: str, path: str) -> Told:
+        """What `instance` answers to this change, sent without its body. Raises ApiError."""
+        all_told = [await self._tell(call, instance, each) for each in scoped_paths(call, instance, path)]
+        partly = [told for told in all_told if told.status == MULTI_STATUS]
+        if partly:
+            return Told(MULTI_STATUS, tuple(result for told in partly for result in told.results))
+        failed = next((told for told in all_told if told.status >= 300 and told.status != NOT_FOUND), None)
         if failed is not None:
             return failed
         # Where there is nothing of it, there is nothing of its collection to change either.
         is_whole = len(entity_path(call).rest) == 1
-        return next((status for status in statuses if status < 300), 204 if is_whole and not statuses else NOT_FOUND)
+        nothing = Told(204 if is_whole and not all_told else NOT_FOUND)
+        return next((told for told in all_told if told.status < 300), nothing)
 
-    async def _tell(self, call: Call, instance: str, path: str) -> int:
+    async def _tell(self, call: Call, instance: str, path: str) -> Told:
+        translation = self._translation(call, instance, path)
         answer = await reach_owner(
-            call,
-            self.reach,
-            self.limits,
-            to=instance,
-            path=path,
-            translation=self._translation(call, instance, path),
-            bodiless=True,
+            call, self.reach, self.limits, to=instance, path=path, translation=translation, bodiless=True
         )
-        await answer.aclose()
-        return answer.status
+        try:
+            if answer.status != MULTI_STATUS:
+                return Told(answer.status)
+            body = await answer.read(self.combined_body_bytes)
+        finally:
+            await answer.aclose()
+        return Told(MULTI_STATUS, () if isinstance(body, PeerError) else read_results(body, translation.apps))
 
     def _translation(
         self, call: Call, instance: str, path: str, received: str = "", item_id: str | None = None

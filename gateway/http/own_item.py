@@ -7,7 +7,9 @@ from entities.model import EntityKind
 from gateway.http import errors
 from gateway.http.own_operation import READING, OperationRequest, own_operation
 from gateway.http.path import RESOURCE_COLLECTIONS
+from gateway.http.told import Result
 from gateway.local.answers import EntityRef, ItemAnswer, ResourceError
+from gateway.local.configuration_store import ResetReport
 from gateway.local.own import OwnEntities
 
 NOT_FOUND = 404
@@ -65,19 +67,33 @@ async def own_item(
 _BUILT = frozenset({"data", "operations", "configurations", "faults", "logs"})
 
 
-async def own_collection_change(
-    own: OwnEntities, ref: EntityRef, collection: str, *, method: str
-) -> ItemAnswer | ResourceError:
-    """A collection of ours emptied or reset; anything else is a route that is none (404) or not built (501)."""
-    match (collection, method):
-        case ("faults", "DELETE"):
-            return own.clear_faults(ref, ALL_STATUSES)
-        case ("configurations", "DELETE"):
-            return await own.reset_all_configurations(ref)
-        case _ if collection in RESOURCE_COLLECTIONS and collection not in _BUILT:
-            raise errors.not_implemented(collection)
+async def change_own(own: OwnEntities, ref: EntityRef, collection: str) -> Result:
+    """The faults of an entity of ours cleared, or its configurations reset: what became of that, as one result."""
+    match collection:
+        case "faults":
+            answer = own.clear_faults(ref, ALL_STATUSES)
+            return {"app_id": ref.id, "node": "", "success": answer.status < 300}
+        case "configurations":
+            return _reset_result(own, ref, await own.reset_all_configurations(ref))
         case _:
             raise errors.no_route()
+
+
+def _reset_result(own: OwnEntities, ref: EntityRef, report: ResetReport) -> Result:
+    node = getattr(own.tree.find(ref.kind, ref.id), "node", None) or ""
+    result: Result = {"app_id": ref.id, "node": node, "success": not report.failed}
+    if report.failed:
+        result["error"] = (
+            f"{len(report.failed)} of {report.reset_count + len(report.failed)} configurations were not reset"
+        )
+        result["details"] = [{"id": failed.id, "error": failed.error} for failed in report.failed]
+    return result
+
+
+def refuse_creation(collection: str) -> errors.ApiError:
+    """The answer to a creation, or another change of a collection, that there is not: no route, or not built."""
+    is_unbuilt = collection in RESOURCE_COLLECTIONS and collection not in _BUILT
+    return errors.not_implemented(collection) if is_unbuilt else errors.no_route()
 
 
 ALL_STATUSES = frozenset({"PREFAILED", "PREPASSED", "CONFIRMED", "HEALED", "CLEARED"})

@@ -1,10 +1,12 @@
 """What a source declares of an entity's resources: where a value comes from and what may be done with it."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from pathlib import Path
 from typing import Any, Final
 
+from gateway.local.value_range import ANY_VALUE, ValueRange
 from gateway.local.values import DataType
 
 DATA_ID_LIMIT: Final = 256
@@ -53,14 +55,29 @@ DataBinding = HeldData | FileData
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """A new value was not taken. `reason` is for a client; `failed`: it could not even be judged."""
+
+    reason: str
+    failed: bool = False
+
+
+Apply = Callable[[Any], Awaitable[Refusal | None]]
+"""Has a value put into effect by whoever it is for. It may be cancelled when it takes too long."""
+
+
+@dataclass(frozen=True, slots=True)
 class Configuration:
-    """A configuration held in memory; `value` is its default, the one a reset returns to."""
+    """A configuration; `value` is its default, the one a reset returns to. `apply` is told of every other one first."""
 
     id: str
     value: Any
     type: DataType
     read_only: bool = False
     description: str = ""
+    unit: str | None = None
+    range: ValueRange = ANY_VALUE
+    apply: Apply | None = None
 
 
 class Severity(IntEnum):

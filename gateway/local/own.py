@@ -1,7 +1,7 @@
 """The own entities of this gateway: all sources as one tree, and everything that can be asked of it.
 
 This is the face the HTTP layer works with. It answers for one entity at a time and for what is its own; members,
-peers and qualified ids are put together above. Nothing here survives a restart.
+peers and qualified ids are put together above. Configuration values survive a restart where there is a storage.
 """
 
 import asyncio
@@ -11,7 +11,8 @@ from typing import Any
 
 from gateway.local.answers import ConfigurationList, EntityRef, ItemAnswer, ResourceError
 from gateway.local.bindings import FaultStatus, Severity
-from gateway.local.configuration_store import ConfigurationStore
+from gateway.local.configuration_rows import ALL_ROWS
+from gateway.local.configuration_store import ConfigurationStore, ResetReport
 from gateway.local.data_store import DataStore
 from gateway.local.fault_store import FaultStore
 from gateway.local.log_store import LogStore
@@ -19,6 +20,7 @@ from gateway.local.operation_store import OperationStore
 from gateway.local.own_tree import fault_sources, list_operations, merge_own
 from gateway.local.shared_read import Clock
 from gateway.local.source import EntityResources, Offer, Source, overlay
+from gateway.local.storage import Storage, StorageFailure, keep_nothing
 
 
 def _new_execution_id() -> str:
@@ -34,13 +36,21 @@ class OwnEntities:
     """
 
     def __init__(
-        self, sources: Sequence[Source], *, clock: Clock, new_execution_id: Callable[[], str] = _new_execution_id
+        self,
+        sources: Sequence[Source],
+        *,
+        clock: Clock,
+        storage: Storage | None = None,
+        new_execution_id: Callable[[], str] = _new_execution_id,
     ) -> None:
         self._sources = tuple(sources)
         self._clock = clock
+        self.storage = storage
+        """Where values are kept; None: nowhere."""
+        keep = keep_nothing if storage is None else storage.keep
         # Mutable: what the sources offer together, who wants to know, and the stores.
         self._subscribers: list[Callable[[], None]] = []
-        self._configurations = ConfigurationStore({}, {})
+        self._configurations = ConfigurationStore(clock=clock, keep=keep)
         self.operations = OperationStore(clock, new_execution_id)
         self._take_offers()
         self._faults = FaultStore(
@@ -57,11 +67,17 @@ class OwnEntities:
         await asyncio.gather(*(source.start() for source in self._sources))
         if any(source.offer is not offer for source, offer in zip(self._sources, before, strict=True)):
             self._offers_changed()
+        if self.storage is not None:
+            self.storage.opened = self._restore
+            await self.storage.open()
 
     async def run(self) -> None:
-        """Keeps what is offered true, and executions running, until cancelled; then these are ended."""
+        """Keeps what is offered true, executions running and values stored, until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self.operations.run(), name="executions")
+            group.create_task(self._configurations.run(), name="put stored configurations into effect")
+            if self.storage is not None:
+                group.create_task(self.storage.run(), name="store")
             for source in self._sources:
                 group.create_task(source.run(self._offers_changed), name=f"own entities of {type(source).__name__}")
 
@@ -70,6 +86,8 @@ class OwnEntities:
         self._subscribers.clear()
         for source in self._sources:
             await source.close()
+        if self.storage is not None:
+            await self.storage.close()
 
     def subscribe(self, callback: Callable[[], None]) -> None:
         """Have `callback` called, on the event loop, whenever the tree or a fault changed."""
@@ -94,20 +112,20 @@ class OwnEntities:
         return self._configurations.items(ref)
 
     async def configuration(self, ref: EntityRef, item_id: str) -> ItemAnswer | ResourceError:
-        """{id, data, x-medkit: {entity_id, source, parameter, ros2?}}; 404 unknown."""
+        """{id, data, value, x-medkit: {entity_id, source, parameter, ros2?}}; 404 unknown."""
         return self._configurations.item(ref, item_id)
 
     async def write_configuration(self, ref: EntityRef, item_id: str, body: Any) -> ItemAnswer | ResourceError:
-        """Write {data} or {value}; answers as `configuration`. 400, 403 read-only, 404."""
-        return self._configurations.write(ref, item_id, body)
+        """Write {data} or {value}; answers as `configuration` when it is stored. 400, 403 read-only, 404, 409, 503."""
+        return await self._configurations.write(ref, item_id, body)
 
     async def reset_configuration(self, ref: EntityRef, item_id: str) -> ItemAnswer | ResourceError:
-        """Back to the default, 204; 404 unknown."""
-        return self._configurations.reset(ref, item_id)
+        """Back to the default, 204 when that is stored; 404 unknown, 409, 503."""
+        return await self._configurations.reset(ref, item_id)
 
-    async def reset_all_configurations(self, ref: EntityRef) -> ItemAnswer:
-        """All of one entity back to their defaults, 204."""
-        return self._configurations.reset_all(ref)
+    async def reset_all_configurations(self, ref: EntityRef) -> ResetReport:
+        """All of one entity back to their defaults; says which could not be."""
+        return await self._configurations.reset_all(ref)
 
     def fault_sources(self, ref: EntityRef) -> list[str]:
         """Under which names the entity itself reports faults; empty for those that report none."""
@@ -157,6 +175,12 @@ class OwnEntities:
     def write_log_configuration(self, ref: EntityRef, body: Any) -> ItemAnswer | ResourceError:
         """Change any of the two, 204; 400 when one is not allowed."""
         return self._logs.write_configuration(ref, body)
+
+    async def _restore(self) -> None:
+        """Takes up what the storage has; called whenever its file was opened."""
+        rows = StorageFailure("") if self.storage is None else await self.storage.read(ALL_ROWS)
+        if not isinstance(rows, StorageFailure):
+            self._configurations.restore(rows)
 
     def _take_offers(self) -> None:
         """The tree and the stores of what the sources offer now."""

@@ -25,6 +25,7 @@ LOCAL_ANSWERS = (
     "log_store",
     "operation_store",
     "own",
+    "value_range",
 )
 """The modules of gateway/local that write bodies."""
 

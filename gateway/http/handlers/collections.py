@@ -1,7 +1,7 @@
 """Resource collections of an entity: our own items and those of every other contributor, as one list."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from aiohttp import web
 from msgspec.structs import replace
@@ -13,10 +13,11 @@ from gateway.http.answer import WholeAnswer, json_answer
 from gateway.http.call import Call
 from gateway.http.combine import render_collection
 from gateway.http.exchange import Exchange, entity_path, not_asked
-from gateway.http.own_item import own_collection_change, raised, status_document
+from gateway.http.own_item import change_own, raised, refuse_creation, status_document
 from gateway.http.parts import own_parts, render_part
 from gateway.http.path import RESOURCE_COLLECTIONS, UNBUILT_COLLECTIONS
 from gateway.http.subject import LARGE_ENTITY, Subject
+from gateway.http.told import MULTI_STATUS, Result, results_body
 from gateway.local.answers import EntityRef, ResourceError
 from peers.foreign_tree import ANSWERED_BY
 from peers.view import Gap
@@ -112,44 +113,42 @@ async def _create(exchange: Exchange, call: Call, subject: Subject, collection: 
     """A creation goes to the first contributor, and nowhere else."""
     first = call.view.self_id if call.own else subject.entity.instances[0]
     if first == call.view.self_id:
-        ref = EntityRef(subject.entity.kind, subject.entity.id)
-        await own_collection_change(exchange.own, ref, collection, method=call.request.method)
-        raise errors.no_route()
+        raise refuse_creation(collection)
     return await exchange.relay_item(call, first, subject.path(collection))
 
 
 async def _change_all(exchange: Exchange, call: Call, subject: Subject, collection: str) -> web.StreamResponse:
     """Clears or resets at every contributor; 207 when some of them fail."""
-    results: list[dict[str, object]] = []
-    for ref in subject.local_members:
-        answer = await own_collection_change(exchange.own, ref, collection, method=call.request.method)
-        failed = isinstance(answer, ResourceError)
-        results.append({"app_id": ref.id, "node": "", "success": not failed})
+    results: list[Result] = [await change_own(exchange.own, ref, collection) for ref in subject.local_members]
     results.extend(await change_others(exchange, call, subject, subject.path(collection)))
     if all(result["success"] for result in results):
         return WholeAnswer(204)
-    return json_answer({"entity_id": subject.entity.id, "results": results}, status=207)
+    return json_answer(results_body(subject.entity.id, results, counted=collection == "configurations"), MULTI_STATUS)
 
 
-async def change_others(exchange: Exchange, call: Call, subject: Subject, path: str) -> list[dict[str, object]]:
-    """Sends the same change to every other owner; a result each, with the error and status where it failed."""
+async def change_others(exchange: Exchange, call: Call, subject: Subject, path: str) -> list[Result]:
+    """Sends the same change to every other owner; a result each, with the error and status where it failed, or what
+    the owner says of each of its members.
+    """
     async with asyncio.TaskGroup() as group:
         asked = [
             group.create_task(_change_at(exchange, scoped, instance, path))
             for instance, scoped in scoped_calls(call, subject)
         ]
-    return [task.result() for task in asked]
+    return [result for task in asked for result in task.result()]
 
 
-async def _change_at(exchange: Exchange, call: Call, instance: str, path: str) -> dict[str, object]:
+async def _change_at(exchange: Exchange, call: Call, instance: str, path: str) -> Sequence[Result]:
     label = call.view.topology.label(instance)
     try:
-        status = await exchange.tell(call, instance, path)
+        told = await exchange.tell(call, instance, path)
     except errors.ApiError as error:
-        return {"app_id": label, "node": "", "success": False, "error": error.message, "status": error.status}
-    done = status < 300
-    failure = {} if done else {"error": f"{label} answered {status}"}
-    return {"app_id": label, "node": "", "success": done, "status": status, **failure}
+        return [{"app_id": label, "node": "", "success": False, "error": error.message, "status": error.status}]
+    if told.results:
+        return told.results
+    done = told.status < 300 and told.status != MULTI_STATUS
+    failure = {} if done else {"error": f"{label} answered {told.status}"}
+    return [{"app_id": label, "node": "", "success": done, "status": told.status, **failure}]
 
 
 def scoped_calls(call: Call, subject: Subject) -> Iterator[tuple[str, Call]]:

@@ -19,6 +19,7 @@ from gateway.http.handlers.items import own_answer
 from gateway.http.own_item import NOT_FOUND, own_item, raised
 from gateway.http.places import Place
 from gateway.http.subject import Subject
+from gateway.http.told import MULTI_STATUS, results_body
 from gateway.local.answers import ItemAnswer
 
 
@@ -72,7 +73,7 @@ async def _clear(exchange: Exchange, call: Call, subject: Subject, code: str, *,
     failed = [result for result in results if not result["success"] and result.get("status") != NOT_FOUND]
     if failed and cleared:
         ours = [{"app_id": "local", "node": "", "success": True, "status": 204}] if is_ours else []
-        return json_answer({"entity_id": subject.entity.id, "results": [*ours, *results]}, status=207)
+        return json_answer(results_body(subject.entity.id, [*ours, *results], counted=False), MULTI_STATUS)
     if failed:
         silent = [one for one in others if not call.view.topology.is_live(one)]
         if silent:

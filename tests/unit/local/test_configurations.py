@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from gateway.local.answers import ConfigurationList, ItemAnswer, ResourceError
+from gateway.local.configuration_store import ResetReport
 from gateway.local.own import OwnEntities
 from tests.unit.local.conftest import MakeOwn, app
 
@@ -27,9 +28,10 @@ def own(make_own: MakeOwn) -> OwnEntities:
 
 
 def recorded(value: float) -> dict[str, Any]:
-    """Upstream's answer for this configuration."""
+    """Upstream's answer for this configuration, and the value in the older spelling."""
     return {
         "data": value,
+        "value": value,
         "id": "offset",
         "x-medkit": {
             "entity_id": "pressure_sensor",
@@ -131,6 +133,6 @@ async def test_a_reset_returns_to_the_default(own: OwnEntities) -> None:
 async def test_a_reset_of_all_leaves_other_entities_alone(own: OwnEntities) -> None:
     await own.write_configuration(SENSOR, "offset", {"data": 0.7})
     await own.write_configuration(app("plc"), "offset", {"data": 2})
-    assert await own.reset_all_configurations(SENSOR) == ItemAnswer(204, None)
+    assert await own.reset_all_configurations(SENSOR) == ResetReport(2)
     assert await own.configuration(SENSOR, "offset") == ItemAnswer(200, recorded(0.5))
     assert (await own.configuration_items(app("plc"))).parameters[0]["value"] == 2

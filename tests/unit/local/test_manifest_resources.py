@@ -1,5 +1,6 @@
 """Data, configurations and faults as the manifest declares them."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from gateway.local.bindings import (
     Resources,
     Severity,
 )
+from gateway.local.value_range import ValueRange
 from gateway.local.values import DataType
 from tests.unit.local.conftest import Load, accepted, app, component, refused
 
@@ -168,3 +170,39 @@ def test_assets_have_resources_too(load: Load) -> None:
 def test_resources_of_a_section_that_is_no_list_are_a_problem(load: Load) -> None:
     problems = refused(load("apps: [{id: a, data: {id: x, value: 1}}]"))
     assert [(problem.code, problem.path) for problem in problems] == [("G003", "apps[0].data")]
+
+
+def test_a_configuration_has_a_unit_and_a_range(load: Load) -> None:
+    manifest = accepted(
+        load("""
+        apps:
+          - id: a
+            configurations:
+              - {id: limit, value: 4, type: double, unit: bar, min: 0, max: 10, step: 0.5}
+              - {id: mode, value: auto, enum: [auto, manual], pattern: "[a-z]+"}
+        """)
+    )
+    limit, mode = manifest.resources[app("a")].configurations
+    assert (limit.unit, limit.range) == ("bar", ValueRange(0, 10, 0.5))
+    assert mode.range == ValueRange(choices=("auto", "manual"), pattern=re.compile("[a-z]+"))
+
+
+@pytest.mark.parametrize(
+    ("keys", "code"),
+    [
+        ("value: 4, min: 5", "G009"),
+        ("value: 4, min: 9, max: 1", "G009"),
+        ("value: 4, step: 0", "G003"),
+        ("value: 4, max: high", "G003"),
+        ("value: 4, enum: []", "G003"),
+        ("value: 4, enum: [a]", "G003"),
+        ("value: 4, enum: [1, 2]", "G009"),
+        ("value: text, min: 1", "G009"),
+        ('value: text, pattern: "("', "G003"),
+        ('value: 4, pattern: "4"', "G009"),
+        ("value: 4, minimum: 1", "G007"),
+    ],
+)
+def test_a_range_that_makes_no_sense_is_a_problem(load: Load, keys: str, code: str) -> None:
+    problems = refused(load(f"apps: [{{id: a, configurations: [{{id: x, {keys}}}]}}]"))
+    assert code in [problem.code for problem in problems]

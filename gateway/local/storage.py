@@ -1,0 +1,268 @@
+"""What must survive a restart, in one SQLite file (docs/configuration.md, "State"): a queue of writes, one writer.
+
+A write is answered when it is on the disk, or with the reason why it is not. Writes that wait together are one
+commit. A disk that fails is tried again; meanwhile everything else goes on.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import aiosqlite
+import structlog
+
+from gateway.local.shared_read import Clock
+from gateway.local.storage_file import FILE_NAME, NewerFileError, open_file
+
+RETRY_S: Final = 5.0
+"""Seconds between two tries of a disk that failed."""
+
+PATIENCE_S: Final = 10.0
+"""Seconds a write waits for the disk before it counts as not stored."""
+
+END_S: Final = 2.0
+"""Seconds the end of the gateway waits for a disk that does not answer."""
+
+MAX_WAITING: Final = 10_000
+"""Writes that wait for the disk; a further one is not stored."""
+
+MAX_BATCH: Final = 500
+"""Writes in one commit."""
+
+SqlValue = str | int | float | bytes | None
+Row = tuple[SqlValue, ...]
+
+_log = structlog.get_logger("storage")
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One change of one table."""
+
+    sql: str
+    values: Row = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StorageFailure:
+    """Why something is not stored, in words for a client."""
+
+    reason: str
+
+
+Stored = Callable[[StorageFailure | None], None]
+"""Called on the event loop when a write is on the disk, or is not."""
+
+Keep = Callable[[Sequence[Statement], Stored], None]
+"""Have these changes stored together, all or none; changes given later are stored later."""
+
+
+def keep_nothing(statements: Sequence[Statement], stored: Stored) -> None:  # noqa: ARG001 -- it is what a Keep is given
+    """For own entities without a file: everything counts as kept, and ends with the process."""
+    stored(None)
+
+
+@dataclass(slots=True)
+class _Write:
+    statements: Sequence[Statement]
+    stored: Stored
+
+
+async def _nothing_to_do() -> None:
+    """For storage whose owner has nothing to read."""
+
+
+class Storage:
+    """Owns the file in the state directory `folder`. All methods belong on one event loop; none raises for a disk."""
+
+    def __init__(self, folder: Path, *, clock: Clock, retry_s: float = RETRY_S) -> None:
+        """`retry_s`: seconds between two tries of a disk that failed."""
+        self._path = folder / FILE_NAME
+        self._clock = clock
+        self._retry_s = retry_s
+        self.opened: Callable[[], Awaitable[None]] = _nothing_to_do
+        """Awaited whenever a file was opened: read from it, and put what it lacks."""
+        self.recovered: Callable[[], None] = lambda: None
+        """Called when writes succeed again after some failed."""
+        # Mutable: the file, the writes that wait, and what is wrong now.
+        self._file: aiosqlite.Connection | None = None
+        self._waiting: list[_Write] = []
+        self._wake = asyncio.Event()
+        self._closed = False
+        self.failure: str | None = None
+        """Why nothing can be stored now; None while it can."""
+        self.damage: str | None = None
+        """Why a file that was there had to be set aside, since the start of the process."""
+
+    async def open(self) -> None:
+        """The first try, before `run`."""
+        await self._open()
+
+    async def run(self) -> None:
+        """Writes, and tries again what failed, until cancelled."""
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(None if self.failure is None else self._retry_s):
+                    await self._wake.wait()
+            self._wake.clear()
+            working = asyncio.ensure_future(self._work())
+            try:
+                await asyncio.wait({working}, timeout=PATIENCE_S)
+                if not working.done():
+                    self._note("the disk does not answer")
+                await asyncio.shield(working)
+            except asyncio.CancelledError:
+                await asyncio.wait({working}, timeout=END_S)  # a commit is not left halfway
+                working.cancel()
+                raise
+
+    async def close(self) -> None:
+        """Writes what still waits and closes the file; called once, after `run` has ended."""
+        self._closed = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(END_S):
+                await self._commit_waiting()
+                if self._file is not None:
+                    with suppress(sqlite3.Error):
+                        await self._file.close()
+        self._fail_waiting("the gateway has stopped")
+
+    def keep(self, statements: Sequence[Statement], stored: Stored) -> None:
+        """A `Keep`."""
+        if self._closed or len(self._waiting) >= MAX_WAITING:
+            stored(StorageFailure("the gateway has stopped" if self._closed else "too much waits for the disk"))
+            return
+        self._waiting.append(_Write(statements, stored))
+        self._wake.set()
+
+    async def write(self, *statements: Statement) -> StorageFailure | None:
+        """Returns when they are stored, or are not."""
+        return await kept(self.keep, statements)
+
+    async def read(self, sql: str) -> list[Row] | StorageFailure:
+        """The rows of a query."""
+        if self._file is None:
+            return StorageFailure(self.failure or "the file is not open")
+        try:
+            return [tuple(row) for row in await self._file.execute_fetchall(sql)]
+        except sqlite3.Error as error:
+            return StorageFailure(_words(error))
+
+    async def _work(self) -> None:
+        if self._file is None:
+            await self._open()
+        elif self.failure is not None and not self._waiting:
+            probe = Statement("INSERT OR REPLACE INTO probe VALUES (1, ?)", (self._clock(),))
+            self.keep((probe,), lambda _: None)
+        await self._commit_waiting()
+
+    async def _open(self) -> None:
+        try:
+            self._file, damage = await open_file(self._path)
+        except (sqlite3.Error, OSError, NewerFileError) as error:
+            self._note(_words(error))
+            return
+        self.damage = damage or self.damage
+        await self.opened()
+        self._note(None)
+
+    async def _commit_waiting(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
+            failure = await self._commit(batch)
+            if failure is None or len(batch) == 1:
+                _tell(batch, failure)
+                continue
+            for write in batch:  # one that cannot be stored does not take the others with it
+                _tell([write], await self._commit([write]))
+
+    async def _commit(self, batch: Sequence[_Write]) -> StorageFailure | None:
+        if self._file is None:
+            return StorageFailure(self.failure or "the file is not open")
+        try:
+            await self._file.execute_fetchall("BEGIN IMMEDIATE")
+            for write in batch:
+                for statement in write.statements:
+                    await self._file.execute_fetchall(statement.sql, statement.values)
+            await self._file.execute_fetchall("COMMIT")
+        except (sqlite3.OperationalError, sqlite3.DataError, OverflowError) as error:
+            await self._roll_back()
+            if isinstance(error, sqlite3.OperationalError):
+                self._note(_words(error))
+            return StorageFailure(_words(error))
+        except sqlite3.DatabaseError as error:
+            if type(error) is not sqlite3.DatabaseError:
+                raise  # our mistake in a statement
+            await self._drop_damaged(error)
+            return StorageFailure(_words(error))
+        self._note(None)
+        return None
+
+    async def _roll_back(self) -> None:
+        if self._file is not None and self._file.in_transaction:
+            with suppress(sqlite3.Error):
+                await self._file.rollback()
+
+    async def _drop_damaged(self, error: sqlite3.DatabaseError) -> None:
+        """A file that turns out damaged while in use is closed; opening it again sets it aside."""
+        self._note(_words(error))
+        damaged, self._file = self._file, None
+        if damaged is not None:
+            with suppress(sqlite3.Error):
+                await damaged.close()
+
+    def _note(self, failure: str | None) -> None:
+        """Log when storing begins to fail, fails otherwise, and works again."""
+        before, self.failure = self.failure, failure
+        if failure == before:
+            return
+        if failure is not None:
+            _log.warning("values cannot be stored", why=failure, file=self._path.name)
+            return
+        _log.info("values are stored again", file=self._path.name)
+        self.recovered()
+
+    def _fail_waiting(self, why: str) -> None:
+        waiting, self._waiting = self._waiting, []
+        _tell(waiting, StorageFailure(why))
+
+
+async def kept(keep: Keep, statements: Sequence[Statement]) -> StorageFailure | None:
+    """Returns when these are stored, or are not."""
+    outcome: asyncio.Future[StorageFailure | None] = asyncio.get_running_loop().create_future()
+
+    def stored(failure: StorageFailure | None) -> None:
+        if not outcome.done():
+            outcome.set_result(failure)
+
+    keep(statements, stored)
+    done, _ = await asyncio.wait({outcome}, timeout=PATIENCE_S)
+    return outcome.result() if done else StorageFailure("the disk does not answer; it may be stored later all the same")
+
+
+def _tell(batch: Sequence[_Write], failure: StorageFailure | None) -> None:
+    for write in batch:
+        write.stored(failure)
+
+
+def _words(error: Exception) -> str:
+    """Why, without paths: clients read it."""
+    match error:
+        case sqlite3.Error():
+            return _SAID.get(str(error), str(error))
+        case OSError():
+            return error.strerror or type(error).__name__
+        case _:
+            return str(error)
+
+
+_SAID: Final = {
+    "database or disk is full": "the disk is full",
+    "disk I/O error": "the disk fails or is full",
+    "unable to open database file": "its file cannot be opened or made",
+    "attempt to write a readonly database": "its file is read-only",
+}
