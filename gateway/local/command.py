@@ -5,7 +5,7 @@ import time
 from typing import Final
 
 from gateway.local.daemon_thread import in_daemon_thread
-from gateway.local.process import TERM_GRACE_S, Command, CommandOutcome, NotStarted, ProcessRun, TimedOut
+from gateway.local.process import TERM_GRACE_S, Command, CommandOutcome, Heard, NotStarted, ProcessRun, TimedOut
 
 COMMANDS_AT_ONCE: Final = 16
 """Commands of one kind (readings, operations) that run at a time; further ones wait, the first that came first."""
@@ -44,8 +44,11 @@ class Commands:
         stdin: bytes = b"",
         timeout_s: float,
         limit_bytes: int = OUTPUT_LIMIT_BYTES,
+        heard: Heard | None = None,
     ) -> CommandOutcome:
         """Runs it once. `timeout_s` is for waiting and running together; then its process group is ended.
+
+        `heard` is called with the output as it comes, in the thread of the command.
 
         Comes back at the latest TERM_GRACE_S and KILL_WAIT_S after that time, or after it was cancelled. A command
         that even then has not ended keeps its place, and is not started again before it ends.
@@ -58,7 +61,9 @@ class Commands:
                 await self._places.acquire()
         except TimeoutError:
             return NotStarted(f"{self._at_once} other commands are running")
-        run = ProcessRun(command, stdin, deadline_s=deadline_s, grace_s=self._grace_s, limit_bytes=limit_bytes)
+        run = ProcessRun(
+            command, stdin, deadline_s=deadline_s, grace_s=self._grace_s, limit_bytes=limit_bytes, heard=heard
+        )
         ended = in_daemon_thread(run, "grove-command")
         if ended is None:
             self._places.release()

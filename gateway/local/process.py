@@ -10,7 +10,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
@@ -71,15 +71,29 @@ class NotStarted:
 CommandOutcome = Exited | TimedOut | NotStarted
 
 
+Heard = Callable[[bytes], None]
+"""Called in the thread with each piece of output as it comes, also beyond what is kept."""
+
+
 class ProcessRun:
     """One run of a command; call it in a thread. `deadline_s` is of `time.monotonic`."""
 
-    def __init__(self, command: Command, stdin: bytes, *, deadline_s: float, grace_s: float, limit_bytes: int) -> None:
+    def __init__(
+        self,
+        command: Command,
+        stdin: bytes,
+        *,
+        deadline_s: float,
+        grace_s: float,
+        limit_bytes: int,
+        heard: Heard | None = None,
+    ) -> None:
         self._command = command
         self._stdin = stdin
         self._deadline_s = deadline_s
         self._grace_s = grace_s
         self._limit_bytes = limit_bytes
+        self._heard = heard
         self._unwanted = threading.Event()
 
     def stop(self) -> None:
@@ -92,7 +106,7 @@ class ProcessRun:
             process = self._spawn()
         except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
             return NotStarted(_why_not(error, self._command))
-        pipes = _Pipes(process, self._stdin, self._limit_bytes)
+        pipes = _Pipes(process, self._stdin, self._limit_bytes, self._heard)
         try:
             in_time = self._attend(process, pipes)
             _signal_group(process, signal.SIGKILL)  # the leader is not reaped yet, so the group is still ours
@@ -140,8 +154,9 @@ def environment(ours: Mapping[str, str], command: Command) -> dict[str, str]:
 class _Output:
     """What one pipe said, up to a limit."""
 
-    def __init__(self, pipe: IO[bytes], limit_bytes: int) -> None:
+    def __init__(self, pipe: IO[bytes], limit_bytes: int, heard: Heard | None = None) -> None:
         self._descriptor = pipe.fileno()
+        self._heard = heard
         self._limit_bytes = limit_bytes
         self.kept = bytearray()
         self.truncated = False
@@ -157,19 +172,21 @@ class _Output:
         self.kept += chunk[:room]
         if len(chunk) > room:
             self.truncated = True
+        if self._heard is not None and chunk:
+            self._heard(chunk)
         return len(chunk)
 
 
 class _Pipes:
     """The three pipes of a process. Only what a selector reports is touched, so nothing here waits for long."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", stdin: bytes, limit_bytes: int) -> None:
+    def __init__(self, process: "subprocess.Popen[bytes]", stdin: bytes, limit_bytes: int, heard: Heard | None) -> None:
         assert process.stdout is not None  # noqa: S101 - for the type checker: it was asked for
         assert process.stderr is not None  # noqa: S101 - as above
         self._all = [pipe for pipe in (process.stdin, process.stdout, process.stderr) if pipe is not None]
         self._stdin = process.stdin
         self._unsent = memoryview(stdin)
-        self._out = _Output(process.stdout, limit_bytes)
+        self._out = _Output(process.stdout, limit_bytes, heard)
         self._err = _Output(process.stderr, limit_bytes)
         self._selector = selectors.DefaultSelector()
         self._selector.register(process.stdout, selectors.EVENT_READ, self._out)
