@@ -10,6 +10,7 @@ from gateway.http import errors
 from gateway.http.answer import WholeAnswer, json_answer
 from gateway.http.call import Call, read_json
 from gateway.http.exchange import Exchange, entity_path
+from gateway.http.handlers.naming import named_operation
 from gateway.http.own_item import NOT_FOUND, own_item, raised
 from gateway.http.own_operation import EXECUTIONS, location
 from gateway.http.path import SLASHED_COLLECTIONS
@@ -74,6 +75,8 @@ async def answer_item(exchange: Exchange, call: Call, subject: Subject, collecti
     match collection:
         case "data" | "operations":
             found = listed_place(subject, collection, item)
+            if found is None and collection == "operations":
+                found = await named_operation(exchange, call, subject, item)
             if isinstance(found, Undecided):
                 raise _ambiguous(addressed, found)
         case "configurations":

@@ -124,7 +124,8 @@ class Arm:
         self.move = HandOperation(OperationSpec("move", "Move it", asynchronous=True, at_once=2, confirm="Sure?"))
         self.calibrate = OddOperation(lambda _: Completed({"success": True}), OperationSpec("calibrate", "calibrate"))
         self.break_down = OddOperation(lambda _: Failed("worn out"), OperationSpec("break", "break"))
-        self.wait = HandOperation(OperationSpec("wait", "wait"))
+        self.wait = HandOperation(OperationSpec("wait", "Stand still"))
+        self.halt = OddOperation(lambda _: Completed({"success": True}), OperationSpec("halt", "Stand still"))
         self.many = HandOperation(OperationSpec("many", "many", asynchronous=True, at_once=RUNNING_LIMIT + 1))
 
     @property
@@ -135,7 +136,7 @@ class Arm:
             functions=(Function("walk", hosts=("arm", "leg")),),
         )
         arm: Sequence[Operation] = (self.move, self.calibrate, self.break_down, self.wait, self.many)
-        return Offer(tree, {self._ref("arm"): _of(arm), self._ref("leg"): _of((self.calibrate,))})
+        return Offer(tree, {self._ref("arm"): _of(arm), self._ref("leg"): _of((self.calibrate, self.halt))})
 
     def _ref(self, app: str) -> EntityRef:
         return EntityRef(EntityKind.APP, app)
@@ -344,3 +345,13 @@ async def test_a_full_gateway_says_when_to_come_again(client: Client) -> None:
     answer = await client.request("POST", path, json={})
     assert read(answer, ErrorBody, 503).error_code == "service-unavailable"
     assert answer.headers["Retry-After"] == "1"
+
+
+async def test_a_name_that_two_members_have_is_ambiguous_too(client: Client, arm: Arm) -> None:
+    path = "/api/v1/functions/walk/operations/Stand%20still/executions"
+    error = read(await client.request("POST", path, json={}), ErrorBody, 400)
+    assert isinstance(error.parameters, dict)
+    assert error.parameters["operation_ids"] == ["wait", "halt"]
+    assert arm.wait.given == []
+    answer = await client.request("POST", path.replace("Stand", "leg%3AStand"), json={})
+    assert read(answer, Result).parameters == {"success": True}
