@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from discovery.endpoint import PeerEndpoint
 from entities.identity import GatewayIdentity
+from gateway.auth.caller import AuthService
 from gateway.descriptors import connection_limits
 from gateway.finders import Finders
 from gateway.http.api import Api
@@ -68,6 +69,7 @@ class Gateway:
     mdns: Mdns
     drain: DrainFlag
     tls: ServerTls | None = None
+    auth: AuthService | None = None
 
 
 class CurrentDocuments:
@@ -97,6 +99,7 @@ def compose(
     manifest: LoadedManifest | None,
     standing: Sequence[Warned],
     tls: ServerTls | None = None,
+    auth: AuthService | None = None,
     files: int,
 ) -> Gateway:
     """A gateway that does nothing yet. `standing`: warnings that hold as long as it runs; `tls`: of its listener.
@@ -150,18 +153,20 @@ def compose(
             *(() if tls is None else tls.warnings()),
             *connections.warnings(),
             *storage_warnings(storage),
+            *(() if auth is None else auth.warnings()),
         ),
         draining=lambda: drain.is_set,
         clock_ns=time.time_ns,
         aggregation_enabled=settings.aggregation.enabled,
         discovery_mode=_mode(settings),
         capabilities=("tree", "events"),
+        authority=None if auth is None else auth.authority,
         cors=settings.cors,
         max_header_bytes=settings.server.max_header_bytes,
         max_body_bytes=settings.server.max_body_bytes,
     )
     dispatcher.bind(services)
-    return Gateway(Api(services), connections, writes, own, federation, finders, resolver, mdns, drain, tls)
+    return Gateway(Api(services), connections, writes, own, federation, finders, resolver, mdns, drain, tls, auth)
 
 
 def _federation(

@@ -21,6 +21,7 @@ import structlog
 import uvloop
 
 from entities.identity import GatewayIdentity
+from gateway.auth.caller import AuthService
 from gateway.banner import api_url, banner
 from gateway.composition import Gateway, compose
 from gateway.config.problems import SettingsWarning
@@ -60,7 +61,19 @@ def run(settings: Settings, *, files: Sequence[Path], warnings: Sequence[Setting
         tls = ServerTls(settings.server.tls, time.time) if settings.server.tls.enabled else None
         identity = take_identity(state, settings.name)
         standing = _standing(state, warnings)
-        gateway = compose(settings, identity, state, manifest=manifest, standing=standing, tls=tls, files=raise_limit())
+        auth = _auth(settings, state)
+        if isinstance(auth, int):
+            return auth
+        gateway = compose(
+            settings,
+            identity,
+            state,
+            manifest=manifest,
+            standing=standing,
+            tls=tls,
+            auth=auth,
+            files=raise_limit(),
+        )
         return uvloop.run(_Run(gateway, settings, identity, state, files).serve())
     except CertificateRefusedError as error:
         sys.stderr.write(f"grove: the API cannot be served over https: {error}\n")
@@ -76,6 +89,20 @@ def _manifest(settings: Settings) -> LoadedManifest | int | None:
     if isinstance(loaded, LoadedManifest):
         return loaded
     sys.stderr.write("".join(f"{line}\n" for line in problem_lines(settings.local.manifest, loaded)))
+    return BAD_CONFIGURATION
+
+
+def _auth(settings: Settings, state: StateDir) -> AuthService | int | None:
+    if not settings.auth.enabled:
+        return None
+    from gateway.auth.assembly import make_authority  # noqa: PLC0415 -- cryptography is loaded only where it is used
+    from gateway.auth.loading import AuthMaterial, load_material  # noqa: PLC0415 -- as above
+
+    material = load_material(settings.auth)
+    if isinstance(material, AuthMaterial):
+        return make_authority(settings.auth, material, state)
+    # The settings were checked: a file is another one since.
+    sys.stderr.write("".join(f"{one.keys[0]}: found {one.found}; allowed: {one.allowed}\n" for one in material))
     return BAD_CONFIGURATION
 
 
@@ -121,12 +148,14 @@ class _Run:
                 peers = group.create_task(self.gateway.federation.run(), name="federation")
                 finders = group.create_task(self.gateway.finders.run(), name="discovery")
                 own = group.create_task(self.gateway.own.run(), name="own entities")
-                tls = (
-                    None if self.gateway.tls is None else group.create_task(self.gateway.tls.run(), name="certificate")
-                )
+                beside = [
+                    group.create_task(part.run(), name=name)
+                    for name, part in (("certificate", self.gateway.tls), ("tokens", self.gateway.auth))
+                    if part is not None
+                ]
                 code = await self._listen_until(stop, group)
-                if tls is not None:
-                    tls.cancel()
+                for task in beside:
+                    task.cancel()
                 own.cancel()
                 finders.cancel()
                 peers.cancel()

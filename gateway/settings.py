@@ -180,13 +180,19 @@ class AuthSettings:
     """Whether requests are authenticated."""
 
     jwt_secret: str = field(default="", repr=False)
-    """HS256: the shared secret, at least 32 characters; RS256: path of the private key."""
+    """HS256: the shared secret, at least 32 bytes; RS256, ES256: path of the private key."""
+
+    jwt_secret_file: Path | None = None
+    """The same in a file: HS256: one that holds the secret; RS256, ES256: the private key, PEM."""
 
     jwt_public_key: Path | None = None
-    """RS256: the public key, PEM."""
+    """RS256, ES256: the public key, PEM."""
 
-    jwt_algorithm: Literal["HS256", "RS256"] = "HS256"
+    jwt_algorithm: Literal["HS256", "RS256", "ES256"] = "HS256"
     """The one signature algorithm accepted."""
+
+    jwks_url: str = ""
+    """Where an identity provider publishes its keys; then its tokens count here, and none are given out."""
 
     token_expiry_seconds: Seconds = 3600
     """Seconds an access token is valid."""
@@ -200,8 +206,14 @@ class AuthSettings:
     issuer: Annotated[str, MinLen(1), doc("text, not empty")] = "ros2_medkit_gateway"
     """The `iss` claim given and demanded."""
 
+    audience: str = ""
+    """The `aud` claim given and demanded; empty: `issuer` is given, and tokens without any are taken too."""
+
     clients: tuple[str, ...] = field(default=(), repr=False)
     """Clients as `id:secret:role`; roles viewer, operator, configurator, admin."""
+
+    clients_file: Path | None = None
+    """Further clients, one a line in the same form."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

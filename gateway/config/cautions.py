@@ -24,7 +24,8 @@ def is_loopback(host: str) -> bool:
 
 def _about_the_network(settings: Settings) -> Iterator[SettingsWarning]:
     host = settings.server.host
-    if not is_loopback(host) and not settings.auth.enabled:
+    asks_nobody = not settings.auth.enabled or settings.auth.require_auth_for == "none"
+    if not is_loopback(host) and asks_nobody:
         yield SettingsWarning(
             "open_to_network",
             f"server.host is {host}: everybody who reaches this machine may read and write without authentication; "

@@ -13,16 +13,10 @@ from gateway.settings import Settings
 from peers.tls import PIN_RULE, is_pin
 
 NOT_BUILT: Final = {
-    "auth.enabled": "authentication",
     "rate_limiting.enabled": "rate limiting",
     "aggregation.forward_auth": "passing credentials on to peers",
 }
 """Settings that protect and are not built yet: on, they refuse the start, so that we are never silently open."""
-
-MIN_SECRET_CHARACTERS: Final = 32
-"""Shortest secret for HS256, in characters."""
-
-ROLES: Final = ("viewer", "operator", "configurator", "admin")
 
 _ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#@]+")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -76,43 +70,13 @@ def _file(key: str, path: Path | None, because: str | None = None) -> Iterator[F
 
 
 def _auth(settings: Settings) -> Iterator[Finding]:
-    auth = settings.auth
-    match auth.jwt_algorithm:
-        case "HS256":
-            if len(auth.jwt_secret) < MIN_SECRET_CHARACTERS:
-                yield Finding(
-                    ("auth.jwt_secret", "auth.enabled"),
-                    f"{len(auth.jwt_secret)} characters",
-                    f"at least {MIN_SECRET_CHARACTERS} characters for HS256",
-                    "set GROVE_AUTH__JWT_SECRET, so that the secret is in no file",
-                )
-        case "RS256":
-            if not Path(auth.jwt_secret).is_file():
-                yield Finding(("auth.jwt_secret", "auth.enabled"), "no file", "the path of the private key for RS256")
-            yield from _file("auth.jwt_public_key", auth.jwt_public_key, because="auth.enabled")
-    if auth.refresh_token_expiry_seconds < auth.token_expiry_seconds:
-        yield Finding(
-            ("auth.refresh_token_expiry_seconds", "auth.token_expiry_seconds"),
-            str(auth.refresh_token_expiry_seconds),
-            f"at least auth.token_expiry_seconds, which is {auth.token_expiry_seconds}",
-        )
-    yield from _clients(auth.clients)
+    from gateway.auth.loading import AuthMaterial, load_material  # noqa: PLC0415 -- cryptography is loaded only where it is used
 
-
-def _clients(clients: tuple[str, ...]) -> Iterator[Finding]:
-    rule = f"id:secret:role with a role of {', '.join(ROLES)}"
-    if not clients:
-        yield Finding(("auth.clients", "auth.enabled"), "an empty list", f"one client or more as {rule}")
-    seen: set[str] = set()
-    for index, client in enumerate(clients):
-        key = f"auth.clients[{index}]"
-        name, _, rest = client.partition(":")
-        secret, _, role = rest.rpartition(":")
-        if not name or not secret or role not in ROLES:
-            yield Finding((key, "auth.enabled"), "a client of another form", rule)
-        elif name in seen:
-            yield Finding((key, "auth.enabled"), f"the client {shown(name)} again", "each client once")
-        seen.add(name)
+    outcome = load_material(settings.auth)
+    if isinstance(outcome, AuthMaterial):
+        return
+    for mistake in outcome:
+        yield Finding(mistake.keys, mistake.found, mistake.allowed, mistake.advice)
 
 
 def _cors(settings: Settings) -> Iterator[Finding]:

@@ -13,6 +13,8 @@ from aiohttp.streams import EMPTY_PAYLOAD
 
 from gateway.http import errors
 from gateway.http.connections import Admission
+from gateway.http.handlers.auth import answer_auth
+from gateway.http.middleware.auth import admit
 from gateway.http.middleware.cors import Cors
 from gateway.http.middleware.errors import FIXED_HEADERS, answer_to
 from gateway.http.middleware.guard import require_plain
@@ -28,7 +30,7 @@ class Api:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._cors = Cors(services.cors)
+        self._cors = Cors(services.cors, with_tokens=services.authority is not None)
         self._log = RequestLog(services.new_request_id)
 
     def make_request(
@@ -73,8 +75,14 @@ class Api:
             raise errors.no_route()
         if request.crowded and not _is_health(parsed):
             raise errors.crowded()
+        authority = self._services.authority
+        signs_in = isinstance(parsed, ServerPath) and parsed.name == "auth"
+        if authority is not None and not signs_in:
+            await admit(request, parsed, authority)
         if hdrs.EXPECT in request.headers:
             await _ask_on(request)
+        if isinstance(parsed, ServerPath) and signs_in:
+            return await answer_auth(request, parsed, authority)
         return await self._services.dispatch(request, parsed)
 
     def _mark(self, request: ApiRequest, answer: web.StreamResponse) -> None:

@@ -30,16 +30,18 @@ def health_document(
     capabilities: Sequence[str],
     peers: Sequence[PeerStatus] | None,
     draining: bool = False,
+    shows_peers: bool = True,
 ) -> dict[str, Any]:
     """The document; `peers` is None when aggregation is off, `timestamp_ns` counts from the epoch.
 
-    `listed`: entities of each kind that clients see in `view`.
+    `listed`: entities of each kind that clients see in `view`. `shows_peers`: otherwise nobody is named in it, but
+    this gateway.
     """
     document: dict[str, Any] = {
         "status": "draining" if draining else "healthy",
         "timestamp": timestamp_ns,
         "warning_schema_version": WARNING_SCHEMA_VERSION,
-        "warnings": [_warning(warned) for warned in view.warnings],
+        "warnings": [_warning(warned) for warned in view.warnings] if shows_peers else _codes(view.warnings),
         "discovery": {"mode": discovery_mode, "strategy": STRATEGIES[discovery_mode]},
         # Upstream's preallocated cache may overflow ("grew"); a tree here always has just the size it needs.
         "x-medkit-entity-cache": {
@@ -56,10 +58,10 @@ def health_document(
             "version": identity.version,
             "generation": view.generation,
             "capabilities": list(capabilities),
-            **_missing(view),
+            **(_missing(view) if shows_peers else {}),
         },
     }
-    if peers is not None:
+    if peers is not None and shows_peers:
         document["peers"] = [peer_item(status) for status in peers]
     return document
 
@@ -68,6 +70,12 @@ def _missing(view: FederatedView) -> dict[str, list[str]]:
     """Every gateway that is known and silent, however far away: what the lists lack."""
     labels = dict.fromkeys(gap.label for gap in view.gaps)
     return {"failed_peers": list(labels)} if labels else {}
+
+
+def _codes(warnings: Sequence[Warned]) -> list[dict[str, Any]]:
+    """What is wrong, without whom it concerns; each code once."""
+    codes = dict.fromkeys(warned.code for warned in warnings)
+    return [_warning(Warned(code, "Send a token to read this warning")) for code in codes]
 
 
 def _warning(warned: Warned) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from discovery.endpoint import RefusedEndpoint
 from discovery.manager import SourceStatus
+from gateway.auth.caller import Authority
 from gateway.http.documents import Documents
 from gateway.http.path import Route
 from gateway.http.request import ApiRequest
@@ -75,6 +76,9 @@ class Services:
     discovery_mode: str = "runtime_only"
     capabilities: tuple[str, ...] = ("tree",)
     """What another Grove gateway may use here beyond upstream's API: `tree`, `events`."""
+
+    authority: Authority | None = None
+    """Who believes tokens and gives them out; None while authentication is off."""
 
     cors: CorsSettings = field(default_factory=CorsSettings)
     max_header_bytes: int = 32 * 1024

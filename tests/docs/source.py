@@ -23,7 +23,6 @@ LOCAL_ANSWERS = (
     "fault_record",
     "fault_store",
     "log_store",
-    "logs/entry",
     "operation_store",
     "own",
     "value_range",

@@ -15,6 +15,7 @@ from peers.peer import DUPLICATE, IDENTITY_CHANGED
 from peers.roster import GOODBYE
 from tests.docs.pages import API, code_words, lines_of, rows, spans
 from tests.docs.source import error_codes, struct_fields, warning_codes, written_fields
+from tests.unit.auth.gatekeeping import Gate
 from tests.unit.http.serving import World, serving
 
 HEALTH_REASONS = {FLAPPING, "slow", "duplicate_instance_id", "self", GOODBYE, DUPLICATE, IDENTITY_CHANGED}
@@ -72,7 +73,7 @@ def test_every_collection_below_an_entity_is_on_the_page() -> None:
 
 
 async def test_every_capability_is_on_the_page_with_its_value() -> None:
-    async with serving(World(aggregation=True)) as client:
+    async with serving(World(aggregation=True, authority=Gate(policy="none").make())) as client:
         capabilities = (await client.get("/api/v1/")).json["capabilities"]
     true, false = text_under("What it can do").split("False are")
     assert set(spans(false)) == {name for name, value in capabilities.items() if not value}

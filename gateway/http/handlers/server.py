@@ -32,6 +32,9 @@ _SERVER_ENDPOINTS: Final = (
     "GET /api/v1/x-medkit-events",
     "GET /api/v1/x-medkit-route/{entity_id}",
     "GET /api/v1/x-medkit-peers",
+    "POST /api/v1/auth/authorize",
+    "POST /api/v1/auth/token",
+    "POST /api/v1/auth/revoke",
 )
 
 _RESOURCE_ENDPOINTS: Final = (
@@ -72,7 +75,7 @@ async def answer_server(
         case "version-info":
             return json_answer({"items": [version_entry(services.identity)]})
         case "health":
-            return _answer_health(services, view)
+            return _answer_health(services, view, shows_peers=request.sees_peers)
         case "x-medkit-peers":
             return json_answer(peers_document(services.peer_statuses(), services.discovered()))
         case "docs":
@@ -111,13 +114,22 @@ def root_document(services: Services) -> dict[str, Any]:
             "locking": False,
             "triggers": False,
             "updates": False,
-            "authentication": False,
+            "authentication": services.authority is not None,
             "tls": False,
             "scripts": False,
             "aggregation": services.aggregation_enabled,
             "vendor_extensions": True,
         },
+        **_auth(services),
     }
+
+
+def _auth(services: Services) -> dict[str, Any]:
+    """What a client must know to get in; upstream leaves it out while authentication is off."""
+    authority = services.authority
+    if authority is None:
+        return {}
+    return {"auth": {"enabled": True, "algorithm": authority.algorithm, "require_auth_for": authority.policy}}
 
 
 def _endpoints() -> Iterator[str]:
@@ -133,7 +145,7 @@ def _endpoints() -> Iterator[str]:
         yield from (endpoint.format(entity=entity) for endpoint in _RESOURCE_ENDPOINTS)
 
 
-def _answer_health(services: Services, view: FederatedView) -> WholeAnswer:
+def _answer_health(services: Services, view: FederatedView, *, shows_peers: bool) -> WholeAnswer:
     draining = services.draining()
     document = health_document(
         replace(view, warnings=(*view.warnings, *services.passing_warnings(view))),
@@ -144,5 +156,6 @@ def _answer_health(services: Services, view: FederatedView) -> WholeAnswer:
         capabilities=services.capabilities,
         peers=services.peer_statuses() if services.aggregation_enabled else None,
         draining=draining,
+        shows_peers=shows_peers,
     )
     return json_answer(document, 503 if draining else 200)

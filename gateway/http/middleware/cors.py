@@ -14,20 +14,24 @@ from gateway.settings import CorsSettings
 ANY_ORIGIN: Final = "*"
 
 EXPOSED_HEADERS: Final = (
-    "Content-Disposition, Content-Length, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, Retry-After"
+    "Content-Disposition, Content-Length, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, Retry-After, "
+    "WWW-Authenticate"
 )
 
 
 class Cors:
     """The rules of one gateway. `is_on` is False without allowed origins; then nothing here is installed."""
 
-    def __init__(self, settings: CorsSettings) -> None:
+    def __init__(self, settings: CorsSettings, *, with_tokens: bool = False) -> None:
+        """`with_tokens`: pages may send `Authorization`, for without it they could do nothing here."""
         self.is_on = bool(settings.allowed_origins)
         self._origins = frozenset(settings.allowed_origins)
         self._max_age = str(settings.max_age_seconds)
+        named = {name.lower() for name in settings.allowed_headers}
+        added = (hdrs.AUTHORIZATION,) if with_tokens and hdrs.AUTHORIZATION.lower() not in named else ()
         self._headers = {
             hdrs.ACCESS_CONTROL_ALLOW_METHODS: ", ".join(settings.allowed_methods),
-            hdrs.ACCESS_CONTROL_ALLOW_HEADERS: ", ".join(settings.allowed_headers),
+            hdrs.ACCESS_CONTROL_ALLOW_HEADERS: ", ".join((*settings.allowed_headers, *added)),
             hdrs.ACCESS_CONTROL_EXPOSE_HEADERS: EXPOSED_HEADERS,
         }
         if settings.allow_credentials:

@@ -82,7 +82,6 @@ def test_everything_wrong_in_the_secure_file_is_told_at_its_line() -> None:
     assert [message.replace(f"{SECURE}:", "").split(": found ")[0] for message in mistakes(SECURE)] == [
         "29: server.tls.cert_file",
         "30: server.tls.key_file",
-        "48: auth.enabled",
         "52: auth.jwt_secret",
         "64: auth.clients",
         "68: rate_limiting.enabled",
@@ -91,7 +90,7 @@ def test_everything_wrong_in_the_secure_file_is_told_at_its_line() -> None:
 
 def test_protection_that_is_not_built_is_refused_by_name() -> None:
     refused = [message for message in mistakes(SECURE) if "is not built yet" in message]
-    assert len(refused) == 2
+    assert len(refused) == 1
     assert all("found true; allowed: false" in message for message in refused)
 
 

@@ -10,6 +10,7 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
+from gateway.auth.caller import Authority
 from gateway.http.api import Api
 from gateway.http.connections import ConnectionLimits, Connections
 from gateway.http.documents import Documents
@@ -35,6 +36,7 @@ class World:
     own: bool = False
     """Requests are answered as their Target: from what is ours alone."""
     cors: CorsSettings = field(default_factory=CorsSettings)
+    authority: Authority | None = None
     max_body_bytes: int = 1024 * 1024
     limits: ConnectionLimits = field(default_factory=ConnectionLimits)
     dispatch: Dispatch | None = None
@@ -61,6 +63,7 @@ class World:
             new_request_id=lambda: "made-here",
             aggregation_enabled=self.aggregation,
             discovery_mode="manifest_only",
+            authority=self.authority,
             cors=self.cors,
             max_body_bytes=self.max_body_bytes,
         )

@@ -1,0 +1,92 @@
+"""Who asks, as far as it is known, and what the HTTP layer needs of whoever knows. No library behind it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.auth.access import Policy
+from gateway.auth.roles import Role
+from peers.view import Warned
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Somebody whose token was believed."""
+
+    name: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Disbelieved:
+    """A token that was not believed, and why, in words for whoever sent it."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Tokens that were given out; the texts are secrets."""
+
+    access: str
+    refresh: str
+    expires_in: int
+    role: Role
+
+    def __repr__(self) -> str:
+        return f"<Grant {self.role.word}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """No tokens: whoever asked did not prove what it should."""
+
+
+@dataclass(frozen=True, slots=True)
+class TooMany:
+    """No tokens, and nothing was looked at: there were too many failures."""
+
+    retry_after_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotHere:
+    """No tokens are given out here; `issuer` does."""
+
+    issuer: str
+
+
+Outcome = Grant | Denied | TooMany | NotHere
+
+
+class Authority(Protocol):
+    """Believes tokens, and gives them out."""
+
+    policy: Policy
+    algorithm: str
+
+    async def caller(self, token: str) -> Caller | Disbelieved:
+        """Whose token this is."""
+
+    async def authorize(self, client_id: str, secret: str, address: str) -> Outcome:
+        """Tokens for a client that proves itself; `address` is where it asks from."""
+
+    async def renew(self, refresh_token: str) -> Outcome:
+        """New tokens for a refresh token that was not used before."""
+
+    async def revoke(self, token: str) -> None:
+        """Makes a token, and of a refresh token its whole family, count no more; nothing for what is no good token."""
+
+
+class AuthService(Protocol):
+    """An authority with what runs and is saved for it."""
+
+    @property
+    def authority(self) -> Authority:
+        """Who believes tokens and gives them out."""
+
+    async def run(self) -> None:
+        """Until cancelled, and then until everything is saved."""
+
+    def warnings(self) -> Iterable[Warned]:
+        """What is wrong at this moment."""

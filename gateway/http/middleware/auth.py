@@ -1,0 +1,44 @@
+"""Lets a request pass when whoever sends it may ask it. Nothing is read, answered or forwarded before that.
+
+Source: docs/authentication.md, "Which requests need a token".
+"""
+
+from aiohttp import hdrs
+
+from entities.hops import TARGET
+from gateway.auth.access import least_role, needs_token
+from gateway.auth.caller import Authority, Caller, Disbelieved
+from gateway.http import oauth
+from gateway.http.path import Route
+from gateway.http.request import ApiRequest
+
+_SCHEME = "bearer"
+
+
+async def admit(request: ApiRequest, route: Route, authority: Authority) -> None:
+    """Notes on the request who sends it. Raises OAuthError: 401 without a good token, 403 for too low a role."""
+    needed = needs_token(authority.policy, request.method, route, is_passed_on=TARGET in request.headers)
+    if not needed and authority.policy == "none":
+        return
+    request.sees_peers = False
+    found = await _caller(request, authority) if needed or hdrs.AUTHORIZATION in request.headers else None
+    if isinstance(found, Caller):
+        request.caller = found
+        request.sees_peers = True
+    if not needed:
+        return
+    if not isinstance(found, Caller):
+        raise oauth.invalid_token("none was sent" if found is None else found.why)
+    role = least_role(request.method, route)
+    if found.role < role:
+        raise oauth.insufficient_scope(role, found.role)
+
+
+async def _caller(request: ApiRequest, authority: Authority) -> Caller | Disbelieved | None:
+    told = request.headers.getall(hdrs.AUTHORIZATION, ())
+    if not told:
+        return None
+    scheme, _, token = told[0].partition(" ")
+    if len(told) > 1 or scheme.lower() != _SCHEME or not token:
+        return Disbelieved("one Authorization header with Bearer and a token is allowed")
+    return await authority.caller(token.strip(" "))

@@ -1,0 +1,153 @@
+"""Sessions have bounds, forget what has expired, and are kept in a file that is whole or not there."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from gateway.auth.roles import Role
+from gateway.auth.session_file import SESSIONS_FILE, SessionFile, restore_sessions
+from gateway.auth.sessions import MAX_FAMILIES, MAX_REVOKED, Sessions
+from gateway.auth.tokens import LEEWAY_S, Token, TokenKind
+from gateway.state_dir import StateDir
+from tests.unit.auth.minting import NOW
+
+HOUR = 3600
+
+
+def access(token_id: str, *, client: str = "ci", issued: int = NOW, family: str | None = None) -> Token:
+    return Token(TokenKind.ACCESS, client, Role.VIEWER, issued, issued, issued + HOUR, token_id, family)
+
+
+def refresh(family: str, turn: int = 0, *, client: str = "ci") -> Token:
+    return Token(TokenKind.REFRESH, client, Role.VIEWER, NOW, NOW, NOW + 24 * HOUR, f"{family}.{turn}", family, turn)
+
+
+def opened(sessions: Sessions, family: str, *, client: str = "ci", now: int = NOW) -> None:
+    sessions.open(family, client, now=now, expires=now + 24 * HOUR, access_until=now + HOUR)
+
+
+def renewed(sessions: Sessions, token: Token, *, now: int = NOW) -> bool:
+    return sessions.renew(token, now=now, access_until=now + HOUR) is not None
+
+
+def test_of_too_many_sign_ins_of_one_client_the_oldest_can_no_longer_be_renewed() -> None:
+    sessions = Sessions()
+    opened(sessions, "of-another", client="boss")
+    for n in range(MAX_FAMILIES + 1):
+        opened(sessions, f"f{n}")
+    assert not renewed(sessions, refresh("f0"))
+    assert renewed(sessions, refresh("f1"))
+    assert renewed(sessions, refresh("of-another", client="boss"))
+    assert not sessions.is_revoked(access("a", family="f0"))
+
+
+def test_after_too_many_revocations_everything_of_that_client_is_revoked_and_of_no_other() -> None:
+    sessions = Sessions()
+    opened(sessions, "f")
+    for n in range(MAX_REVOKED + 1):
+        sessions.revoke_token(access(f"t{n}"), now=NOW)
+    assert len(sessions.save()) < 1000
+    for token in (access("t0"), access("never-revoked"), refresh("f")):
+        assert sessions.is_revoked(token)
+    assert not renewed(sessions, refresh("f"))
+    assert not sessions.is_revoked(access("t", client="boss"))
+    later = sessions.earliest_issue("ci", NOW)
+    assert not sessions.is_revoked(access("new", issued=later))
+    assert later <= NOW + LEEWAY_S
+
+
+def test_what_would_have_expired_anyhow_is_forgotten_and_nothing_before() -> None:
+    sessions = Sessions()
+    opened(sessions, "f")
+    sessions.revoke_family(refresh("f"), now=NOW, access_until=NOW + HOUR)
+    sessions.revoke_token(access("t"), now=NOW)
+    for hour in (0, 1):
+        opened(sessions, "g", now=NOW + hour * HOUR)
+        assert sessions.is_revoked(access("t"))
+    opened(sessions, "h", now=NOW + 25 * HOUR)
+    assert repr(sessions) == "<Sessions 2 families, 0 revoked>"
+
+
+def test_a_refresh_token_of_another_client_or_from_the_future_ends_the_sign_in() -> None:
+    for stranger in (refresh("f", client="boss"), refresh("f", turn=1)):
+        sessions = Sessions()
+        opened(sessions, "f")
+        assert not renewed(sessions, stranger)
+        assert sessions.is_revoked(access("a", family="f"))
+        assert not renewed(sessions, refresh("f"))
+
+
+async def test_fault_076_the_file_has_what_was_kept_and_many_changes_share_a_write(tmp_path: Path) -> None:
+    state = await asyncio.to_thread(StateDir.open, tmp_path / "state")
+    writes: list[str] = []
+
+    class Counting(StateDir):
+        def save(self, name: str, body: bytes) -> None:
+            writes.append(name)
+            super().save(name, body)
+
+    sessions = Sessions()
+    file = SessionFile(Counting(state.path, ephemeral=False), sessions)
+    for n in range(50):
+        opened(sessions, f"f{n}")
+    await asyncio.gather(*(file.keep() for _ in range(50)))
+    assert len(writes) <= 2
+    sessions.revoke_token(access("t"), now=NOW)
+    await file.keep()
+    await file.aclose()
+    again = Sessions()
+    await asyncio.to_thread(restore_sessions, state, again, clients=["ci"], now=NOW)
+    assert again.is_revoked(access("t"))
+    assert renewed(again, refresh("f49"))
+    state.close()
+
+
+async def test_a_write_goes_on_though_whoever_asked_for_it_left(tmp_path: Path) -> None:
+    state = await asyncio.to_thread(StateDir.open, tmp_path / "state")
+    sessions = Sessions()
+    file = SessionFile(state, sessions)
+    opened(sessions, "f")
+    keeping = asyncio.create_task(file.keep())
+    await asyncio.sleep(0)
+    keeping.cancel()
+    await file.aclose()
+    assert b'"f"' in (tmp_path / "state" / SESSIONS_FILE).read_bytes()
+    state.close()
+
+
+async def test_a_full_disk_is_told_once_and_the_next_change_tries_again(tmp_path: Path) -> None:
+    class Full(StateDir):
+        is_full = True
+
+        def save(self, name: str, body: bytes) -> None:
+            if self.is_full:
+                raise OSError(28, "No space left on device")
+            super().save(name, body)
+
+    (tmp_path / "state").mkdir()
+    state = Full(tmp_path / "state", ephemeral=False)
+    sessions = Sessions()
+    file = SessionFile(state, sessions)
+    with capture_logs() as logs:
+        await file.keep()
+        await file.keep()
+    assert [entry["event"] for entry in logs] == ["tokens could not be saved"]
+    state.is_full = False
+    opened(sessions, "f")
+    await file.keep()
+    assert b'"f"' in (tmp_path / "state" / SESSIONS_FILE).read_bytes()
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"families": 1}', b"\xff"])
+def test_where_the_file_is_unusable_nothing_given_out_before_counts(tmp_path: Path, body: bytes) -> None:
+    """What had been revoked is not known any more, so everything is."""
+    state = StateDir.open(tmp_path / "state")
+    state.save(SESSIONS_FILE, body)
+    sessions = Sessions()
+    restore_sessions(state, sessions, clients=["ci"], now=NOW)
+    assert sessions.is_revoked(access("t", issued=NOW))
+    assert not sessions.is_revoked(access("t", issued=sessions.earliest_issue("ci", NOW)))
+    assert (state.path / f"{SESSIONS_FILE}.unusable").read_bytes() == body
+    state.close()
