@@ -11,6 +11,7 @@ from typing import Any
 from entities.items import Member, way_prefix
 from entities.model import App, EntityKind
 from gateway.http.gaps import gap_marks
+from gateway.http.log_list import sort_out
 from gateway.http.parts import Part
 from gateway.http.subject import Subject, Whose
 from peers.view import Gap
@@ -22,12 +23,16 @@ _WIRE_ONLY = frozenset({"origin", "member", "parameter", "node"})
 def render_collection(subject: Subject, collection: str, parts: Iterable[Part], gaps: Sequence[Gap]) -> dict[str, Any]:
     """The body of `GET /{entity}/{collection}`."""
     found = [*{part.key: part for part in parts}.values()]
+    failed: dict[str, Any] = {}
+    if collection == "logs":
+        found, unreadable = sort_out(subject, found)
+        failed = {"failed_logs": unreadable} if unreadable else {}
     items: list[dict[str, Any]] = []
     for _, group in groupby(found, key=lambda part: (part.origin, part.member)):
         run = [*group]
         whose = subject.whose(run[0], collection)
         items.extend([_item(subject, collection, part, whose) for part in run])
-    medkit = {**_envelope(subject, collection, found, items), **gap_marks(gaps)}
+    medkit = {**_envelope(subject, collection, found, items), **failed, **gap_marks(gaps)}
     return {"items": items, "x-medkit": medkit} if medkit else {"items": items}
 
 

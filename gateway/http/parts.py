@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from entities.model import EntityKind, is_valid_id
+from gateway.http.log_items import own_log_items
 from gateway.local.answers import EntityRef, ResourceError
 from gateway.local.fault_record import parse_status_filter
 from gateway.local.own import OwnEntities
@@ -61,6 +62,11 @@ async def own_parts(
     statuses = parse_status_filter(query.get("status")) if collection == "faults" else frozenset[str]()
     if isinstance(statuses, ResourceError):
         return statuses
+    if collection == "logs":
+        entries = await own_log_items(own, members, query)
+        if isinstance(entries, ResourceError):
+            return entries
+        return [Part(view.self_id, ref, item) for ref, item in entries]
     parts: list[Part] = []
     for ref in members:
         match collection:
@@ -72,8 +78,6 @@ async def own_parts(
                 items = await _configurations(own, view.own, ref)
             case "faults":
                 items = own.fault_items(ref, statuses)
-            case "logs":
-                items = own.log_items(ref, query.get("severity"), query.get("context"))
             case _:
                 items = ()
         if isinstance(items, ResourceError):

@@ -163,6 +163,8 @@ class Subject:
                     medkit["member_ids"] = [member.here]
                 if collection == "operations":
                     medkit["entity_id"] = self.entity.id
+            case "logs" if not self.is_itself(member):
+                medkit["member_ids"] = [member.here]
             case "faults" | "logs" if medkit:  # these ids stay bare: whose they are stands beside them
                 medkit["member_ids"] = [member.here]
         return Whose(member, ids, medkit)

@@ -6,6 +6,7 @@ from enum import IntEnum, StrEnum
 from pathlib import Path
 from typing import Any, Final
 
+from gateway.local.logs.bindings import LogBinding
 from gateway.local.value_range import ANY_VALUE, ValueRange
 from gateway.local.values import DataType
 
@@ -119,6 +120,7 @@ class Resources:
     data: tuple[DataBinding, ...] = ()
     configurations: tuple[Configuration, ...] = ()
     faults: tuple[DeclaredFault, ...] = ()
+    logs: tuple[LogBinding, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.data or self.configurations or self.faults)
+        return bool(self.data or self.configurations or self.faults or self.logs)

@@ -1,13 +1,21 @@
-"""Log settings of the own entities, and what a log query must look like (docs/api.md, "Logs")."""
+"""The logs of the own entities: what of them is shown, and what a query must look like (docs/api.md, "Logs")."""
 
-from collections.abc import Mapping
+import asyncio
+import itertools
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, Final
 
 from gateway.local.answers import NO_CONTENT, EntityRef, ItemAnswer, ResourceError
+from gateway.local.logs.entry import LogEntry, LogFailure, LogOrigin, LogReading, LogSeverity, LogText
+from gateway.local.shared_read import Clock
 from gateway.local.values import excerpt
 
-SEVERITIES: Final = ("debug", "info", "warning", "error", "fatal")
+SEVERITIES: Final[Mapping[str, LogSeverity]] = MappingProxyType({one.word: one for one in LogSeverity})
+"""The wire's words for how bad an entry is."""
+
 CONTEXT_LIMIT: Final = 256
 """Characters of the `context` query."""
 
@@ -22,23 +30,67 @@ class LogConfiguration:
     max_entries: int = 100
 
 
+@dataclass(frozen=True, slots=True)
+class LogQuery:
+    """What is asked of a log: entries from a severity on, whose context has some words in it."""
+
+    severity: LogSeverity = LogSeverity.DEBUG
+    context: str = ""
+
+    def admits(self, text: LogText) -> bool:
+        """Whether an entry is asked for."""
+        if text.severity < self.severity:
+            return False
+        return not self.context or (text.context is not None and self.context in text.context.node)
+
+
+def parse_log_query(severity: str | None, context: str | None) -> LogQuery | ResourceError:
+    """The query of a request; 400 for an unknown severity or an overlong context."""
+    if severity is not None and severity not in SEVERITIES:
+        return _bad("severity", severity, f"allowed are {', '.join(SEVERITIES)}")
+    if context is not None and len(context) > CONTEXT_LIMIT:
+        return _bad("context", f"{len(context)} characters", f"allowed are at most {CONTEXT_LIMIT}")
+    return LogQuery(SEVERITIES[severity or "debug"], context or "")
+
+
 class LogStore:
-    """Keeps the log configuration of each entity in memory. No source writes entries, so every log is empty."""
+    """The logs of each entity, and their configuration, which is held in memory."""
 
-    def __init__(self) -> None:
-        self._configurations: dict[EntityRef, LogConfiguration] = {}  # mutable
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        # Mutable: the logs of each entity, and what was configured.
+        self._origins: Mapping[EntityRef, Sequence[LogOrigin]] = {}
+        self._configurations: dict[EntityRef, LogConfiguration] = {}
 
-    def items(self, severity: str | None, context: str | None) -> list[dict[str, Any]] | ResourceError:
-        """The entries of an entity; 400 for an unknown severity or an overlong context."""
-        if severity is not None and severity not in SEVERITIES:
-            return _bad("severity", severity, f"allowed are {', '.join(SEVERITIES)}")
-        if context is not None and len(context) > CONTEXT_LIMIT:
-            return _bad("context", f"{len(context)} characters", f"allowed are at most {CONTEXT_LIMIT}")
-        return []
+    def declare(self, origins: Mapping[EntityRef, Sequence[LogOrigin]]) -> None:
+        """From now on these are the logs."""
+        self._origins = origins
+
+    async def read(self, ref: EntityRef, query: LogQuery) -> LogReading:
+        """The entries of one entity that are asked for and configured to be shown, oldest first."""
+        origins = self._origins.get(ref, ())
+        readings = await asyncio.gather(*(origin.read() for origin in origins))
+        found = [reading for reading in readings if not isinstance(reading, LogFailure)]
+        failures = tuple(reading for reading in readings if isinstance(reading, LogFailure))
+        entries = found[0] if len(found) == 1 else sorted(itertools.chain(*found), key=_by_time)
+        return LogReading(self._clock(), self._shown(ref, query, entries), failures)
+
+    def limits(self, ref: EntityRef) -> LogConfiguration:
+        """What is configured for one entity."""
+        return self._configurations.get(ref, LogConfiguration())
+
+    def _shown(self, ref: EntityRef, query: LogQuery, entries: Iterable[LogEntry]) -> Sequence[LogEntry]:
+        limits = self.limits(ref)
+        least = max(query.severity, SEVERITIES[limits.severity_filter])
+        shown = deque(
+            (entry for entry in entries if entry.text.severity >= least and query.admits(entry.text)),
+            maxlen=limits.max_entries,
+        )
+        return tuple(shown)
 
     def configuration(self, ref: EntityRef) -> ItemAnswer:
         """The settings of one entity."""
-        current = self._of(ref)
+        current = self.limits(ref)
         body = {"severity_filter": current.severity_filter, "max_entries": current.max_entries}
         return ItemAnswer(200, body)
 
@@ -47,10 +99,10 @@ class LogStore:
         if not isinstance(body, Mapping):
             message = "Request body must be a JSON object: {severity_filter?, max_entries?}"
             return ResourceError(400, "invalid-request", message)
-        changed = self._of(ref)
+        changed = self.limits(ref)
         severity = body.get("severity_filter")
         if severity is not None:
-            if severity not in SEVERITIES:
+            if not isinstance(severity, str) or severity not in SEVERITIES:
                 return _bad("severity_filter", severity, f"allowed are {', '.join(SEVERITIES)}")
             changed = replace(changed, severity_filter=severity)
         entries = body.get("max_entries")
@@ -61,8 +113,9 @@ class LogStore:
         self._configurations[ref] = changed
         return NO_CONTENT
 
-    def _of(self, ref: EntityRef) -> LogConfiguration:
-        return self._configurations.get(ref, LogConfiguration())
+
+def _by_time(entry: LogEntry) -> tuple[int, int]:
+    return entry.text.timestamp_ns, entry.number
 
 
 def _bad(parameter: str, value: Any, allowed: str) -> ResourceError:

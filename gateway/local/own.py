@@ -15,7 +15,8 @@ from gateway.local.configuration_rows import ALL_ROWS
 from gateway.local.configuration_store import ConfigurationStore, ResetReport
 from gateway.local.data_store import DataStore
 from gateway.local.fault_store import FaultStore
-from gateway.local.log_store import LogStore
+from gateway.local.log_store import LogConfiguration, LogQuery, LogStore
+from gateway.local.logs.entry import LogReading
 from gateway.local.operation_store import OperationStore
 from gateway.local.own_tree import fault_sources, list_operations, merge_own
 from gateway.local.shared_read import Clock
@@ -52,6 +53,7 @@ class OwnEntities:
         self._subscribers: list[Callable[[], None]] = []
         self._configurations = ConfigurationStore(clock=clock, keep=keep)
         self.operations = OperationStore(clock, new_execution_id)
+        self._logs = LogStore(clock)
         self._take_offers()
         self._faults = FaultStore(
             {ref: resources.faults for ref, resources in self._resources.items()},
@@ -59,7 +61,6 @@ class OwnEntities:
             clock=clock,
             changed=self._changed,
         )
-        self._logs = LogStore()
 
     async def start(self) -> None:
         """The first look of every source; whoever subscribed is told if one found something."""
@@ -159,14 +160,13 @@ class OwnEntities:
         """Count one more occurrence of a fault, known or new; 400 when the entity reports no faults."""
         return self._faults.raise_fault(ref, code, severity=severity, description=description, status=status)
 
-    def log_items(
-        self,
-        ref: EntityRef,  # noqa: ARG002 - every log is empty until a source writes one
-        severity: str | None,
-        context: str | None,
-    ) -> list[dict[str, Any]] | ResourceError:
-        """The log of one entity from `severity` on; 400 for a bad query."""
-        return self._logs.items(severity, context)
+    async def read_log(self, ref: EntityRef, query: LogQuery) -> LogReading:
+        """The log entries of one entity, and which of its logs cannot be read; `query` from `parse_log_query`."""
+        return await self._logs.read(ref, query)
+
+    def log_limits(self, ref: EntityRef) -> LogConfiguration:
+        """What of the log of one entity is shown."""
+        return self._logs.limits(ref)
 
     def log_configuration(self, ref: EntityRef) -> ItemAnswer:
         """{severity_filter, max_entries}."""
@@ -195,6 +195,8 @@ class OwnEntities:
             {app.id: app.node for app in self.tree.apps if app.node and not app.external},
         )
 
+        self._logs.declare({ref: resources.logs for ref, resources in self._resources.items()})
+
     def _offers_changed(self) -> None:
         self._take_offers()
         self._changed()
@@ -221,4 +223,5 @@ def _combined(first: EntityResources, second: EntityResources) -> EntityResource
         operations=overlay(first.operations, second.operations),
         configurations=(*first.configurations, *(one for one in second.configurations if one.id not in configured)),
         faults=(*first.faults, *(one for one in second.faults if one.code not in reported)),
+        logs=(*first.logs, *second.logs),
     )

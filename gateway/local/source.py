@@ -8,6 +8,7 @@ from entities.model import GatewayTree
 from gateway.local.answers import EntityRef
 from gateway.local.bindings import Configuration, DeclaredFault
 from gateway.local.data_items import DataItem
+from gateway.local.logs.entry import LogOrigin
 from gateway.local.operations import Operation
 
 
@@ -19,6 +20,7 @@ class EntityResources:
     operations: Mapping[str, Operation] = field(default_factory=dict)
     configurations: tuple[Configuration, ...] = ()
     faults: tuple[DeclaredFault, ...] = ()
+    logs: tuple[LogOrigin, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ LOCAL_ANSWERS = (
     "fault_record",
     "fault_store",
     "log_store",
+    "logs/entry",
     "operation_store",
     "own",
     "value_range",

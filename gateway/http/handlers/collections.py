@@ -13,6 +13,7 @@ from gateway.http.answer import WholeAnswer, json_answer
 from gateway.http.call import Call
 from gateway.http.combine import render_collection
 from gateway.http.exchange import Exchange, entity_path, not_asked
+from gateway.http.log_list import narrow, refuse_failed, refuse_unreadable
 from gateway.http.own_item import change_own, raised, refuse_creation, status_document
 from gateway.http.parts import own_parts, render_part
 from gateway.http.path import RESOURCE_COLLECTIONS, UNBUILT_COLLECTIONS
@@ -55,6 +56,8 @@ async def _read(exchange: Exchange, call: Call, subject: Subject, collection: st
     parts = await own_parts(exchange.own, call.view, subject.local_members, collection=collection, query=call.query())
     if isinstance(parts, ResourceError):
         raise raised(parts, subject.entity.id)
+    if collection == "logs":
+        refuse_unreadable(subject, parts)
     gaps: tuple[Gap, ...] = ()
     if subject.others and call.hops.no_fan_out and not call.hops.via:
         gaps = not_asked(call, subject.others)
@@ -74,6 +77,11 @@ async def _read(exchange: Exchange, call: Call, subject: Subject, collection: st
         body = await asyncio.to_thread(render_collection, subject, collection, parts, gaps)
     else:
         body = render_collection(subject, collection, parts, gaps)
+    if applied:
+        refuse_failed(body.get("x-medkit", {}))
+    itself = EntityRef(subject.entity.kind, subject.own_id)
+    if collection == "logs" and itself in subject.local_members:
+        body["items"] = narrow(body["items"], exchange.own.log_limits(itself))
     if call.reader is not None:
         body["x-medkit"] = {**body.get("x-medkit", {}), ANSWERED_BY: call.view.self_id}
     return json_answer(body, headers=[_NO_STORE, *applied])

@@ -137,12 +137,16 @@ def test_a_configuration_is_qualified_by_member_and_way(
     assert configuration_prefix(one, one.member(Part(origin, member, {"id": "x"}))) == expected
 
 
-@pytest.mark.parametrize(("collection", "key"), [("faults", "fault_code"), ("logs", "id")])
-def test_fault_codes_and_log_ids_stay_bare_and_say_whose_they_are(collection: str, key: str) -> None:
+@pytest.mark.parametrize(
+    ("collection", "key", "of_ours"), [("faults", "fault_code", None), ("logs", "id", {"member_ids": ["cam"]})]
+)
+def test_fault_codes_and_log_ids_stay_bare_and_say_whose_they_are(
+    collection: str, key: str, of_ours: dict[str, Any] | None
+) -> None:
     document = rendered(collection, *(Part(origin, CAM, {key: "F1"}) for origin in (HERE, BEE)))
     assert [item[key] for item in document["items"]] == ["F1", "F1"]
     assert [item.get("x-medkit") for item in document["items"]] == [
-        None,
+        of_ours,
         {"source": "peer:b", "member_ids": ["b__cam"]},
     ]
     assert document["x-medkit"]["aggregation_sources"] == ["cam", "b__cam", "lidar"]
