@@ -4,6 +4,7 @@ import socket
 import time
 from collections.abc import Sequence
 
+from gateway.host_programs import host_programs
 from gateway.local.host import HostSource
 from gateway.local.logs.kept import log_numbers
 from gateway.local.machine import PsutilMachine
@@ -14,11 +15,13 @@ from gateway.settings import Settings
 
 
 def own_sources(settings: Settings, manifest: LoadedManifest | None) -> Sequence[Source]:
-    """The manifest, then this machine."""
+    """The manifest, then this machine and its programs."""
     numbers = log_numbers(time.time_ns)
     sources: list[Source] = []
     if manifest is not None:
         sources.append(ManifestSource(manifest, time.time_ns, numbers))
     if settings.local.host:
-        sources.append(HostSource(socket.gethostname(), PsutilMachine(time.time), time.time_ns))
+        host = HostSource(socket.gethostname(), PsutilMachine(time.time), time.time_ns)
+        programs = host_programs(host.ref.id, settings.local, time.time_ns, numbers)
+        sources += [host] if programs is None else [host, programs]
     return sources

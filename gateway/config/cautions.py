@@ -31,6 +31,13 @@ def _about_the_network(settings: Settings) -> Iterator[SettingsWarning]:
             f"server.host is {host}: everybody who reaches this machine may read and write without authentication; "
             "bind 127.0.0.1, or let only a reverse proxy that authenticates reach the port",
         )
+    local = settings.local
+    if local.allow_control and asks_nobody and (local.processes or local.units):
+        yield SettingsWarning(
+            "open_to_control",
+            "local.allow_control is true: whoever reaches the API may stop programs of this machine without "
+            "authentication; set auth.enabled to true",
+        )
 
 
 def _about_peers(settings: Settings) -> Iterator[SettingsWarning]:

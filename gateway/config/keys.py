@@ -48,9 +48,6 @@ UNBUILT_GROUPS: Final = frozenset(
 )
 """Upstream's features that are not built yet, with everything below them. None of them protects."""
 
-UNBUILT_SWITCHES: Final = frozenset({"local.allow_control"})
-"""Settings of ours whose feature is not built yet; to switch them on is said once and has no effect."""
-
 UNBUILT_OF_PEERS: Final = ("token_file", "timeout_ms")
 """Fields of `aggregation.peers` whose feature is not built yet; they are checked, named once, without effect."""
 

@@ -17,7 +17,8 @@ from gateway.config.cautions import warnings_about
 from gateway.config.entity_sources import agreed, contradictions
 from gateway.config.findings import Finding
 from gateway.config.hints import allowed_by, bare, fields_of, is_textual, item_hint
-from gateway.config.keys import KEYS, UNBUILT_OF_PEERS, UNBUILT_SWITCHES, value_at
+from gateway.config.host_rules import host_mistakes, hostless
+from gateway.config.keys import KEYS, UNBUILT_OF_PEERS
 from gateway.config.peer_rules import finding_mistakes, peer_mistakes
 from gateway.config.problems import FileLine, Place, Problem, SettingsWarning, shown
 from gateway.config.protection import protection_mistakes
@@ -166,6 +167,8 @@ def _seen_together(validated: _Validated, given: Mapping[str, Any], places: Mapp
         *contradictions(settings, given),
         *peer_mistakes(settings.aggregation),
         *finding_mistakes(settings.aggregation),
+        *host_mistakes(settings.local),
+        *hostless(agreed(settings, given).local),
         *protection_mistakes(settings),
     )
     for finding in findings:
@@ -187,7 +190,6 @@ def _in_order(problems: Iterable[Problem], files: Sequence[Path]) -> tuple[Probl
 
 def _asked_in_vain(settings: Settings) -> Iterator[str]:
     """Settings of ours that are given and whose feature is not built yet."""
-    yield from (key for key in UNBUILT_SWITCHES if value_at(settings, key))
     for field in UNBUILT_OF_PEERS:
         if any(getattr(peer, field) is not None for peer in settings.aggregation.peers):
             yield f"aggregation.peers[].{field}"

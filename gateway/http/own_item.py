@@ -1,12 +1,13 @@
 """One item of one of our own entities: read, written, cleared."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from entities.model import EntityKind
 from gateway.http import errors
 from gateway.http.own_operation import READING, OperationRequest, own_operation
-from gateway.http.path import RESOURCE_COLLECTIONS
+from gateway.http.path import API_PREFIX, RESOURCE_COLLECTIONS
 from gateway.http.told import Result
 from gateway.local.answers import EntityRef, ItemAnswer, ResourceError
 from gateway.local.configuration_store import ResetReport
@@ -56,6 +57,8 @@ async def own_item(
             return own.log_configuration(ref)
         case "logs" if item == "configuration" and not tail and method == "PUT":
             return own.write_log_configuration(ref, body)
+        case "status" if not tail and method == "PUT" and ref.kind in _WITH_STATUS:
+            return await _change_status(own, ref, item)
         case _ if collection in _LISTED_EMPTY and reads:
             return ResourceError(NOT_FOUND, "resource-not-found", "Resource not found", {"entity_id": ref.id})
         case _ if collection in RESOURCE_COLLECTIONS and collection not in _BUILT:
@@ -64,7 +67,19 @@ async def own_item(
             raise errors.no_route()
 
 
-_BUILT = frozenset({"data", "operations", "configurations", "faults", "logs"})
+_BUILT = frozenset({"data", "operations", "configurations", "faults", "logs", "status"})
+_WITH_STATUS = frozenset({EntityKind.APP, EntityKind.COMPONENT})
+
+
+async def _change_status(own: OwnEntities, ref: EntityRef, word: str) -> ItemAnswer | ResourceError:
+    answer = await own.change_status(ref, word)
+    match answer:
+        case None:
+            raise errors.no_route()
+        case ResourceError():
+            return answer
+        case ItemAnswer():
+            return replace(answer, headers={"Location": f"{API_PREFIX}/{ref.kind.value}/{ref.id}/status"})
 
 
 async def change_own(own: OwnEntities, ref: EntityRef, collection: str) -> Result:
@@ -108,8 +123,11 @@ def raised(error: ResourceError, addressed: str) -> errors.ApiError:
     return errors.ApiError(error.status, error.vendor_code or error.code, error.message, parameters, headers=headers)
 
 
-def status_document(kind: EntityKind, *, is_online: bool) -> dict[str, str] | None:
-    """`GET /{apps|components}/{id}/status`; Areas and Functions have none."""
-    if kind not in (EntityKind.APP, EntityKind.COMPONENT):
+def status_document(
+    kind: EntityKind, path: str, *, is_ready: bool, transitions: Sequence[str] = ()
+) -> dict[str, str] | None:
+    """`GET /{apps|components}/{id}/status`, which is at `path`; Areas and Functions have none."""
+    if kind not in _WITH_STATUS:
         return None
-    return {"status": "ready" if is_online else "notReady"}
+    links = {word: f"{path}/{word}" for word in transitions}
+    return {"status": "ready" if is_ready else "notReady", **links}

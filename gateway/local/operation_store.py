@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from gateway.local.answers import NO_CONTENT, EntityRef, ItemAnswer, ResourceError
+from gateway.local.control import NO_CONTROL, Control, Transition, refused
 from gateway.local.execution import Execution, ExecutionStatus
 from gateway.local.executions import Executions
 from gateway.local.operation_arguments import fit_arguments
@@ -34,11 +35,15 @@ class OperationStore:
         # Mutable: what is declared; the executions know what runs.
         self._operations: Mapping[EntityRef, Operations] = {}
         self._by_name: Mapping[EntityRef, Operations] = {}
+        self._controls: Mapping[EntityRef, Control] = {}
         self._executions = Executions(clock, new_id)
 
-    def declare(self, operations: Mapping[EntityRef, Operations]) -> None:
-        """What there is from now on; what runs goes on."""
+    def declare(
+        self, operations: Mapping[EntityRef, Operations], controls: Mapping[EntityRef, Control] | None = None
+    ) -> None:
+        """What there is from now on; what runs goes on. `controls`: whose status may be changed, and by which."""
         self._operations = operations
+        self._controls = controls or {}
         self._by_name = {ref: _by_name(of_entity) for ref, of_entity in operations.items()}
 
     async def run(self) -> None:
@@ -52,7 +57,7 @@ class OperationStore:
     def item(self, ref: EntityRef, word: str) -> ItemAnswer | ResourceError:
         """{item}; 404 unknown."""
         operation = self._find(ref, word)
-        return _unknown(ref, word) if operation is None else ItemAnswer(200, {"item": _item(ref, operation.spec)})
+        return self._unknown(ref, word) if operation is None else ItemAnswer(200, {"item": _item(ref, operation.spec)})
 
     async def execute(self, ref: EntityRef, word: str, body: Any, *, patience_s: float) -> ItemAnswer | ResourceError:
         """Start an execution: 202 {id, status}, or for a synchronous one 200 {parameters} when it is done.
@@ -62,7 +67,7 @@ class OperationStore:
         """
         operation = self._find(ref, word)
         if operation is None:
-            return _unknown(ref, word)
+            return self._unknown(ref, word)
         parameters = _parameters(ref, operation.spec, body)
         if isinstance(parameters, ResourceError):
             return parameters
@@ -79,7 +84,7 @@ class OperationStore:
         """{items: [{id}]}, oldest first; 404 unknown operation."""
         operation = self._find(ref, word)
         if operation is None:
-            return _unknown(ref, word)
+            return self._unknown(ref, word)
         return ItemAnswer(200, {"items": [{"id": one.id} for one in self._executions.of(ref, operation.spec.id)]})
 
     def execution(self, ref: EntityRef, word: str, execution_id: str) -> ItemAnswer | ResourceError:
@@ -118,6 +123,29 @@ class OperationStore:
         self._executions.forget(found)
         return NO_CONTENT
 
+    def transitions(self, ref: EntityRef) -> tuple[str, ...]:
+        """The transitions that an entity may be asked for."""
+        control = self._controls.get(ref)
+        return () if control is None else control.offered
+
+    async def change_status(self, ref: EntityRef, word: str) -> ItemAnswer | ResourceError | None:
+        """Begin the transition `word`: 202, 403 not allowed, 501 not offered, as `execute`; None: there is none."""
+        control = self._controls.get(ref, NO_CONTROL)
+        transition = control.transition(ref, word)
+        if not isinstance(transition, Transition):
+            return transition
+        body = {"parameters": dict(transition.parameters)}
+        answer = await self.execute(ref, transition.operation, body, patience_s=0.0)
+        return answer if isinstance(answer, ResourceError) else ItemAnswer(202, {"status": word})
+
+    def _unknown(self, ref: EntityRef, word: str) -> ResourceError:
+        """404, or 403 with the cause where there would be one if it were allowed."""
+        control = self._controls.get(ref, NO_CONTROL)
+        if control.refusal is not None and control.withholds(word):
+            return refused(ref, control.refusal)
+        parameters = {"entity_id": ref.id, "operation_id": word}
+        return ResourceError(404, "operation-not-found", "Operation not found", parameters)
+
     def _find(self, ref: EntityRef, word: str) -> Operation | None:
         exact = self._operations.get(ref, {}).get(word)
         return exact or self._by_name.get(ref, {}).get(word)
@@ -125,7 +153,7 @@ class OperationStore:
     def _execution(self, ref: EntityRef, word: str, execution_id: str) -> Execution | ResourceError:
         operation = self._find(ref, word)
         if operation is None:
-            return _unknown(ref, word)
+            return self._unknown(ref, word)
         found = self._executions.find(ref, operation.spec.id, execution_id)
         if found is not None:
             return found
@@ -199,8 +227,3 @@ def _parameters(ref: EntityRef, spec: OperationSpec, body: Any) -> dict[str, Any
     message = "; ".join(f"{problem.field}: {problem.message}" for problem in fitted)
     fields = [{"field": problem.field, "message": problem.message} for problem in fitted]
     return ResourceError(400, "invalid-parameter", f"The parameters do not fit: {message}", {**told, "fields": fields})
-
-
-def _unknown(ref: EntityRef, word: str) -> ResourceError:
-    parameters = {"entity_id": ref.id, "operation_id": word}
-    return ResourceError(404, "operation-not-found", "Operation not found", parameters)

@@ -160,6 +160,14 @@ class OwnEntities:
         """Count one more occurrence of a fault, known or new; 400 when the entity reports no faults."""
         return self._faults.raise_fault(ref, code, severity=severity, description=description, status=status)
 
+    def transitions(self, ref: EntityRef) -> tuple[str, ...]:
+        """What one entity may be asked to do: `start`, `restart`, `shutdown` ..."""
+        return self.operations.transitions(ref)
+
+    async def change_status(self, ref: EntityRef, word: str) -> ItemAnswer | ResourceError | None:
+        """Ask one entity to do that, 202; 403 not allowed, 501 not offered, None if there is no such word."""
+        return await self.operations.change_status(ref, word)
+
     async def read_log(self, ref: EntityRef, query: LogQuery) -> LogReading:
         """The log entries of one entity, and which of its logs cannot be read; `query` from `parse_log_query`."""
         return await self._logs.read(ref, query)
@@ -188,7 +196,8 @@ class OwnEntities:
         self._resources = _merged(offers)
         operations = {ref: resources.operations for ref, resources in self._resources.items()}
         self.tree = list_operations(merge_own([offer.tree for offer in offers]), operations)
-        self.operations.declare(operations)
+        controls = {ref: resources.control for ref, resources in self._resources.items() if resources.control}
+        self.operations.declare(operations, controls)
         self._data = DataStore({ref: resources.data for ref, resources in self._resources.items()}, self._clock)
         self._configurations.declare(
             {ref: resources.configurations for ref, resources in self._resources.items()},
@@ -224,4 +233,5 @@ def _combined(first: EntityResources, second: EntityResources) -> EntityResource
         configurations=(*first.configurations, *(one for one in second.configurations if one.id not in configured)),
         faults=(*first.faults, *(one for one in second.faults if one.code not in reported)),
         logs=(*first.logs, *second.logs),
+        control=first.control or second.control,
     )

@@ -61,6 +61,8 @@ def _combine(first: Any, second: Any) -> Any:
         for field, value in msgspec.structs.asdict(second).items()
         if getattr(first, field) in (None, "", ())
     }
+    if isinstance(first, App):
+        gaps["is_online"] = first.is_online and second.is_online  # what is declared is online unless somebody looks
     for listed in ("data", "operations"):
         gaps[listed] = tuple(dict.fromkeys((*getattr(first, listed), *getattr(second, listed))))
     return msgspec.structs.replace(first, **gaps)

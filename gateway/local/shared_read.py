@@ -43,6 +43,10 @@ class SharedRead(Generic[Outcome]):
         age = self._clock() - self._taken_ns
         return self._latest if 0 <= age < self._fresh_for_ns else None  # below 0: the clock was set back
 
+    def forget(self) -> None:
+        """The last outcome is not new any more. A reading that runs may still become the next one."""
+        self._latest = None
+
     async def get(self) -> Outcome | None:
         """A new or fresh outcome; None when it did not come in time. Raises what `read` raises."""
         fresh = self.fresh()

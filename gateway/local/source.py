@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from entities.model import GatewayTree
 from gateway.local.answers import EntityRef
 from gateway.local.bindings import Configuration, DeclaredFault
+from gateway.local.control import Control
 from gateway.local.data_items import DataItem
 from gateway.local.logs.entry import LogOrigin
 from gateway.local.operations import Operation
@@ -21,6 +22,7 @@ class EntityResources:
     configurations: tuple[Configuration, ...] = ()
     faults: tuple[DeclaredFault, ...] = ()
     logs: tuple[LogOrigin, ...] = ()
+    control: Control | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,10 @@ from discovery.settings import PeerSetting
 from gateway import lifecycle
 from gateway.cli import app
 from gateway.config.hints import bare
-from gateway.config.keys import INSIDE_ROS, KEYS, UNBUILT_GROUPS, UNBUILT_OF_PEERS, UNBUILT_SWITCHES
+from gateway.config.keys import INSIDE_ROS, KEYS, UNBUILT_GROUPS, UNBUILT_OF_PEERS
 from gateway.config.protection import NOT_BUILT
 from gateway.config.reader import LoadedSettings, read_settings
+from gateway.local.settings import ProcessSetting
 from gateway.log import FORMATS, LEVELS
 from tests.docs.pages import CONFIGURATION, DOCS, lines_of, rows, spans
 
@@ -78,13 +79,20 @@ def test_every_field_of_a_peer_is_documented() -> None:
     assert "{} to {}".format(*limits(hints["timeout_ms"])) in page["timeout_ms"][2]
 
 
+def test_every_field_of_a_process_is_documented() -> None:
+    page = documented("One process")
+    assert list(page) == [field.name for field in dataclasses.fields(ProcessSetting)]
+    matches = typing.get_type_hints(ProcessSetting, include_extras=True)["match"]
+    assert page["match"][2] == ", ".join(typing.get_args(matches))
+
+
 def test_what_is_not_built_is_said_and_what_is_said_is_not_built() -> None:
     text = "\n".join(line.text for line in lines_of(CONFIGURATION) if line.heading == "What of it is not built yet")
     refused, ignored, inside_ros = text.split("\nThese ")
     # The last of the words name the log line, not a key.
     assert set(spans(refused)) == set(NOT_BUILT)
     assert set(spans(ignored)) == {
-        *(UNBUILT_SWITCHES | UNBUILT_GROUPS),
+        *UNBUILT_GROUPS,
         *UNBUILT_OF_PEERS,
         "settings of features not built yet ignored",
     }
@@ -92,7 +100,7 @@ def test_what_is_not_built_is_said_and_what_is_said_is_not_built() -> None:
 
 
 def test_keys_without_effect_say_so_where_they_are_described() -> None:
-    silent = [*UNBUILT_SWITCHES, *NOT_BUILT]
+    silent = [*NOT_BUILT]
     page = documented(*GROUPS)
     assert [key for key in silent if "yet" not in page[key][3] and not key.startswith(("auth.", "rate_"))] == []
     assert [key for key in UNBUILT_OF_PEERS if "without effect yet" not in documented("One peer")[key][3]] == []
@@ -136,5 +144,4 @@ def test_every_word_of_the_log_s_variables_is_documented() -> None:
 
 def test_every_missing_feature_named_in_the_settings_is_in_the_honest_table() -> None:
     table = " ".join(" ".join(row) for row in rows(DOCS / "README.md", "What is not built yet"))
-    named = {key.rpartition(".")[2] if key.startswith("aggregation") else key for key in UNBUILT_SWITCHES}
-    assert [word for word in (*named, *UNBUILT_OF_PEERS) if f"{word}`" not in table] == []
+    assert [word for word in UNBUILT_OF_PEERS if f"{word}`" not in table] == []

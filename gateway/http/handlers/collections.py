@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from entities.classify import own_members
 from entities.hops import MAX_LISTED
+from entities.model import App, Component, EntityKind
 from gateway.http import errors
 from gateway.http.answer import WholeAnswer, json_answer
 from gateway.http.call import Call
@@ -16,7 +17,7 @@ from gateway.http.exchange import Exchange, entity_path, not_asked
 from gateway.http.log_list import narrow, refuse_failed, refuse_unreadable
 from gateway.http.own_item import change_own, raised, refuse_creation, status_document
 from gateway.http.parts import own_parts, render_part
-from gateway.http.path import RESOURCE_COLLECTIONS, UNBUILT_COLLECTIONS
+from gateway.http.path import API_PREFIX, RESOURCE_COLLECTIONS, UNBUILT_COLLECTIONS
 from gateway.http.subject import LARGE_ENTITY, Subject
 from gateway.http.told import MULTI_STATUS, Result, results_body
 from gateway.local.answers import EntityRef, ResourceError
@@ -34,7 +35,7 @@ async def answer_collection(exchange: Exchange, call: Call, subject: Subject, co
     if collection not in RESOURCE_COLLECTIONS:
         raise errors.no_route()
     if collection == "status":
-        return _status(call, subject)
+        return _status(exchange, call, subject)
     if call.is_read:
         return await _read(exchange, call, subject, collection)
     if call.request.method == "DELETE" and collection in ("faults", "configurations"):
@@ -42,14 +43,30 @@ async def answer_collection(exchange: Exchange, call: Call, subject: Subject, co
     return await _create(exchange, call, subject, collection)
 
 
-def _status(call: Call, subject: Subject) -> WholeAnswer:
-    entity = subject.entity.entity
-    document = status_document(
-        subject.entity.kind, is_online=subject.entity.available and getattr(entity, "is_online", True)
-    )
+def _status(exchange: Exchange, call: Call, subject: Subject) -> WholeAnswer:
+    kind, path = subject.entity.kind, f"{API_PREFIX}/{subject.entity.kind.value}/{subject.entity.id}/status"
+    itself = EntityRef(kind, subject.own_id)
+    transitions = exchange.own.transitions(itself) if itself in subject.local_members else ()
+    document = status_document(kind, path, is_ready=_is_ready(subject), transitions=transitions)
     if document is None or not call.is_read:
-        raise errors.no_route() if document is None else errors.not_implemented("status")
-    return json_answer(document)
+        raise errors.no_route()
+    return json_answer(document, headers=[_NO_STORE])
+
+
+def _is_ready(subject: Subject) -> bool:
+    """An App that runs; a Component that is a computer, or has nothing on it, or has something that runs."""
+    entity = subject.entity.entity
+    if not subject.entity.available:
+        return False
+    match entity:
+        case App():
+            return entity.is_online
+        case Component(type="computer", source="runtime"):
+            return True
+        case _:
+            found = (subject.shown.find(EntityKind.APP, app_id) for app_id in subject.members[1])
+            apps = [merged for merged in found if merged is not None]
+            return not apps or any(one.available and getattr(one.entity, "is_online", True) for one in apps)
 
 
 async def _read(exchange: Exchange, call: Call, subject: Subject, collection: str) -> WholeAnswer:

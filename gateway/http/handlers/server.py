@@ -142,6 +142,7 @@ def _endpoints() -> Iterator[str]:
         yield from (f"GET {entity}/{name}" for name in relation_names(kind))
         if "status" in CAPABILITIES[kind]:
             yield f"GET {entity}/status"
+            yield f"PUT {entity}/status/{{transition}}"
         yield from (endpoint.format(entity=entity) for endpoint in _RESOURCE_ENDPOINTS)
 
 

@@ -170,11 +170,42 @@ def test_peers_that_nobody_asks_are_warned_about() -> None:
     assert codes(*PEER) == ["peers_not_enabled"]
 
 
-def test_a_switch_of_a_feature_to_come_is_named_and_goes_on() -> None:
-    outcome = read_settings(assignments=["local.allow_control:=true"])
-    assert isinstance(outcome, LoadedSettings)
-    assert outcome.not_built == ("local.allow_control",)
-    assert loaded(flags=["local.allow_control:=false"]).not_built == ()
+PROGRAMS = "local.processes:=[{name: pump}, {name: /opt/x, match: exe, id: web}]"
+
+
+def test_programs_of_this_machine_are_apps_of_their_own() -> None:
+    local = settings(flags=[PROGRAMS, "local.units:=[nginx, backup.timer]"]).local
+    assert [(one.name, one.match, one.app_id) for one in local.processes] == [
+        ("pump", "name", "pump"),
+        ("/opt/x", "exe", "web"),
+    ]
+    assert local.units == ("nginx", "backup.timer")
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["local.processes:=[{name: a, id: a/b}]"], "local.processes[0].id: found 'a/b'"),
+        (["local.processes:=[{name: a, match: pid}]"], "local.processes[0].match: found 'pid'; allowed: one of name"),
+        (["local.processes:=[{name: ''}]"], "local.processes[0].name: found ''"),
+        (["local.processes:=[{match: exe}]"], "local.processes[0].name: found nothing"),
+        (["local.units:=['--now']"], "local.units[0]: found '--now'"),
+        (["local.units:=['a b']"], "local.units[0]: found 'a b'"),
+        ([PROGRAMS, "local.units:=[web]"], "local.units[0]: found an App with the id 'web', which local.processes[1]"),
+        (["local.units:=[a, a.service]"], "local.units[1]: found an App with the id 'a'"),
+        ([PROGRAMS, "local.host:=false"], "local.processes: found programs of this machine while local.host is false"),
+        (["local.watch_interval_ms:=10"], "local.watch_interval_ms: found 10; allowed: a whole number from 100"),
+    ],
+)
+def test_mistakes_about_programs_are_told(flags: list[str], message: str) -> None:
+    (found,) = mistakes(flags=flags)
+    assert message in found
+
+
+def test_control_without_authentication_is_warned_about() -> None:
+    assert codes("local.allow_control:=true") == []
+    assert codes("local.allow_control:=true", PROGRAMS) == ["open_to_control"]
+    assert codes(PROGRAMS) == []
 
 
 def test_fields_of_peers_whose_feature_is_to_come_are_named() -> None:

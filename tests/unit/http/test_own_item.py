@@ -88,4 +88,9 @@ def test_a_refusal_names_the_entity_that_was_addressed(vendor: str | None, code:
     ],
 )
 def test_apps_and_components_have_a_status(kind: EntityKind, online: bool, expected: dict[str, str] | None) -> None:
-    assert status_document(kind, is_online=online) == expected
+    assert status_document(kind, "/api/v1/x", is_ready=online) == expected
+
+
+def test_a_status_tells_what_may_be_asked_for() -> None:
+    document = status_document(EntityKind.APP, "/api/v1/apps/web/status", is_ready=True, transitions=["restart"])
+    assert document == {"status": "ready", "restart": "/api/v1/apps/web/status/restart"}
