@@ -8,13 +8,14 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import structlog
-from zeroconf import Error, ServiceInfo
+from zeroconf import Error, NonUniqueNameException, ServiceInfo
 from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
 from discovery.interfaces import Interface
 from discovery.mdns import ReadInterfaces
 from discovery.multicast import try_port
-from discovery.records import Announcement, service_type
+from discovery.records import Announcement, numbered_label, service_type
+from discovery.responder import Responder
 from discovery.settings import MdnsSettings
 from discovery.trouble import HEADLINE, NO_INTERFACE, explain
 
@@ -22,6 +23,10 @@ log = structlog.get_logger("discovery")
 
 _FAILURES = (OSError, RuntimeError, Error, TimeoutError)
 """What zeroconf raises when it cannot work; RuntimeError: the address it was told of is gone."""
+
+
+class NamesInUseError(Error):
+    """Whatever we would like to be called, somebody says that it is his name."""
 
 
 class Announcer:
@@ -42,8 +47,8 @@ class Announcer:
         self._settings = settings
         self._read_interfaces = read_interfaces
         self._clock = clock
-        # Mutable: zeroconf while it works, the name we have got and where we are announced; why it does not work.
-        self._zeroconf: AsyncZeroconf | None = None
+        # Mutable: the responder while it works, the name we have got and where we are announced; why it does not work.
+        self._responder: Responder | None = None
         self._label = announcement.label
         self._served: tuple[Interface, ...] = ()
         self._announced = False
@@ -72,16 +77,20 @@ class Announcer:
     async def _follow(self, served: tuple[Interface, ...]) -> None:
         """Announces on the interfaces as they are now, if they changed or it is time to try again."""
         changed, self._served = served != self._served, served
-        if not changed and (self._zeroconf is not None or self._clock() < self._retry_at):
+        if not changed and (self._responder is not None or self._clock() < self._retry_at):
             return
         try:
             if not served:
                 await self._close()
                 raise OSError(NO_INTERFACE)
-            if self._zeroconf is None:
+            if self._responder is None:
                 await self._announce(served)
             else:
-                await self._announce_anew(self._zeroconf, served)
+                await self._announce_anew(self._responder, served)
+        except NamesInUseError as error:
+            self._retry_at = self._clock() + self._settings.retry_s
+            self._say(str(error), "mdns name in use by others")
+            await self._close()
         except _FAILURES as error:
             self._retry_at = self._clock() + self._settings.retry_s
             self._say(explain(error))
@@ -91,22 +100,35 @@ class Announcer:
 
     async def _announce(self, served: Sequence[Interface]) -> None:
         try_port()
-        self._zeroconf = AsyncZeroconf(interfaces=_speaking_from(served))
-        self._label = self._announcement.label
-        info = self._records(served)
-        # The second await is until it has been said three times.
-        await (await self._zeroconf.async_register_service(info, allow_name_change=True, strict=False))
-        self._label = info.name.removesuffix(f".{self._service}")
+        self._responder = Responder(served, self._settings, clock=self._clock)
+        info = await self._take_name(self._responder, served)
         if self._label != self._announcement.label:
             log.info("mdns name in use by another", wanted=self._announcement.label, taken=self._label)
         self._announced = True
         log.info("announced by mdns", name=self._label, addresses=info.parsed_addresses())
 
-    async def _announce_anew(self, zeroconf: AsyncZeroconf, served: Sequence[Interface]) -> None:
+    async def _take_name(self, responder: Responder, served: Sequence[Interface]) -> ServiceInfo:
+        """Announces under the wanted name, or with the lowest number that nobody has; then it is our label."""
+        wanted, most = self._announcement.label, self._settings.most_names
+        for self._label in (wanted, *(numbered_label(wanted, number) for number in range(2, most + 1))):
+            info = self._records(served)
+            # Heard while the names before were tried. The numbers are ours: zeroconf makes names that are too long.
+            if responder.cache.current_entry_with_name_and_alias(info.type, info.name):
+                continue
+            with suppress(NonUniqueNameException):
+                # The second await is until it has been said three times.
+                await (await responder.async_register_service(info, strict=False))
+                return info
+        raise NamesInUseError(
+            f"somebody on this network has the name {wanted!r}, {numbered_label(wanted, 2)!r} and so on to {most}: "
+            "set aggregation.mdns_name to another name"
+        )
+
+    async def _announce_anew(self, responder: Responder, served: Sequence[Interface]) -> None:
         """Under the name that we have got, with the addresses of now."""
         info = self._records(served)
-        said = await zeroconf.async_update_service(info)
-        await zeroconf.async_update_interfaces(_speaking_from(served))
+        said = await responder.async_update_service(info)
+        await responder.move(served)
         await said
         log.info("announced by mdns anew", name=self._label, addresses=info.parsed_addresses())
 
@@ -122,25 +144,15 @@ class Announcer:
 
     async def _close(self) -> None:
         """Says goodbye, if there is a way to say it."""
-        zeroconf, self._zeroconf = self._zeroconf, None
+        responder, self._responder = self._responder, None
         self._announced = False
-        if zeroconf is not None:
+        if responder is not None:
             with suppress(*_FAILURES):
-                await zeroconf.async_close()
+                await AsyncZeroconf(zc=responder).async_close()
 
-    def _say(self, trouble: str | None) -> None:
+    def _say(self, trouble: str | None, headline: str = HEADLINE) -> None:
         if trouble is not None and self._trouble is None:
-            log.error(HEADLINE, cause=trouble, retry_s=self._settings.retry_s)
+            log.error(headline, cause=trouble, retry_s=self._settings.retry_s)
         elif trouble is None and self._trouble is not None:
             log.info("announcing by mdns works again")
         self._trouble = trouble
-
-
-def _speaking_from(served: Sequence[Interface]) -> list[str | int]:
-    """As zeroconf wants it: IPv4 addresses, and the numbers of interfaces that have IPv6."""
-    chosen: list[str | int] = []
-    for interface in served:
-        chosen += [str(address.ip) for address in interface.addresses if address.version == 4]
-        if any(address.version == 6 for address in interface.addresses):
-            chosen.append(interface.index)
-    return chosen

@@ -1,4 +1,8 @@
-"""How much of what is said on the network is listened to. Pure: the clock is the caller's."""
+"""How much of what is said on the network is listened to, and how often the same is said. Pure: the clock is the
+caller's.
+"""
+
+from collections.abc import Hashable, Iterable
 
 
 class SenderBudget:
@@ -34,3 +38,35 @@ class SenderBudget:
         """What is left by now; `share`: how many senders' worth it is."""
         full = float(self._burst * share)
         return full if before is None else min(before[0] + (now - before[1]) * self._per_s * share, full)
+
+
+class Repetition:
+    """When the same may be said again: `pause_s` after the last time, and no more than once a second for long.
+
+    RFC 6762, section 6: once a second, but 250 ms after the last time for somebody who probes whether a name is free.
+    Which of them it is, the one who answers does not know here; so `burst` times come before the second counts.
+    """
+
+    def __init__(self, burst: int, pause_s: float) -> None:
+        self._burst = burst
+        self._pause_s = pause_s
+        # Mutable: what was said within the time that counts: how often it may be said yet, and when it was said.
+        self._left: dict[Hashable, tuple[float, float]] = {}
+
+    def allows(self, things: Iterable[Hashable], now: float) -> bool:
+        """Whether these are said together: if one of them may be; `now`: monotonic seconds."""
+        self._left = {thing: left for thing, left in self._left.items() if now - left[1] < self._burst}
+        wanted = list(things)
+        if not any(self._may_be_said(thing, now) for thing in wanted):
+            return False
+        for thing in wanted:
+            self._left[thing] = (max(self._now_left(thing, now) - 1, 0.0), now)
+        return True
+
+    def _may_be_said(self, thing: Hashable, now: float) -> bool:
+        before = self._left.get(thing)
+        return before is None or (now - before[1] >= self._pause_s and self._now_left(thing, now) >= 1)
+
+    def _now_left(self, thing: Hashable, now: float) -> float:
+        left, at = self._left.get(thing, (float(self._burst), now))
+        return min(left + now - at, self._burst)

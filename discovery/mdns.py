@@ -8,7 +8,7 @@ import errno
 import math
 import random
 import struct
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -19,7 +19,9 @@ from discovery.budget import SenderBudget
 from discovery.endpoint import FoundBy
 from discovery.interfaces import Interface
 from discovery.multicast import Multicast
-from discovery.neighbours import Neighbour, Neighbours, Origin
+from discovery.neighbours import Bounds, Neighbour, Neighbours
+from discovery.networks import IpNetwork
+from discovery.origin import Origin
 from discovery.records import APPLICATION, Goodbye, service_type, understand
 from discovery.settings import MdnsSettings
 from discovery.source import Found, Reading
@@ -58,9 +60,11 @@ class MdnsSource:
         clock: Callable[[], float],
         jitter: random.Random,
         own: tuple[str, str] | None = None,
+        networks: Sequence[IpNetwork] = (),
     ) -> None:
         """`service`: `aggregation.mdns_service`; `read_interfaces`: where to look, now; `scheme`: of those who tell
-        none; `clock`: monotonic seconds; `own`: our instance and boot id, so that we do not find ourselves.
+        none; `clock`: monotonic seconds; `own`: our instance and boot id, so that we do not find ourselves;
+        `networks`: those beside the interfaces' whose hosts are heard.
         """
         self._service = service_type(service)
         self._mark = self._service.partition(".")[0].lower().encode()
@@ -70,9 +74,15 @@ class MdnsSource:
         self._clock = clock
         self._jitter = jitter
         self._own = own
-        self._table = Neighbours(
-            limit=settings.max_neighbours, mentions=settings.max_questions, memory_s=settings.memory_s
+        self._networks = tuple(networks)
+        bounds = Bounds(
+            strangers=settings.max_neighbours,
+            of_one=settings.max_of_sender,
+            mentions=settings.max_questions,
+            chance_s=settings.chance_s,
+            memory_s=settings.memory_s,
         )
+        self._table = Neighbours(bounds)
         self._budget = SenderBudget(
             burst=settings.record_burst,
             per_s=settings.records_per_s,
@@ -88,6 +98,8 @@ class MdnsSource:
         self._questions = 0
         self._asked_at = 0.0
         self._ask_at = math.inf
+        # Mutable: whether somebody was heard who is not on this network.
+        self._heard_from_beyond = False
 
     @property
     def neighbours(self) -> tuple[Neighbour, ...]:
@@ -98,6 +110,10 @@ class MdnsSource:
     def trouble(self) -> str | None:
         """Why nothing can be heard; None when it can."""
         return self._trouble
+
+    def keep(self, peers: frozenset[str]) -> None:
+        """These URLs are peers now, and no others: what is heard of them has its place, whoever else is heard."""
+        self._table.keep(peers)
 
     def reading(self) -> Reading:
         """Everybody of our application, as endpoints."""
@@ -194,8 +210,11 @@ class MdnsSource:
         # Most of what is said on a network are questions, or about other services.
         if len(data) < _HEADER.size or not data[2] & _IS_RESPONSE or self._mark not in data.lower():
             return
+        if not origin.is_on_link(self._networks):
+            self._ignore(origin)
+            return
         now, refused = self._clock(), self._table.refused
-        if not self._budget.allows(origin.address, _records(data), now):
+        if not self._budget.allows(origin.sender, _records(data), now):
             return
         for saying in understand(DNSIncoming(data), self._service):
             if self._table.hear(saying, origin, now):
@@ -208,6 +227,17 @@ class MdnsSource:
             self._ask_soon(now)
         if self._table.refused and not refused:
             log.warning("more gateways are announced than can be noted", limit=self._settings.max_neighbours)
+
+    def _ignore(self, origin: Origin) -> None:
+        """RFC 6762, section 11: who is not on this network has no business to answer."""
+        if not self._heard_from_beyond:
+            self._heard_from_beyond = True
+            log.warning(
+                "mdns from another network is ignored",
+                sender=origin.address,
+                hops=origin.hops,
+                interface=origin.interface.name,
+            )
 
 
 def _records(data: bytes) -> int:

@@ -14,15 +14,12 @@ from functools import partial
 from typing import Final, Self
 
 from discovery.interfaces import Interface, IpInterface
-from discovery.neighbours import Origin
+from discovery.origin import UNROUTED_HOPS, Origin
 from discovery.trouble import NO_INTERFACE
 
 PORT: Final = 5353
 GROUP: Final = {4: "224.0.0.251", 6: "ff02::fb"}
 """RFC 6762, section 3."""
-
-HOPS: Final = 255
-"""RFC 6762, section 11."""
 
 MAX_DATAGRAM_BYTES: Final = 9000
 """RFC 6762, section 17: no packet is longer."""
@@ -34,6 +31,13 @@ READ_AT_ONCE_S: Final = 0.005
 _FAMILIES: Final = {4: socket.AF_INET, 6: socket.AF_INET6}
 _ALL_GROUPS: Final = {4: (socket.IPPROTO_IP, 49), 6: (socket.IPPROTO_IPV6, 29)}
 """IP_MULTICAST_ALL and IPV6_MULTICAST_ALL of Linux, which Python does not name. Off: only what this socket joined."""
+
+_TELL_HOPS: Final = {4: (socket.IPPROTO_IP, 12), 6: (socket.IPPROTO_IPV6, 51)}
+"""IP_RECVTTL and IPV6_RECVHOPLIMIT of Linux: every datagram comes with what is left of its hop limit."""
+_HOPS_TOLD: Final = frozenset({(socket.IPPROTO_IP, socket.IP_TTL), (socket.IPPROTO_IPV6, 52)})
+"""How that is marked; 52: IPV6_HOPLIMIT."""
+_HOPS: Final = struct.Struct("@i")
+_HOPS_SPACE: Final = socket.CMSG_SPACE(_HOPS.size)
 
 Hear = Callable[[bytes, Origin], None]
 
@@ -110,10 +114,11 @@ def _read(sock: socket.socket, interface: Interface, hear: Hear) -> None:
         if clock() >= until:
             return
         try:
-            data, sender = sock.recvfrom(MAX_DATAGRAM_BYTES)
+            data, told, _, sender = sock.recvmsg(MAX_DATAGRAM_BYTES, _HOPS_SPACE)
         except OSError:  # nothing more; or what the network says about a question of ours that it could not deliver
             return
-        hear(data, Origin(str(sender[0]).partition("%")[0], interface))
+        hops = next((_HOPS.unpack(value)[0] for level, kind, value in told if (level, kind) in _HOPS_TOLD), None)
+        hear(data, Origin(str(sender[0]).partition("%")[0], interface, hops))
 
 
 def try_port() -> None:
@@ -127,6 +132,11 @@ def _share(sock: socket.socket) -> None:
     """Lets others have the port too, who let us."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+
+
+def _tell_hops(sock: socket.socket, version: int) -> None:
+    if sys.platform == "linux":
+        sock.setsockopt(*_TELL_HOPS[version], 1)
 
 
 def _one_per_family(interfaces: Iterable[Interface]) -> Iterator[tuple[Interface, IpInterface]]:
@@ -145,6 +155,7 @@ def _ear(interface: Interface, address: IpInterface) -> socket.socket:
     try:
         sock.setblocking(False)
         _share(sock)
+        _tell_hops(sock, version)
         if sys.platform == "linux":
             sock.setsockopt(*_ALL_GROUPS[version], 0)
         if version == 4:
@@ -167,13 +178,14 @@ def _mouth(interface: Interface, address: IpInterface) -> socket.socket:
     sock = socket.socket(_FAMILIES[address.version], socket.SOCK_DGRAM)
     try:
         sock.setblocking(False)
+        _tell_hops(sock, address.version)
         if address.version == 4:
             sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, address.ip.packed)
-            sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, HOPS)
+            sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, UNROUTED_HOPS)
             sock.bind((str(address.ip), 0))
         else:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, interface.index)
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, HOPS)
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, UNROUTED_HOPS)
             sock.bind((str(address.ip), 0, 0, interface.index))
     except OSError:
         sock.close()

@@ -4,20 +4,16 @@ import ipaddress
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Final
 
 from discovery.interfaces import Interface
+from discovery.origin import Origin
 from discovery.records import Goodbye, Mention, Place, Saying, Told
+
+_SCHEMES: Final = ("http", "https")
 
 _Key = tuple[str, str, int]
 """The name in lower case, the host, the port."""
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a packet came from: the address of its sender, and the interface of ours that heard it."""
-
-    address: str
-    interface: Interface
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,35 +26,60 @@ class Neighbour:
     port: int
     told: Told
     sender: str
-    """The address whose packet said so."""
+    """Whose packet said so first: `Origin.sender`."""
+    since: float
+    """Monotonic seconds of the first word about it."""
     heard_at: float
     """Monotonic seconds of the last word about it."""
     departed: bool = False
 
     def url(self, scheme: str) -> str:
         """Its base URL; `scheme` counts where it told none of its own."""
+        return self.at(self.told.scheme or scheme)
+
+    def at(self, scheme: str) -> str:
+        """The URL of its place, whatever it told."""
         host = f"[{self.host.replace('%', '%25')}]" if ":" in self.host else self.host
-        return f"{self.told.scheme or scheme}://{host}:{self.port}"
+        return f"{scheme}://{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """How much the table holds."""
+
+    strangers: int
+    """Entries that are no peers, of all senders together."""
+    of_one: int
+    """Of these, entries of one sender."""
+    mentions: int
+    """Instances remembered as named without a place; a quarter of them for one sender."""
+    chance_s: float
+    """Seconds in which an entry can become a peer before it gives way to others, where there is no room."""
+    memory_s: float
+    """Seconds after which an entry is forgotten that is not heard of any more."""
 
 
 class Neighbours:
-    """The table. At most `limit` entries, each forgotten `memory_s` seconds after it was last heard of.
+    """The table. Peers have their places in it, which nobody else can take, and which are not counted.
 
-    Nothing but age removes an entry, so forged goodbyes and places cannot. When it is full the sender with the most
-    entries gives one up, and has no more taken: a flood displaces itself, never the others.
+    Nothing but age removes an entry while there is room, so forged goodbyes and places cannot. Where there is none, the
+    sender with the most strangers gives one up: a flood displaces itself. Whoever has made up a sender for each of
+    them gains time: what had its chance and is no peer gives way to what comes now.
     """
 
-    def __init__(self, *, limit: int, mentions: int, memory_s: float) -> None:
-        """`mentions`: most instances remembered as named without a place."""
-        self._limit = limit
-        self._most_mentions = mentions
-        self._memory_s = memory_s
-        # Mutable: the entries by name and place; names whose place must be asked for; entries refused for want of room.
+    def __init__(self, bounds: Bounds) -> None:
+        self._bounds = bounds
+        # Mutable: the entries by name and place, in the order in which they came; names whose place must be asked for,
+        # and who named them; entries refused for want of room.
         self._entries: dict[_Key, Neighbour] = {}
-        self._mentioned: dict[str, str] = {}
+        self._mentioned: dict[str, tuple[str, str]] = {}
         self.refused = 0
-        # Mutable: how many entries each sender has, and each name.
+        # Mutable: the URLs of peers, and the entry of each; the other entries, and how many of these each sender has.
+        self._peers: frozenset[str] = frozenset()
+        self._place_of: dict[str, _Key] = {}
+        self._strangers: dict[_Key, Neighbour] = {}
         self._of_sender: Counter[str] = Counter()
+        # Mutable: how many entries each name has.
         self._of_label: Counter[str] = Counter()
 
     def __repr__(self) -> str:
@@ -76,9 +97,18 @@ class Neighbours:
 
     def take_mentioned(self) -> tuple[str, ...]:
         """The labels whose place is not known yet; they are asked for once."""
-        labels = tuple(self._mentioned.values())
+        labels = tuple(label for label, _ in self._mentioned.values())
         self._mentioned.clear()
         return labels
+
+    def keep(self, peers: frozenset[str]) -> None:
+        """These URLs are peers now, and no others: they have proved who they are."""
+        self._peers = peers
+        self._place_of.clear()
+        self._strangers.clear()
+        self._of_sender.clear()
+        for key, one in self._entries.items():
+            self._count(key, one)
 
     def hear(self, saying: Saying, origin: Origin, now: float) -> bool:
         """Takes one saying; whether what is known has changed."""
@@ -88,13 +118,12 @@ class Neighbours:
             case Goodbye(label):
                 return self._depart(label)
             case Mention(label):
-                if len(self._mentioned) < self._most_mentions and not self._has(label):
-                    self._mentioned[label.lower()] = label
+                self._mention(label, origin.sender)
                 return False
 
     def forget_old(self, now: float) -> bool:
         """Drops who was not heard for too long; whether there was one."""
-        old = [key for key, one in self._entries.items() if now - one.heard_at > self._memory_s]
+        old = [key for key, one in self._entries.items() if now - one.heard_at > self._bounds.memory_s]
         for key in old:
             self._drop(key)
         return bool(old)
@@ -105,10 +134,11 @@ class Neighbours:
         key = (place.label.lower(), host, place.port)
         before = self._entries.get(key)
         if before is None:
-            if not self._make_room(origin.address):
+            one = Neighbour(place.label, host, place.port, place.told, origin.sender, now, now)
+            if self._free_place(one) is None and not self._make_room(origin.sender, now):
                 self.refused += 1
                 return False
-            self._add(key, Neighbour(place.label, host, place.port, place.told, origin.address, now))
+            self._add(key, one)
             return True
         # A packet may leave out the TXT record: what was told before still holds then.
         told = before.told if place.told == Told() else place.told
@@ -123,33 +153,63 @@ class Neighbours:
             self._entries[key] = replace(self._entries[key], departed=True)
         return bool(leaving)
 
-    def _has(self, label: str) -> bool:
-        return label.lower() in self._of_label
+    def _mention(self, label: str, sender: str) -> None:
+        if label.lower() in self._of_label or len(self._mentioned) >= self._bounds.mentions:
+            return
+        if sum(who == sender for _, who in self._mentioned.values()) < max(self._bounds.mentions // 4, 1):
+            self._mentioned.setdefault(label.lower(), (label, sender))
 
-    def _make_room(self, sender: str) -> bool:
-        """Whether an entry of `sender` may be added."""
-        if len(self._entries) < self._limit:
+    def _make_room(self, sender: str, now: float) -> bool:
+        """Whether a stranger that `sender` speaks of may be added."""
+        if self._of_sender[sender] >= self._bounds.of_one:
+            return self._drop_first(sender, now)
+        if len(self._strangers) < self._bounds.strangers:
             return True
         greedy = max(self._of_sender, key=self._of_sender.__getitem__)
-        if self._of_sender[sender] + 1 >= self._of_sender[greedy]:
+        if self._of_sender[sender] + 1 < self._of_sender[greedy]:
+            self._drop(next(key for key in reversed(self._strangers) if self._strangers[key].sender == greedy))
+            return True
+        return self._drop_first(None, now)
+
+    def _drop_first(self, sender: str | None, now: float) -> bool:
+        """Drops the stranger (of `sender`, if any) that came first, if it had its chance; whether it had."""
+        of_it = (one for one in self._strangers.items() if sender in (None, one[1].sender))
+        first = next(of_it, None)
+        if first is None or now - first[1].since < self._bounds.chance_s:
             return False
-        self._drop(max((key for key, one in self._entries.items() if one.sender == greedy), key=self._age_of))
+        self._drop(first[0])
         return True
+
+    def _free_place(self, one: Neighbour) -> str | None:
+        """The URL of the peer that it is; None if it is none, or the peer has its entry under another name."""
+        urls = (one.at(scheme) for scheme in _SCHEMES)
+        return next((url for url in urls if url in self._peers and url not in self._place_of), None)
 
     def _add(self, key: _Key, one: Neighbour) -> None:
         self._entries[key] = one
-        self._of_sender[one.sender] += 1
         self._of_label[key[0]] += 1
+        self._count(key, one)
+
+    def _count(self, key: _Key, one: Neighbour) -> None:
+        if (url := self._free_place(one)) is not None:
+            self._place_of[url] = key
+        else:
+            self._strangers[key] = one
+            self._of_sender[one.sender] += 1
 
     def _drop(self, key: _Key) -> None:
         one = self._entries.pop(key)
-        for held, whose in ((self._of_sender, one.sender), (self._of_label, key[0])):
-            held[whose] -= 1
-            if not held[whose]:
-                del held[whose]
+        _take_one(self._of_label, key[0])
+        if self._strangers.pop(key, None) is not None:
+            _take_one(self._of_sender, one.sender)
+        else:
+            self._place_of = {url: whose for url, whose in self._place_of.items() if whose != key}
 
-    def _age_of(self, key: _Key) -> float:
-        return self._entries[key].heard_at
+
+def _take_one(counter: Counter[str], key: str) -> None:
+    counter[key] -= 1
+    if not counter[key]:
+        del counter[key]
 
 
 def choose_host(addresses: Iterable[str], origin: Origin) -> str:

@@ -110,6 +110,12 @@ def instance_label(name: str) -> str:
     return name.replace(".", "_").encode()[:MAX_LABEL_BYTES].decode(errors="ignore")
 
 
+def numbered_label(label: str, number: int) -> str:
+    """`label` with `-number` at its end, for a name that is in use; cut between characters where both do not fit."""
+    ending = f"-{number}"
+    return label.encode()[: MAX_LABEL_BYTES - len(ending)].decode(errors="ignore") + ending
+
+
 def service_type(setting: str) -> str:
     """`aggregation.mdns_service` as it stands in packets: with the dot at its end."""
     return f"{setting.rstrip('.')}."

@@ -128,7 +128,13 @@ class MdnsSettings:
     """What is heard within this time is published together."""
 
     max_neighbours: int = 256
-    """Most instances noted, of all senders together."""
+    """Most instances noted that are no peers, of all senders together."""
+
+    max_of_sender: int = 32
+    """Of these, those that one sender spoke of."""
+
+    chance_s: float = 60.0
+    """Time for an instance to become a peer before it gives way to others; longer than trying all of them takes."""
 
     record_burst: int = 1024
     """Records of one sender that are read at once."""
@@ -141,6 +147,24 @@ class MdnsSettings:
 
     max_senders: int = 1024
     """Most senders whose records are counted."""
+
+    answer_burst: int = 4
+    """Times an answer is multicast before it must wait until a second is over (section 6)."""
+
+    answer_pause_s: float = 0.25
+    """Between two times that an answer is multicast (section 6)."""
+
+    reply_burst: int = 32
+    """Replies to one asker that are sent at once."""
+
+    replies_per_s: float = 8.0
+    """Replies to one asker a second that are sent for good."""
+
+    askers_together: int = 8
+    """All askers together are sent as much as so many of them."""
+
+    most_names: int = 100
+    """Names that are tried: the wanted one, then with numbers."""
 
     max_questions: int = 16
     """Most instances whose place is asked for at a time."""

@@ -4,7 +4,7 @@ import ipaddress
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -22,6 +22,9 @@ from gateway.settings import AggregationSettings, Settings
 from peers.federation import Federation
 from peers.view import Warned
 
+if TYPE_CHECKING:
+    from discovery.mdns import MdnsSource
+
 log = structlog.get_logger("discovery")
 
 _EVERYWHERE: Final = (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0"))
@@ -31,7 +34,11 @@ class Finders:
     """Discovery at work for one federation: `run` owns it; with aggregation off there is nothing to run."""
 
     def __init__(
-        self, settings: Settings, identity: GatewayIdentity, federation: Federation, neighbours: Source | None = None
+        self,
+        settings: Settings,
+        identity: GatewayIdentity,
+        federation: Federation,
+        neighbours: "MdnsSource | None" = None,
     ) -> None:
         """Gives `federation` at once the peers it has before any is found.
 
@@ -40,6 +47,7 @@ class Finders:
         self._settings = settings
         self._identity = identity
         self._federation = federation
+        self._neighbours = neighbours
         aggregation = settings.aggregation
         self._static = static_endpoints(aggregation) if aggregation.enabled else ()
         self._subnets = tuple(ipaddress.ip_network(subnet) for subnet in aggregation.discovery_subnets)
@@ -50,7 +58,7 @@ class Finders:
             rules=self._rules,
             publish=federation.set_endpoints,
         )
-        federation.roster.on_found = self._manager.reconsider
+        federation.roster.on_found = self._peers_changed
         federation.set_endpoints(EndpointSet(self._static, unread=self._manager.unread))
         # Mutable: the port we listen on, None until it is known; our interfaces as they were seen last.
         self._port = settings.server.port or None
@@ -81,6 +89,12 @@ class Finders:
         )
         listed = (one for one in self._manager.sources if one.name in self._listed)
         return (*(_trouble(one, one.trouble) for one in listed if one.trouble), *conflicts)
+
+    def _peers_changed(self) -> None:
+        if self._neighbours is not None:
+            configured = (endpoint.url for endpoint in self._static)
+            self._neighbours.keep(frozenset({*self._federation.roster.discovered(), *configured}))
+        self._manager.reconsider()
 
     def _may_return(self, endpoint: PeerEndpoint) -> bool:
         """Whether a discovered peer of the last run is one again: its source and the settings still allow it."""

@@ -1,5 +1,6 @@
 """mDNS as the settings of this gateway ask for it: announcing, looking for others, and what to warn about."""
 
+import ipaddress
 import random
 import socket
 import time
@@ -89,6 +90,7 @@ class Mdns:
             clock=time.monotonic,
             jitter=random.Random(),  # noqa: S311 -- spreads questions in time, keeps no secret
             own=(self._identity.instance_id, self._identity.boot_id),
+            networks=[ipaddress.ip_network(subnet) for subnet in aggregation.discovery_subnets],
         )
 
     async def _read(self, choose: Choose) -> tuple[Interface, ...]:

@@ -4,19 +4,22 @@ import asyncio
 import contextlib
 import socket
 import statistics
+import struct
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
+from zeroconf import DNSQuestion
 
+from discovery.settings import MdnsSettings
 from tests.federation.eventually import eventually
 from tests.federation.gateway import Gateway
 from tests.federation.process import Process
 from tests.network.hosts import Host, Switch
 from tests.network.questions import MDNS, endpoints, peers, sees
-from tests.unit.discovery.network import GROUP, PORT, group_socket
-from tests.unit.discovery.packets import address, ptr, srv, txt, written
+from tests.unit.discovery.network import GROUP, PORT, received
+from tests.unit.discovery.packets import PTR, UNIQUE, address, ptr, srv, txt, written
 
 EVIL = "10.0.0.66"
 
@@ -32,10 +35,16 @@ class Stranger:
 
 
 @contextlib.contextmanager
-def stranger_on(host: Host) -> Iterator[Stranger]:
+def stranger_on(host: Host, address: str = EVIL, hops: int = 255) -> Iterator[Stranger]:
+    """One who speaks from an address of his host."""
     with host.here():
-        sock = group_socket(address=EVIL)
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        way_out = struct.pack("@4s4si", bytes(4), socket.inet_aton(address), socket.if_nametoindex("eth0"))
     with sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, way_out)
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, hops)
+        sock.bind((address, PORT))
         yield Stranger(sock)
 
 
@@ -52,6 +61,7 @@ async def a_and_b(switch: Switch, folder: Path) -> tuple[Gateway, Gateway]:
 
 async def test_fault_053_a_forged_goodbye_takes_nobody_away(switch: Switch, tmp_path: Path) -> None:
     a, _ = await a_and_b(switch, tmp_path)
+    await a.lists("components", "of_a", "of_b")
     listing = (await a.get("/components")).ids
     with stranger_on(switch.host("evil", f"{EVIL}/24")) as stranger:
         for _ in range(20):
@@ -102,11 +112,91 @@ async def test_fault_048_ten_thousand_names_lose_no_known_peer(switch: Switch, t
         await eventually(lambda: _knows_many(a))
     print(f"CPU of a flood, gateway to zeroconf's browser: {', '.join(f'{ratio:.2f}' for ratio in ratios)}")
     assert statistics.median(ratios) <= 1.5  # one round may be disturbed by whatever else the machine does
-    assert 1 < len(await endpoints(a)) <= 256 + 1
+    assert 1 < len(await endpoints(a)) <= MdnsSettings().max_of_sender + 1
     # One who comes now is found all the same.
     late = switch.gateway(switch.host("late", "10.0.0.3/24"), tmp_path, {**MDNS, "aggregation.mdns_name": "late"})
     await late.start()
-    await eventually(lambda: _has(a, "late"), 90)  # behind 256 others who are tried first, five a second
+    await eventually(lambda: _has(a, "late"))  # behind the others, who are tried first, five a second
+
+
+async def test_fault_048_no_number_of_made_up_senders_takes_a_known_peer_s_place(
+    switch: Switch, tmp_path: Path
+) -> None:
+    a, b = await a_and_b(switch, tmp_path)
+    evil = switch.host("evil", f"{EVIL}/24")
+    evil.ip("route", "add", "local", "10.0.0.128/25", "dev", "lo")  # so that he may speak as anybody there
+    for number in range(128, 255):
+        liar = f"10.0.0.{number}"
+        with stranger_on(evil, liar) as stranger:
+            for port, name in enumerate((f"x{number}", f"y{number}", f"z{number}", "b"), 9000):
+                stranger.send(ptr(name), srv(name, port, f"{name}.local."), address(liar, f"{name}.local."))
+    await eventually(lambda: _is_full(a))
+    assert (await peers(a)).keys() == {"b"}
+    # It is still heard: what it says of itself counts at once.
+    assert await b.stop() == 0
+    await sees(a)
+    assert any(line["event"] == "peer left" for line in a.log())
+
+
+async def _is_full(gateway: Gateway) -> bool:
+    """Whether there is no room for anybody who is heard now; the gateway itself was heard too."""
+    strangers = [one for one in (await endpoints(gateway)).values() if one["state"] != "up"]
+    assert len(strangers) < MdnsSettings().max_neighbours
+    return len(strangers) == MdnsSettings().max_neighbours - 1
+
+
+BEYOND = "192.0.2.66"
+"""An address that is in no network of ours."""
+
+
+async def test_who_speaks_from_another_network_is_not_even_a_candidate(switch: Switch, tmp_path: Path) -> None:
+    """RFC 6762, section 11. A router takes 1 from the hop limit; on the cable it is 255."""
+    a = switch.gateway(switch.host("a", "10.0.0.1/24"), tmp_path, MDNS)
+    await a.start()
+    evil = switch.host("evil", f"{EVIL}/24", f"{BEYOND}/24")
+    with (
+        stranger_on(evil, BEYOND, hops=254) as routed,
+        stranger_on(evil, BEYOND) as on_the_cable,
+        stranger_on(evil, EVIL, hops=64) as upstream,
+    ):
+
+        async def found() -> dict[str, str]:
+            routed.send(srv("routed", 9000))
+            on_the_cable.send(srv("on_the_cable", 9000))
+            upstream.send(srv("upstream", 9000))
+            items = (await a.get("/x-medkit-peers")).items
+            states = {item["name"]: item["x-medkit"]["state"] for item in items}
+            assert {"on_the_cable", "upstream"} <= states.keys()
+            return states
+
+        assert await eventually(found) == {"on_the_cable": "refused", "upstream": "candidate"}
+    ignored = [line for line in a.log() if line["event"] == "mdns from another network is ignored"]
+    assert [(line["sender"], line["hops"], line["interface"]) for line in ignored] == [(BEYOND, 254, "eth0")]
+
+
+async def test_a_question_from_another_network_is_not_answered(switch: Switch, tmp_path: Path) -> None:
+    """RFC 6762, section 5.5: else everybody who can reach port 5353 has us send to whomever he likes."""
+    host = switch.host("a", "10.0.0.1/24")
+    host.ip("route", "add", "192.0.2.0/24", "dev", "eth0")
+    a = switch.gateway(host, tmp_path, MDNS)
+    await a.start()
+    evil = switch.host("evil", f"{EVIL}/24", f"{BEYOND}/24")
+    question = written(DNSQuestion("_medkit._tcp.local.", PTR, UNIQUE), flags=0)
+    with evil.here():
+        socks = {each: socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for each in (EVIL, BEYOND)}
+    with socks[EVIL] as near, socks[BEYOND] as far:
+        for each, sock in socks.items():
+            sock.bind((each, 0))
+            sock.setblocking(False)
+
+        def is_answered() -> bool:
+            for sock in (far, near):
+                sock.sendto(question, ("10.0.0.1", PORT))
+            return any(received(near))
+
+        await eventually(is_answered)
+        await eventually(is_answered)
+        assert not any(received(far))
 
 
 async def _flood(stranger: Stranger, gateway: Gateway, bare: Process, numbers: range) -> float:
@@ -142,7 +232,7 @@ def cpu_s(process: Process) -> float:
 
 
 async def _knows_many(gateway: Gateway) -> bool:
-    return len(await endpoints(gateway)) > 100
+    return len(await endpoints(gateway)) > 20
 
 
 async def _has(gateway: Gateway, name: str) -> bool:

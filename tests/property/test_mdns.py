@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from discovery.interfaces import Interface
 from discovery.mdns import MdnsSource
-from discovery.neighbours import Origin
+from discovery.origin import Origin
 from discovery.settings import MdnsSettings
 from discovery.static import BadUrl, normalise_url
 from tests.unit.discovery.packets import SERVICE, address, ptr, srv, txt, written

@@ -1,4 +1,9 @@
-from discovery.budget import SenderBudget
+from collections import deque
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from discovery.budget import Repetition, SenderBudget
 
 
 def budget(burst: int, per_s: float, senders: int = 4, together: int = 100) -> SenderBudget:
@@ -46,3 +51,34 @@ def test_the_senders_remembered_are_not_without_end() -> None:
     assert [one.allows(sender, 1, 0) for sender in "abcd"] == [True] * 4
     assert [one.allows(sender, 1, 0) for sender in "dcb"] == [False] * 3
     assert one.allows("a", 1, 0), "the oldest was forgotten"
+
+
+def test_an_answer_is_repeated_for_those_who_probe_and_then_once_a_second() -> None:
+    one = Repetition(burst=4, pause_s=0.25)
+    assert [one.allows("a", tick / 100) for tick in range(100)].count(True) == 4
+    assert [one.allows("a", 1 + tick / 100) for tick in range(1000)].count(True) == 10
+    assert one.allows("a", 100)
+
+
+def test_answers_with_something_new_in_them_are_given() -> None:
+    one = Repetition(burst=1, pause_s=0.25)
+    assert one.allows(["ptr", "srv"], 0)
+    assert not one.allows(["ptr"], 0.1)
+    assert not one.allows([], 0.1)
+    assert one.allows(["ptr", "txt"], 0.1)
+    assert not one.allows(["txt"], 0.1)
+
+
+@given(st.lists(st.tuples(st.floats(0, 2), st.sets(st.sampled_from("abc"), min_size=1)), max_size=60))
+def test_nothing_is_said_more_often_than_it_may_be(asked: list[tuple[float, set[str]]]) -> None:
+    one, now = Repetition(burst=4, pause_s=0.25), 0.0
+    said: dict[str, deque[float]] = {thing: deque() for thing in "abc"}
+    for pause, things in asked:
+        now += pause
+        if one.allows(things, now):
+            assert any(not said[thing] or now - said[thing][-1] >= 0.25 for thing in things)
+            for thing in things:
+                said[thing].append(now)
+    for thing, times in said.items():
+        # Told together with others a thing may come more often, but no more often than these.
+        assert len(times) <= 3 * (4 + now + 1), thing

@@ -1,11 +1,14 @@
 import asyncio
 import contextlib
+import re
 import socket
 from collections.abc import Iterator
 
 import pytest
+from zeroconf import DNSPointer
 
 from discovery.interfaces import Interface
+from discovery.records import numbered_label
 from discovery.settings import MdnsSettings
 from tests.federation.eventually import eventually
 from tests.unit.discovery.network import (
@@ -91,6 +94,43 @@ async def test_fault_055_of_equal_names_the_later_one_takes_another(service: str
         async with announcing(service, announcement("same", 8082, "y" * 22)):
             await eventually(lambda: len(looker.found) == 2)
     assert {name: one.instance for name, one in looker.found.items()} == {"same": "x" * 22, "same-2": "y" * 22}
+
+
+@pytest.mark.parametrize("name", ["n" * 63, "\N{ROBOT FACE}" * 15 + "abc"])
+async def test_fault_055_a_name_as_long_as_may_be_is_cut_for_its_number(service: str, name: str) -> None:
+    async with looking(service) as looker, announcing(service, announcement(name, 8081, "x" * 22)):
+        await eventually(lambda: name in looker.found)
+        async with announcing(service, announcement(name, 8082, "y" * 22)):
+            await eventually(lambda: len(looker.found) == 2)
+            async with announcing(service, announcement(name, 8083, "z" * 22)):
+                await eventually(lambda: len(looker.found) == 3)
+    numbered = {one: numbered_label(name, number) for number, one in ((2, "y"), (3, "z"))}
+    assert {label: one.instance for label, one in looker.found.items()} == {
+        name: "x" * 22,
+        numbered["y"]: "y" * 22,
+        numbered["z"]: "z" * 22,
+    }
+
+
+async def test_fault_055_who_has_every_name_is_trouble_and_not_tried_without_end(
+    service: str, stranger: "Stranger"
+) -> None:
+    """A stranger who answers that any name is his."""
+    taken = re.compile(rf"\(?n(-[0-9]+)?\.{service}")
+
+    def names_all() -> bool:
+        for packet, _ in received(stranger.sock):
+            for one in packet.answers() if packet.is_query() else ():
+                if isinstance(one, DNSPointer) and taken.fullmatch(one.alias.rstrip(".")):
+                    first = one.alias.removesuffix(f".{service}.")
+                    stranger.send(ptr(first, service=f"{service}."))
+        return announcer.trouble is not None
+
+    few = MdnsSettings(most_names=5)
+    async with announcing(service, announcement("n", 8081, "x" * 22), few) as announcer:
+        await eventually(names_all)
+        assert "has the name 'n', 'n-2' and so on to 5: set aggregation.mdns_name" in str(announcer.trouble)
+        assert not announcer.is_announced
 
 
 async def test_upstream_s_announcement_is_found_at_the_address_that_sent_it(

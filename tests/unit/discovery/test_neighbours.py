@@ -4,7 +4,8 @@ from ipaddress import ip_interface
 import pytest
 
 from discovery.interfaces import Interface
-from discovery.neighbours import Neighbours, Origin, choose_host
+from discovery.neighbours import Bounds, Neighbours, choose_host
+from discovery.origin import Origin
 from discovery.records import Goodbye, Mention, Place, Told
 
 ETH0 = Interface("eth0", 2, loopback=False, addresses=(ip_interface("10.0.0.1/24"), ip_interface("fd00::1/64")))
@@ -14,8 +15,8 @@ def origin(address: str) -> Origin:
     return Origin(address, ETH0)
 
 
-def table(limit: int = 8) -> Neighbours:
-    return Neighbours(limit=limit, mentions=4, memory_s=100)
+def table(limit: int = 8, of_one: int = 8) -> Neighbours:
+    return Neighbours(Bounds(strangers=limit, of_one=of_one, mentions=8, chance_s=10, memory_s=100))
 
 
 def urls(neighbours: Neighbours) -> list[str]:
@@ -94,6 +95,7 @@ def test_fault_048_a_flood_from_one_sender_displaces_only_itself() -> None:
     for number in range(10_000):
         neighbours.hear(Place(f"rogue{number}", 1, ()), origin("10.0.0.66"), 1)
     assert len(neighbours.known) == 8
+    assert "10.0.0.66" in {one.sender for one in neighbours.known}
     assert neighbours.refused == 10_000 - 6
     assert neighbours.hear(Place("late", 1, ()), origin("10.0.0.9"), 2)
     labels = {one.label for one in neighbours.known}
@@ -108,12 +110,71 @@ def test_fault_048_with_as_many_senders_as_places_the_first_ones_stay() -> None:
     assert sorted(one.host for one in neighbours.known) == [f"10.0.0.{host}" for host in range(1, 5)]
 
 
+def test_fault_048_what_had_its_chance_gives_way_when_every_sender_is_made_up() -> None:
+    neighbours = table(limit=4)
+    for host in range(1, 200):
+        neighbours.hear(Place("x", 1, ()), origin(f"10.0.0.{host}"), 0)
+    neighbours.hear(Place("x", 1, ()), origin("10.0.0.1"), 9)  # saying it again gains it no time
+    assert not neighbours.hear(Place("late", 1, ()), origin("10.0.0.200"), 9)
+    assert neighbours.hear(Place("late", 1, ()), origin("10.0.0.200"), 10)
+    assert sorted(one.host for one in neighbours.known) == ["10.0.0.2", "10.0.0.200", "10.0.0.3", "10.0.0.4"]
+
+
+def test_fault_048_one_sender_has_a_share_and_no_more() -> None:
+    neighbours = table(limit=8, of_one=2)
+    for number in range(100):
+        neighbours.hear(Place(f"rogue{number}", 1, ()), origin("10.0.0.66"), 0)
+    assert [one.label for one in neighbours.known] == ["rogue0", "rogue1"]
+    assert neighbours.hear(Place("rogue100", 1, ()), origin("10.0.0.66"), 10)
+    assert [one.label for one in neighbours.known] == ["rogue1", "rogue100"]
+
+
+@pytest.mark.parametrize("limit", [1, 4])
+def test_fault_048_a_peer_keeps_its_place_whoever_else_is_heard(limit: int) -> None:
+    neighbours = table(limit=limit)
+    neighbours.hear(Place("peer", 8080, ()), origin("10.0.0.7"), 0)
+    neighbours.keep(frozenset({"http://10.0.0.7:8080"}))
+    for number in range(1000):  # in its name, in made up names, and for its very place
+        neighbours.hear(Place(f"rogue{number}", 1, ()), origin("10.0.0.7"), number)
+        neighbours.hear(Place(f"rogue{number}", 1, ()), origin(f"10.0.{number // 256}.{number % 256}"), number)
+        neighbours.hear(Place(f"rogue{number}", 8080, ("10.0.0.7",)), origin("10.0.0.66"), number)
+        neighbours.hear(Place("peer", 8080, ()), origin("10.0.0.7"), number)
+        assert ("peer", 8080) in {(one.label, one.port) for one in neighbours.known}
+        assert len(neighbours.known) <= limit + 1
+    neighbours.hear(Goodbye("peer"), origin("10.0.0.7"), 1000)
+    assert [one.departed for one in neighbours.known if one.label == "peer"] == [True]
+
+
+def test_a_peer_that_is_heard_later_has_its_place_in_a_full_table() -> None:
+    neighbours = table(limit=1)
+    neighbours.keep(frozenset({"https://[fd00::8]:8080"}))
+    neighbours.hear(Place("x", 1, ()), origin("10.0.0.66"), 0)
+    assert neighbours.hear(Place("peer", 8080, ("fd00::8",), Told(scheme="https")), origin("fe80::8"), 0)
+    assert len(neighbours.known) == 2
+
+
+def test_who_is_a_peer_no_longer_is_a_stranger_again() -> None:
+    neighbours = table(limit=1)
+    neighbours.hear(Place("peer", 8080, ()), origin("10.0.0.7"), 0)
+    neighbours.keep(frozenset({"http://10.0.0.7:8080"}))
+    neighbours.hear(Place("x", 1, ()), origin("10.0.0.66"), 50)
+    neighbours.keep(frozenset())
+    assert neighbours.forget_old(101)
+    assert [one.label for one in neighbours.known] == ["x"]
+    assert not neighbours.hear(Place("y", 1, ()), origin("10.0.0.8"), 55)
+    assert neighbours.hear(Place("y", 1, ()), origin("10.0.0.8"), 60)
+    assert [one.label for one in neighbours.known] == ["y"]
+
+
 def test_who_was_only_mentioned_is_asked_for_once_and_not_without_end() -> None:
     neighbours = table()
     neighbours.hear(Place("known", 1, ()), origin("10.0.0.7"), 0)
-    for label in ("known", "a", "A", "b", "c", "d", "e"):
+    for label in ("known", "A", "a", "b", "c", "d"):
         assert not neighbours.hear(Mention(label), origin("10.0.0.66"), 0)
-    assert neighbours.take_mentioned() == ("A", "b", "c", "d")
+    neighbours.hear(Mention("e"), origin("10.0.0.67"), 0)
+    for number in range(20):
+        neighbours.hear(Mention(f"f{number}"), origin(f"10.0.0.{number}"), 0)
+    assert neighbours.take_mentioned() == ("A", "b", "e", "f0", "f1", "f2", "f3", "f4")
     assert not neighbours.has_questions
 
 

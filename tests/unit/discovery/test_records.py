@@ -13,6 +13,7 @@ from discovery.records import (
     Saying,
     Told,
     instance_label,
+    numbered_label,
     parse_text,
     service_type,
     understand,
@@ -159,6 +160,22 @@ def test_a_long_name_is_cut_between_characters() -> None:
     label = instance_label("ä" * 63)
     assert label == "ä" * 31
     assert len(label.encode()) <= MAX_LABEL_BYTES
+
+
+@pytest.mark.parametrize(
+    ("label", "number", "numbered"),
+    [
+        ("robot", 2, "robot-2"),
+        ("r" * 61, 2, "r" * 61 + "-2"),
+        ("r" * 63, 2, "r" * 61 + "-2"),
+        ("r" * 63, 10, "r" * 60 + "-10"),
+        ("ä" * 31, 2, "ä" * 30 + "-2"),
+        ("\N{ROBOT FACE}" * 15, 100, "\N{ROBOT FACE}" * 14 + "-100"),
+    ],
+)
+def test_a_number_fits_into_a_label_whatever_its_length(label: str, number: int, numbered: str) -> None:
+    assert numbered_label(label, number) == numbered
+    assert len(numbered.encode()) <= MAX_LABEL_BYTES
 
 
 def test_fault_048_of_a_packet_with_many_instances_a_few_count() -> None:
