@@ -16,11 +16,13 @@ from gateway.http.api import Api
 from gateway.http.connections import Connections
 from gateway.http.dispatch import Dispatcher, DispatchSettings
 from gateway.http.documents import Documents
+from gateway.http.door import Protection
 from gateway.http.exchange import Exchange
 from gateway.http.finishing import FinishingWrites
 from gateway.http.proxy import ProxyLimits
 from gateway.http.readers import UpstreamReaders
 from gateway.http.services import ServedIdentity, Services
+from gateway.http.stream_slots import StreamSlots
 from gateway.local.manifest.load import LoadedManifest
 from gateway.local.own import OwnEntities
 from gateway.local.storage import Storage
@@ -126,6 +128,7 @@ def compose(
             ),
             max_body_bytes=settings.server.max_body_bytes,
             combined_body_bytes=transport.combined_body_bytes,
+            streams=StreamSlots(settings.sse.max_clients),
         ),
         Publication(identity.boot_id),
         federation.broadcast,
@@ -161,8 +164,7 @@ def compose(
         discovery_mode=_mode(settings),
         capabilities=("tree", "events"),
         authority=None if auth is None else auth.authority,
-        cors=settings.cors,
-        max_header_bytes=settings.server.max_header_bytes,
+        protection=protection_of(settings),
         max_body_bytes=settings.server.max_body_bytes,
     )
     dispatcher.bind(services)
@@ -227,6 +229,16 @@ def _transport(settings: Settings) -> TransportSettings:
         connect_timeout_ms=settings.aggregation.connect_timeout_ms,
         stream_idle_ms=settings.aggregation.stream_idle_ms,
         idle_keep_ms=settings.aggregation.idle_keep_ms,
+    )
+
+
+def protection_of(settings: Settings) -> Protection:
+    """What requests pass at first, by these settings."""
+    return Protection(
+        server=settings.server,
+        cors=settings.cors,
+        rate_limiting=settings.rate_limiting,
+        with_tokens=settings.auth.enabled,
     )
 
 

@@ -107,6 +107,15 @@ class ServerSettings:
     max_connections: Annotated[int, Ge(0), Le(1_000_000)] = 0
     """Connections of clients that are served at a time; 0: four fifths of the open files allowed."""
 
+    allowed_hosts: tuple[str, ...] = ()
+    """Names and addresses in `Host` that are answered, without port; none: any."""
+
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses and networks of proxies whose word on the client's address is believed."""
+
+    client_address_header: Literal["x-forwarded-for", "forwarded"] = "x-forwarded-for"
+    """The header in which they say it; the other one is never read."""
+
     drain_ms: Milliseconds = 5000
     """Milliseconds that requests under way may take to finish when the gateway stops."""
 
@@ -261,6 +270,9 @@ class RateLimitingSettings:
 
     endpoint_limits: tuple[str, ...] = ()
     """Further limits as `pattern:requests_per_minute`, `*` standing for one path segment."""
+
+    exempt_clients: tuple[str, ...] = ()
+    """Addresses and networks that are not counted, such as those of one's own gateways."""
 
     client_cleanup_interval_seconds: Seconds = 300
     """Seconds between looks for clients to forget."""

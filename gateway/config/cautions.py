@@ -6,12 +6,13 @@ from urllib.parse import urlsplit
 
 from discovery.static import static_endpoints
 from gateway.config.problems import SettingsWarning
+from gateway.http.path import API_PREFIX, RESOURCE_COLLECTIONS
 from gateway.settings import Settings
 
 
 def warnings_about(settings: Settings) -> tuple[SettingsWarning, ...]:
     """Everything to be said once at the start; settings that are in force and hold no mistakes."""
-    return (*_about_the_network(settings), *_about_peers(settings))
+    return (*_about_the_network(settings), *_about_limits(settings), *_about_peers(settings))
 
 
 def is_loopback(host: str) -> bool:
@@ -38,6 +39,21 @@ def _about_the_network(settings: Settings) -> Iterator[SettingsWarning]:
             "local.allow_control is true: whoever reaches the API may stop programs of this machine without "
             "authentication; set auth.enabled to true",
         )
+
+
+def _about_limits(settings: Settings) -> Iterator[SettingsWarning]:
+    if not settings.rate_limiting.enabled:
+        return
+    for text in settings.rate_limiting.endpoint_limits:
+        pattern, _, limit = text.rpartition(":")
+        kind, name, *rest = (*pattern.removeprefix(f"{API_PREFIX}/").split("/"), "")
+        if name in RESOURCE_COLLECTIONS:
+            meant = "/".join([API_PREFIX, kind, "*", name, *rest[:-1]])
+            yield SettingsWarning(
+                "limit_without_effect",
+                f"rate_limiting.endpoint_limits has {pattern}, where {name} stands in the place of an entity's id: "
+                f"{meant}:{limit} is meant, most likely",
+            )
 
 
 def _about_peers(settings: Settings) -> Iterator[SettingsWarning]:

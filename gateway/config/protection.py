@@ -8,19 +8,18 @@ from typing import Final
 from discovery.settings import PeerSetting
 from gateway.config.findings import Finding
 from gateway.config.keys import value_at
+from gateway.config.limit_rules import limit_mistakes
 from gateway.config.problems import shown
 from gateway.settings import Settings
 from peers.tls import PIN_RULE, is_pin
 
 NOT_BUILT: Final = {
-    "rate_limiting.enabled": "rate limiting",
     "aggregation.forward_auth": "passing credentials on to peers",
 }
 """Settings that protect and are not built yet: on, they refuse the start, so that we are never silently open."""
 
 _ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#@]+")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_LIMIT: Final = re.compile(r"/\S*:[1-9][0-9]{0,7}")
 
 
 def protection_mistakes(settings: Settings) -> Iterator[Finding]:
@@ -33,7 +32,7 @@ def protection_mistakes(settings: Settings) -> Iterator[Finding]:
     if settings.auth.enabled:
         yield from _auth(settings)
     yield from _cors(settings)
-    yield from _limits(settings)
+    yield from limit_mistakes(settings)
     for index, peer in enumerate(settings.aggregation.peers):
         yield from _file(f"aggregation.peers[{index}].token_file", peer.token_file)
         yield from _peer_tls(f"aggregation.peers[{index}]", peer)
@@ -96,10 +95,3 @@ def _cors(settings: Settings) -> Iterator[Finding]:
             if word == "*" or _TOKEN.fullmatch(word) is None:
                 key = f"cors.allowed_{name}[{index}]"
                 yield Finding((key,), shown(word), f"one of the {name} by name", "'*' is not supported here")
-
-
-def _limits(settings: Settings) -> Iterator[Finding]:
-    for index, limit in enumerate(settings.rate_limiting.endpoint_limits):
-        if _LIMIT.fullmatch(limit) is None:
-            key = f"rate_limiting.endpoint_limits[{index}]"
-            yield Finding((key,), shown(limit), "/path/with/*/segments:requests_per_minute")

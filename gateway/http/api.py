@@ -5,6 +5,7 @@ a chain of middlewares does is one function here.
 """
 
 import asyncio
+import time
 
 from aiohttp import HttpVersion11, StreamReader, hdrs, web
 from aiohttp.abc import AbstractStreamWriter
@@ -13,13 +14,12 @@ from aiohttp.streams import EMPTY_PAYLOAD
 
 from gateway.http import errors
 from gateway.http.connections import Admission
+from gateway.http.door import Door, Protection
 from gateway.http.handlers.auth import answer_auth
 from gateway.http.middleware.auth import admit
-from gateway.http.middleware.cors import Cors
-from gateway.http.middleware.errors import FIXED_HEADERS, answer_to
-from gateway.http.middleware.guard import require_plain
+from gateway.http.middleware.errors import answer_to
 from gateway.http.middleware.log import RequestLog, mark_request_id
-from gateway.http.path import PathProblem, Route, ServerPath, parse_target
+from gateway.http.path import PathProblem, ServerPath, parse_target
 from gateway.http.protocol import ApiProtocol
 from gateway.http.request import ApiRequest
 from gateway.http.services import Services
@@ -30,8 +30,13 @@ class Api:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._cors = Cors(services.cors, with_tokens=services.authority is not None)
         self._log = RequestLog(services.new_request_id)
+        # Mutable: made anew with other settings.
+        self._door = Door(services.protection, time.monotonic(), lambda: services.clock_ns() / 1_000_000_000)
+
+    def protect(self, protection: Protection) -> None:
+        """From now on by these settings."""
+        self._door = self._door.replaced(protection, time.monotonic())
 
     def make_request(
         self,
@@ -47,6 +52,7 @@ class Api:
         request = ApiRequest(message, payload, protocol, writer, task, loop, client_max_size=limit)
         request.arrived = loop.time()
         request.mark = self._mark
+        request.proxies = self._door.proxies
         if isinstance(protocol, ApiProtocol):
             request.crowded = protocol.admission is Admission.CROWDED
             if payload is not EMPTY_PAYLOAD:
@@ -65,16 +71,14 @@ class Api:
         return answer
 
     async def _answer(self, request: ApiRequest) -> web.StreamResponse:
-        require_plain(request, self._services.max_header_bytes)
-        if self._cors.is_on and (preflight := self._cors.preflight(request)):
-            return preflight
         parsed = parse_target(request.raw_path)
+        preflight = self._door.admit(request, parsed)
+        if preflight is not None:
+            return preflight
         if isinstance(parsed, PathProblem):
             raise errors.refused_target(parsed)
         if request.method == hdrs.METH_OPTIONS:
             raise errors.no_route()
-        if request.crowded and not _is_health(parsed):
-            raise errors.crowded()
         authority = self._services.authority
         signs_in = isinstance(parsed, ServerPath) and parsed.name == "auth"
         if authority is not None and not signs_in:
@@ -87,13 +91,7 @@ class Api:
 
     def _mark(self, request: ApiRequest, answer: web.StreamResponse) -> None:
         mark_request_id(request, answer)
-        answer.headers.update(FIXED_HEADERS)
-        if self._cors.is_on:
-            self._cors.mark(request, answer)
-
-
-def _is_health(route: Route) -> bool:
-    return isinstance(route, ServerPath) and route.name == "health"
+        self._door.mark(request, answer)
 
 
 async def _ask_on(request: ApiRequest) -> None:

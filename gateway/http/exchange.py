@@ -1,7 +1,7 @@
 """What the resource handlers work with: our own entities, the way to other gateways, and the limits between them."""
 
-from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from aiohttp import web
 from msgspec.structs import replace
@@ -13,7 +13,8 @@ from gateway.http.gaps import gap_of
 from gateway.http.own_item import NOT_FOUND
 from gateway.http.parts import Part, read_parts
 from gateway.http.path import API_PREFIX, EntityPath, parse_target
-from gateway.http.proxy import ProxyLimits, deliver, forwarded_headers, reach_owner, relay
+from gateway.http.proxy import ProxyLimits, deliver, forwarded_headers, is_stream, reach_owner, relay
+from gateway.http.stream_slots import StreamSlots
 from gateway.http.told import MULTI_STATUS, Told, read_results
 from gateway.http.translate import Translation
 from gateway.local.answers import EntityRef
@@ -23,6 +24,8 @@ from peers.fanout import Question, fan_out
 from peers.foreign_ask import asked_entities
 from peers.forward import Reach
 from peers.view import Gap
+
+DEFAULT_STREAMS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +37,15 @@ class Exchange:
     limits: ProxyLimits
     max_body_bytes: int
     combined_body_bytes: int
+    streams: StreamSlots = field(default_factory=lambda: StreamSlots(DEFAULT_STREAMS))
 
-    def relay_item(
+    async def relay_item(
         self, call: Call, instance: str, path: str, *, received: str = "", item_id: str | None = None
-    ) -> Awaitable[web.StreamResponse]:
+    ) -> web.StreamResponse:
         """Passes the request on to `instance`, to `path` in its own ids. Raises ApiError."""
         translation = self._translation(call, instance, path, received, item_id)
-        return relay(call, self.reach, self.limits, to=instance, path=path, translation=translation)
+        with self.streams.held(is_stream=is_stream(call)):
+            return await relay(call, self.reach, self.limits, to=instance, path=path, translation=translation)
 
     async def relay_unless(self, call: Call, instance: str, path: str, *, status: int) -> web.StreamResponse | None:
         """As `relay_item`, but None when the owner answers `status`. Raises ApiError."""

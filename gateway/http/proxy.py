@@ -45,6 +45,9 @@ SENT_ON: Final = frozenset(
 )
 """Request headers that go on to the owner, beside the request id; content-length goes as framing."""
 
+SEND_TIMEOUT_S: Final = 10.0
+"""Seconds a reader of events may leave bytes unread before its stream is broken off."""
+
 THREAD_BYTES: Final = 256 * 1024
 """From this size on a body is translated in a thread."""
 
@@ -115,7 +118,7 @@ async def reach_owner(
         headers=forwarded_headers(call, translation),
         body=body,
         content_length=length,
-        stream=_is_stream(call),
+        stream=is_stream(call),
         hold=0 if _is_download(call) else limits.held_bytes,
     )
     try:
@@ -157,7 +160,7 @@ def _condition(name: str, value: str, translation: Translation) -> str:
             return value
 
 
-def _is_stream(call: Call) -> bool:
+def is_stream(call: Call) -> bool:
     """Whether the answer will flow without an end: it then takes a stream's slot and no request's."""
     if "text/event-stream" in call.request.headers.get("Accept", ""):
         return True
@@ -249,11 +252,17 @@ async def deliver(
         return WholeAnswer(answer.status, headers, body)
     if answer.body_ready is not None:
         return WholeAnswer(answer.status, headers, answer.body_ready)
-    return await _stream(call, answer, headers, idle_s=limits.idle_s)
+    is_events = _content_type(answer) == "text/event-stream"
+    idle_s = min(limits.idle_s, SEND_TIMEOUT_S) if is_events else limits.idle_s
+    return await _stream(call, answer, headers, idle_s=idle_s)
+
+
+def _content_type(answer: PeerAnswer) -> str:
+    return (answer.header("content-type") or "").partition(";")[0].strip().lower()
 
 
 def _is_json(answer: PeerAnswer) -> bool:
-    content_type = (answer.header("content-type") or "").partition(";")[0].strip().lower()
+    content_type = _content_type(answer)
     return content_type == "application/json" or content_type.endswith("+json")
 
 

@@ -5,12 +5,16 @@ from collections.abc import Callable
 from aiohttp import web
 
 from gateway.auth.caller import Caller
+from gateway.http.client_address import TrustedProxies
+from gateway.http.rate_limits import Allowance
 
 
 class ApiRequest(web.BaseRequest):
     """Made by `Api`, which sets the attributes before anybody else sees it."""
 
-    ATTRS = web.BaseRequest.ATTRS | {"request_id", "arrived", "mark", "crowded", "caller", "sees_peers"}
+    ATTRS = web.BaseRequest.ATTRS | {
+        *("request_id", "arrived", "mark", "crowded", "caller", "sees_peers", "proxies", "allowance"),
+    }
 
     request_id: str = ""
     """Taken from the client or made here; forwarded to peers and echoed in the answer. Empty if refused unread."""
@@ -18,6 +22,10 @@ class ApiRequest(web.BaseRequest):
     """Loop time."""
     crowded: bool = False
     """It came on a connection beyond the limit."""
+    proxies: TrustedProxies
+    """Whose word on their clients is believed."""
+    allowance: Allowance | None = None
+    """What its client has left of the rate limits; None where nobody counts."""
     mark: Callable[["ApiRequest", web.StreamResponse], None]
     """Sets the header fields that every answer carries; called when the head of one is about to be sent."""
 
@@ -25,6 +33,11 @@ class ApiRequest(web.BaseRequest):
     """Who sends it, if authentication is on and it proved that."""
     sees_peers: bool = True
     """Whether the sender may be told who the peers are, whatever it asks."""
+
+    @property
+    def client_address(self) -> str:
+        """The address of the client, behind trusted proxies too; empty if nobody can know."""
+        return self.proxies.client_of(self.remote, self.headers.getall(self.proxies.header, ()))
 
     # Private in aiohttp, but the one place that streams pass too, whatever class they are of.
     async def _prepare_hook(self, response: web.StreamResponse) -> None:

@@ -10,9 +10,9 @@ from discovery.endpoint import RefusedEndpoint
 from discovery.manager import SourceStatus
 from gateway.auth.caller import Authority
 from gateway.http.documents import Documents
+from gateway.http.door import Protection
 from gateway.http.path import Route
 from gateway.http.request import ApiRequest
-from gateway.settings import CorsSettings
 from peers.candidates import Candidate
 from peers.view import FederatedView, PeerStatus, Warned
 
@@ -80,9 +80,8 @@ class Services:
     authority: Authority | None = None
     """Who believes tokens and gives them out; None while authentication is off."""
 
-    cors: CorsSettings = field(default_factory=CorsSettings)
-    max_header_bytes: int = 32 * 1024
-    """Bytes of all header lines of a request together; more is 431."""
+    protection: Protection = field(default_factory=Protection)
+    """What requests pass at first, as it is when the gateway starts."""
 
     max_body_bytes: int = 1024 * 1024
     """Bytes of a body that is read whole; more is 413."""

@@ -33,7 +33,7 @@ async def answer_auth(request: ApiRequest, route: ServerPath, authority: Authori
         case "authorize":
             _require_grant(fields, "client_credentials")
             client, secret = _field(fields, "client_id"), _field(fields, "client_secret")
-            return _answer(await authority.authorize(client, secret, request.remote or ""), oauth.invalid_client())
+            return _answer(await authority.authorize(client, secret, request.client_address), oauth.invalid_client())
         case "token":
             _require_grant(fields, "refresh_token")
             return _answer(await authority.renew(_field(fields, "refresh_token")), oauth.invalid_grant())

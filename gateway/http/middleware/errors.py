@@ -10,8 +10,14 @@ from gateway.http.answer import WholeAnswer, json_answer
 from gateway.http.errors import ApiError
 from gateway.http.request import ApiRequest
 
-FIXED_HEADERS: Final = {"X-Content-Type-Options": "nosniff", "Server": "grove"}
-"""On every answer: bodies are what their type says, and what we are made of is nobody's business."""
+FIXED_HEADERS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Server": "grove",
+}
+"""On every answer: bodies are what their type says, stand in no other page, tell no other page where they are, and
+what we are made of is nobody's business."""
 
 _log = structlog.stdlib.get_logger(__name__)
 

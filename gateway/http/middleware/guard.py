@@ -9,18 +9,37 @@ from typing import Final
 from aiohttp import HttpVersion10, HttpVersion11, hdrs, web
 
 from gateway.http.errors import ApiError
+from gateway.settings import ServerSettings
 
 _REFUSED_METHODS: Final = frozenset({hdrs.METH_TRACE, hdrs.METH_CONNECT})
 _ALLOWED: Final = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 _HOST: Final = re.compile(r"(?:[A-Za-z0-9._~-]{1,255}|\[[0-9A-Fa-f:.%A-Za-z]{2,64}\])(?::[0-9]{1,5})?")
+_PORT: Final = re.compile(r":[0-9]+$")
 _LINE_OVERHEAD: Final = 4  # ": " and the line end
 
 
-def require_plain(request: web.BaseRequest, max_header_bytes: int) -> None:
-    """Raises ApiError, after which the connection is closed, for what is not plain HTTP/1."""
-    refusal = _line_refusal(request) or _header_refusal(request, max_header_bytes)
-    if refusal is not None:
-        raise refusal
+class Guard:
+    """The limits and the names of one gateway."""
+
+    def __init__(self, server: ServerSettings) -> None:
+        """`server.allowed_hosts` are the names it answers to; none: to any."""
+        self._max_header_bytes = server.max_header_bytes
+        self._hosts = frozenset(host.lower() for host in server.allowed_hosts)
+
+    def check(self, request: web.BaseRequest) -> None:
+        """Raises ApiError, after which the connection is closed, for what is not plain HTTP/1 or not for us."""
+        refusal = _line_refusal(request) or _header_refusal(request, self._max_header_bytes)
+        refusal = refusal or self._host_refusal(request)
+        if refusal is not None:
+            raise refusal
+
+    def _host_refusal(self, request: web.BaseRequest) -> ApiError | None:
+        if not self._hosts:
+            return None
+        host = _PORT.sub("", request.headers.get(hdrs.HOST, "")).lower()
+        if host in self._hosts:
+            return None
+        return _refuse(421, "This gateway does not answer to the name in the Host header (server.allowed_hosts)")
 
 
 def _line_refusal(request: web.BaseRequest) -> ApiError | None:

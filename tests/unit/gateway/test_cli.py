@@ -101,7 +101,7 @@ async def test_a_manifest_with_mistakes_is_refused_at_its_lines(command: str, tm
 async def test_run_with_upstream_s_secure_file_is_refused_with_every_reason() -> None:
     ended = await grove("--ros-args", "--params-file", "gateway_params.secure.yaml", folder=PARAMS)
     assert (ended.code, ended.out) == (2, "")
-    assert ended.err.splitlines()[-1] == "5 mistakes in the configuration"
+    assert ended.err.splitlines()[-1] == "4 mistakes in the configuration"
     assert "Traceback" not in ended.err
 
 

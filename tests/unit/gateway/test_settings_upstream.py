@@ -84,20 +84,14 @@ def test_everything_wrong_in_the_secure_file_is_told_at_its_line() -> None:
         "30: server.tls.key_file",
         "52: auth.jwt_secret",
         "64: auth.clients",
-        "68: rate_limiting.enabled",
     ]
 
 
-def test_protection_that_is_not_built_is_refused_by_name() -> None:
-    refused = [message for message in mistakes(SECURE) if "is not built yet" in message]
-    assert len(refused) == 1
-    assert all("found true; allowed: false" in message for message in refused)
-
-
 def test_the_secure_file_starts_when_protection_is_switched_off_knowingly() -> None:
-    flags = ["server.tls.enabled:=false", "auth.enabled:=false", "rate_limiting.enabled:=false"]
+    flags = ["server.tls.enabled:=false", "auth.enabled:=false"]
     outcome = loaded(SECURE, flags=flags)
-    assert [warning.code for warning in outcome.warnings] == ["open_to_network"]
+    assert [warning.code for warning in outcome.warnings] == ["open_to_network", "limit_without_effect"]
+    assert "/api/v1/*/*/operations/*:30 is meant" in outcome.warnings[1].message
 
 
 def test_the_tutorial_s_static_peer_is_found(tmp_path: Path) -> None:

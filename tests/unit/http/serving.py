@@ -14,13 +14,14 @@ from gateway.auth.caller import Authority
 from gateway.http.api import Api
 from gateway.http.connections import ConnectionLimits, Connections
 from gateway.http.documents import Documents
+from gateway.http.door import Protection
 from gateway.http.handlers.entities import answer_entities
 from gateway.http.handlers.server import answer_server
 from gateway.http.listener import Listener
 from gateway.http.path import EntityCollection, EntityPath, Route, ServerPath
 from gateway.http.request import ApiRequest
 from gateway.http.services import Dispatch, ServedIdentity, Services
-from gateway.settings import CorsSettings
+from gateway.settings import CorsSettings, RateLimitingSettings, ServerSettings
 from peers.view import FederatedView, PeerStatus
 from tests.unit.http.views import instance, record, view_of
 
@@ -37,6 +38,8 @@ class World:
     """Requests are answered as their Target: from what is ours alone."""
     cors: CorsSettings = field(default_factory=CorsSettings)
     authority: Authority | None = None
+    server: ServerSettings = field(default_factory=ServerSettings)
+    rate_limiting: RateLimitingSettings = field(default_factory=RateLimitingSettings)
     max_body_bytes: int = 1024 * 1024
     limits: ConnectionLimits = field(default_factory=ConnectionLimits)
     dispatch: Dispatch | None = None
@@ -64,7 +67,12 @@ class World:
             aggregation_enabled=self.aggregation,
             discovery_mode="manifest_only",
             authority=self.authority,
-            cors=self.cors,
+            protection=Protection(
+                server=self.server,
+                cors=self.cors,
+                rate_limiting=self.rate_limiting,
+                with_tokens=self.authority is not None,
+            ),
             max_body_bytes=self.max_body_bytes,
         )
         return services
@@ -86,11 +94,11 @@ class Client:
     def __init__(self, session: aiohttp.ClientSession, port: int, connections: Connections) -> None:
         self.port = port
         self.connections = connections
-        self._session = session
+        self.session = session
 
     async def request(self, method: str, target: str, headers: dict[str, str] | None = None, **body: Any) -> Answer:
         url = URL(f"http://127.0.0.1:{self.port}{target}", encoded=True)
-        async with self._session.request(method, url, headers=headers, allow_redirects=False, **body) as response:
+        async with self.session.request(method, url, headers=headers, allow_redirects=False, **body) as response:
             read = await response.read()
             parsed = await response.json() if read and response.content_type == "application/json" else None
             return Answer(response.status, response.headers, read, parsed)

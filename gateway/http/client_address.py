@@ -1,0 +1,97 @@
+"""Who a client is, by address: the other end of the connection, or whom a trusted proxy says it speaks for. Pure.
+
+Source: docs/security.md, "Behind a proxy".
+"""
+
+import ipaddress
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from gateway.settings import ServerSettings
+
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+X_FORWARDED_FOR: Final = "X-Forwarded-For"
+FORWARDED: Final = "Forwarded"
+
+SITE_BITS: Final = 64
+"""Of an IPv6 address: whoever has one has all that begin alike, so they count as one client."""
+
+_FOR: Final = re.compile(r'(?:^|;)\s*for=(?:"([^"]*)"|([^\s;,"]*))', re.IGNORECASE)
+_WITH_PORT: Final = re.compile(r"\[([^\]]*)\](?::\d{1,5})?|([0-9.]+)(?::\d{1,5})?")
+
+
+class TrustedProxies:
+    """The proxies of one gateway; what they say of their clients is believed, what others say is not."""
+
+    def __init__(self, server: ServerSettings) -> None:
+        """`server.trusted_proxies` are networks, `server.client_address_header` is the header they set."""
+        self._networks = networks(server.trusted_proxies)
+        self.header: Final = FORWARDED if server.client_address_header == "forwarded" else X_FORWARDED_FOR
+        """The one they set."""
+
+    def client_of(self, remote: str | None, lines: Sequence[str]) -> str:
+        """The address of the client that asks over a connection from `remote`; empty if nobody can know.
+
+        `lines`: the values of `header`, one for each time it is there.
+        """
+        address = parse_address(remote or "")
+        if address is None:
+            return ""
+        if self._networks:
+            for told in reversed(self._told(lines)):
+                if not is_within(address, self._networks):
+                    break
+                before = parse_address(told)
+                if before is None:
+                    break  # the proxy does not know, or a client made it up: the last one that is known counts
+                address = before
+        return str(address)
+
+    def _told(self, lines: Sequence[str]) -> list[str]:
+        """The addresses in the header, the last proxy's word last."""
+        items = [item.strip() for line in lines for item in line.split(",")]
+        if self.header == X_FORWARDED_FOR:
+            return items
+        found = [_FOR.search(item) for item in items]
+        return ["" if match is None else match[1] or match[2] or "" for match in found]
+
+
+def networks(texts: Sequence[str]) -> tuple[IpNetwork, ...]:
+    """The networks of these `ADDRESS` and `ADDRESS/LENGTH`; what is none is left out."""
+    return tuple(network for text in texts if (network := parse_network(text)) is not None)
+
+
+def parse_network(text: str) -> IpNetwork | None:
+    """The network of `ADDRESS` or `ADDRESS/LENGTH`, or None."""
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError:
+        return None
+
+
+def parse_address(text: str) -> IpAddress | None:
+    """The address in `text`, perhaps with brackets, port or zone; IPv4 written as IPv6 is IPv4. None: there is none."""
+    match = _WITH_PORT.fullmatch(text)
+    bare = text if match is None else match[1] or match[2] or ""
+    try:
+        address = ipaddress.ip_address(bare.partition("%")[0])
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address
+
+
+def is_within(address: IpAddress, among: Sequence[IpNetwork]) -> bool:
+    """Whether the address is in one of the networks."""
+    return any(address.version == network.version and address in network for network in among)
+
+
+def site_of(address: str) -> str:
+    """What counts as one client: an IPv4 address, or an IPv6 network of `SITE_BITS`."""
+    parsed = parse_address(address)
+    if isinstance(parsed, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((parsed, SITE_BITS), strict=False))
+    return address
