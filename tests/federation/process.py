@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import psutil
 
@@ -26,21 +27,7 @@ STOP_TIMEOUT_S = 30.0
 END_POLL_S = 0.005
 
 
-_nurseries: list[Nurseries] = []
-# Mutable state: at most one, which tests have and benchmarks have not.
-
-
-@contextmanager
-def forking() -> Iterator[None]:
-    """Meanwhile processes are forked where that makes no difference. Raises NurseryError if one is left at the end."""
-    assert not _nurseries, "processes are forked already"
-    nurseries = Nurseries(environment({}))
-    _nurseries.append(nurseries)
-    try:
-        yield
-    finally:
-        _nurseries.remove(nurseries)
-        nurseries.close()
+Child = subprocess.Popen[bytes] | Forked
 
 
 class EndedError(Exception):
@@ -64,7 +51,7 @@ class Process:
         """What the command is run by, such as `ip netns exec host`."""
         self.fresh = False
         """Whether it shall be started from nothing, not forked."""
-        self._child: subprocess.Popen[bytes] | Forked | None = None
+        self._child: Child | None = None
         # Mutable state: the child.
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -82,24 +69,16 @@ class Process:
     def start(self) -> None:
         """Starts the child and returns at once."""
         assert not self.is_running, f"{self.name} is already running"
-        env = environment(self._env)
-        with self.log_file.open("ab") as log, Path(os.devnull).open("rb") as nothing:
-            files = [nothing.fileno(), log.fileno(), log.fileno()]
-            self._child = self._fork(env, files) or subprocess.Popen(
-                [*self.prefix, sys.executable, *self.arguments],
-                cwd=self.folder,
-                env=env,
-                stdin=nothing,
-                stdout=log,
-                stderr=subprocess.STDOUT,
+        with self.log_file.open("ab") as log:
+            self._child = begin(
+                self.arguments,
+                folder=self.folder,
+                env=environment(self._env),
+                out=log,
+                err=log,
+                prefix=self.prefix,
+                fresh=self.fresh,
             )
-
-    def _fork(self, env: Mapping[str, str], files: Sequence[int]) -> Forked | None:
-        option, *rest = self.arguments
-        if not _nurseries or self.fresh or self.prefix or option != "-m":
-            return None
-        module, *arguments = rest
-        return _nurseries[0].fork(Start(module, arguments, str(self.folder), {**env}), files)
 
     async def stop(self, sig: signal.Signals = signal.SIGINT) -> int:
         """Sends `sig` and returns the exit code; a child that does not end is killed and fails the test."""
@@ -141,7 +120,7 @@ class Process:
         """Everything the child has printed, over all its starts."""
         return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
 
-    def _running(self) -> subprocess.Popen[bytes] | Forked:
+    def _running(self) -> Child:
         assert self._child is not None, f"{self.name} was never started"
         assert self._child.poll() is None, f"{self.name} is not running"
         return self._child
@@ -151,3 +130,41 @@ def environment(own: Mapping[str, str]) -> dict[str, str]:
     """Ours without the settings of any gateway, and `own`; the code beside these tests goes before an installed one."""
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("GROVE_")}
     return {**inherited, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **own}
+
+
+_nurseries: list[Nurseries] = []
+# Mutable state: at most one, which tests have and benchmarks have not.
+
+
+@contextmanager
+def forking() -> Iterator[None]:
+    """Meanwhile processes are forked where that makes no difference. Raises NurseryError if one is left at the end."""
+    assert not _nurseries, "processes are forked already"
+    nurseries = Nurseries(environment({}))
+    _nurseries.append(nurseries)
+    try:
+        yield
+    finally:
+        _nurseries.remove(nurseries)
+        nurseries.close()
+
+
+def begin(
+    arguments: Sequence[str],
+    *,
+    folder: Path,
+    env: Mapping[str, str],
+    out: BinaryIO,
+    err: BinaryIO,
+    prefix: Sequence[str] = (),
+    fresh: bool = False,
+) -> Child:
+    """`python <arguments>` in `folder`, without standard input; `fresh`: in any case started, not forked."""
+    with Path(os.devnull).open("rb") as nothing:
+        if _nurseries and not fresh and not prefix and arguments[0] == "-m":
+            start = Start(arguments[1], arguments[2:], str(folder), {**env})
+            forked = _nurseries[0].fork(start, [nothing.fileno(), out.fileno(), err.fileno()])
+            if forked is not None:
+                return forked
+        command = [*prefix, sys.executable, *arguments]
+        return subprocess.Popen(command, cwd=folder, env=env, stdin=nothing, stdout=out, stderr=err)

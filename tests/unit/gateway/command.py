@@ -1,8 +1,7 @@
 """`grove` as a process, and a gateway's answers to give it."""
 
 import asyncio
-import os
-import sys
+import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-ROOT = Path(__file__).parents[3]
+from tests.federation.process import END_POLL_S, begin, environment
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +23,24 @@ class Ended:
     err: str
 
 
-async def grove(*arguments: str, folder: Path | None = None, environ: Mapping[str, str] | None = None) -> Ended:
-    """Run `grove <arguments>` to its end."""
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith("GROVE_")}
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "gateway", *arguments),
-        cwd=folder,
-        env={**inherited, "PYTHONPATH": str(ROOT), "COLUMNS": "200", **(environ or {})},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await process.communicate()
-    return Ended(process.returncode or 0, out.decode(), err.decode())
+async def grove(
+    *arguments: str, folder: Path | None = None, environ: Mapping[str, str] | None = None, fresh: bool = False
+) -> Ended:
+    """Run `grove <arguments>` to its end; `fresh`: in an interpreter of its own, not forked."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        child = begin(
+            ["-m", "gateway", *arguments],
+            folder=folder or Path.cwd(),
+            env=environment({"COLUMNS": "200", **(environ or {})}),
+            out=out,
+            err=err,
+            fresh=fresh,
+        )
+        while (code := child.poll()) is None:
+            await asyncio.sleep(END_POLL_S)
+        out.seek(0)
+        err.seek(0)
+        return Ended(code, out.read().decode(), err.read().decode())
 
 
 @dataclass(frozen=True, slots=True)

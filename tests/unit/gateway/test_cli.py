@@ -17,14 +17,14 @@ COMMANDS = ("run", "check", "demo", "peers", "tree", "health", "route", "version
 
 @pytest.mark.parametrize("arguments", [(), ("--help",), ("-h",)])
 async def test_bare_grove_prints_help_with_every_command(arguments: tuple[str, ...]) -> None:
-    ended = await grove(*arguments)
+    ended = await grove(*arguments, fresh=True)
     assert ended.code == 0
     assert all(f" {command} " in ended.out for command in COMMANDS)
 
 
 @pytest.mark.parametrize("argument", ["version", "--version"])
 async def test_the_version_is_that_of_the_distribution(argument: str) -> None:
-    ended = await grove(argument)
+    ended = await grove(argument, fresh=True)
     assert (ended.code, ended.out.split(" (")[0]) == (0, f"grove {version('grove-gateway')}")
 
 

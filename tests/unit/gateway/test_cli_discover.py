@@ -10,8 +10,9 @@ import sys
 
 from discovery.interfaces import interface_names
 from tests.federation.eventually import eventually
+from tests.federation.process import ROOT
 from tests.unit.discovery.network import PORT, announcement, announcing, group_socket, looking, new_service, received
-from tests.unit.gateway.command import ROOT, grove
+from tests.unit.gateway.command import grove
 
 
 async def test_it_shows_who_is_there_and_what_admission_says() -> None:
