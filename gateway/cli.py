@@ -4,41 +4,58 @@
 
 import platform
 import sys
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Iterable, Sequence
+from importlib import import_module
+from typing import Annotated, Final
 
 import typer
 
 from gateway.arguments import UsageMistake, translate
-from gateway.commands.check import check
-from gateway.commands.discover import discover
 from gateway.commands.failure import CommandFailed
-from gateway.commands.health import health
-from gateway.commands.peers import peers
-from gateway.commands.route import route
-from gateway.commands.run import run
-from gateway.commands.tree import tree
 from gateway.config.problems import printable
-from gateway.demo.command import demo
 from gateway.version import grove_version
 
 FAILURE = 1
 USAGE = 2
 
-app = typer.Typer(
-    name="grove",
-    help="A federated gateway: one HTTP API over the entity trees of many gateways.",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-for command in (run, check, demo, discover, peers, tree, health, route):
-    app.command()(command)
+COMMANDS: Final = {
+    "run": "gateway.commands.run",
+    "check": "gateway.commands.check",
+    "demo": "gateway.demo.command",
+    "discover": "gateway.commands.discover",
+    "peers": "gateway.commands.peers",
+    "tree": "gateway.commands.tree",
+    "health": "gateway.commands.health",
+    "route": "gateway.commands.route",
+}
+"""In which module the function of this name is, in the order of the help."""
 
 
-@app.command()
+def command_line(names: Iterable[str] = COMMANDS) -> typer.Typer:
+    """`grove` with these of its commands; loading one of them takes longer than it may have to do."""
+    app = typer.Typer(
+        name="grove",
+        help="A federated gateway: one HTTP API over the entity trees of many gateways.",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(grove)
+    for name in names:
+        app.command()(getattr(import_module(COMMANDS[name]), name))
+    app.command()(version)
+    return app
+
+
 def version() -> None:
     """Print the version."""
     typer.echo(f"grove {grove_version()} (Python {platform.python_version()})")
+
+
+def _wanted(first: str) -> Iterable[str]:
+    """The commands that a command line beginning with this word needs; one that names none may be told of all."""
+    if first in COMMANDS:
+        return (first,)
+    return () if first in {"version", "--version"} else COMMANDS
 
 
 def _print_version(asked: bool) -> None:
@@ -47,7 +64,6 @@ def _print_version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def grove(
     _version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
@@ -59,7 +75,8 @@ def grove(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run `grove` with `arguments` (default: those of the process); ends with SystemExit."""
     try:
-        app(translate(sys.argv[1:] if arguments is None else arguments), prog_name="grove")
+        words = translate(sys.argv[1:] if arguments is None else arguments)
+        command_line(_wanted(words[0]))(words, prog_name="grove")
     except UsageMistake as mistake:
         typer.echo(f"grove: {printable(str(mistake))}", err=True)
         sys.exit(USAGE)

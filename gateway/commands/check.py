@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.commands.options import Assignments, ConfigFiles, GatewayName, GatewayNamespace, load
+from gateway.commands.configuration import Assignments, ConfigFiles, GatewayName, GatewayNamespace, load
 from gateway.config.reader import LoadedSettings, SettingsRefused
 from gateway.config.summary import differences
 from gateway.local.manifest.load import load_manifest

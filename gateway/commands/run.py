@@ -9,7 +9,7 @@ import structlog
 import typer
 
 from gateway.commands.check import BAD_CONFIGURATION, mistake_lines
-from gateway.commands.options import Assignments, ConfigFiles, GatewayName, GatewayNamespace, load
+from gateway.commands.configuration import Assignments, ConfigFiles, GatewayName, GatewayNamespace, load
 from gateway.config.reader import LoadedSettings, SettingsRefused
 from gateway.log import LogOptions, parse_log_options, set_up_logging
 

@@ -11,7 +11,7 @@ from annotated_types import Ge, Le
 
 from discovery.settings import PeerSetting
 from gateway import lifecycle
-from gateway.cli import app
+from gateway.cli import command_line
 from gateway.config.hints import bare
 from gateway.config.keys import INSIDE_ROS, KEYS, UNBUILT_GROUPS, UNBUILT_OF_PEERS
 from gateway.config.protection import NOT_BUILT
@@ -126,7 +126,9 @@ def test_both_shapes_of_a_file_say_the_same(tmp_path: Path) -> None:
 
 
 def test_every_command_is_documented() -> None:
-    commands = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
+    commands = {
+        command.name or getattr(command.callback, "__name__", "") for command in command_line().registered_commands
+    }
     assert {spans(row[0])[0].split()[1] for row in rows(CONFIGURATION, "Commands")} == commands
 
 
