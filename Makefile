@@ -10,6 +10,8 @@ PYTEST := $(BIN)/python -m pytest
 WORKERS := 2
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Where it is set, every process of every test would compile what it imports anew.
+export PYTHONDONTWRITEBYTECODE :=
 export PYTHON
 
 .DEFAULT_GOAL := help
@@ -40,7 +42,7 @@ run: setup  ## three chained gateways on this machine, until Ctrl-C
 	@$(BIN)/grove demo
 
 test: lint types $(AVAHI)  ## style, types, then every test in random order; those marked serial alone
-	$(PYTEST) -n $(WORKERS) -m "not serial and not soak"
+	$(PYTEST) -n $(WORKERS) --dist worksteal -m "not serial and not soak"
 	$(PYTEST) -m "serial and not soak"
 
 lint: setup  ## ruff: rules and formatting
@@ -51,7 +53,7 @@ types: setup  ## mypy, strict
 	$(BIN)/mypy
 
 unit: setup  ## the quick tests only: the import table and the units
-	$(PYTEST) -n $(WORKERS) tests/architecture tests/unit
+	$(PYTEST) -n $(WORKERS) --dist worksteal tests/architecture tests/unit
 
 bench: setup  ## figures as ratios against nginx and bare aiohttp
 	$(BIN)/python -m benchmarks
