@@ -3,10 +3,11 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from pathlib import Path
 from typing import Any, Final
 
+from gateway.local.decoding import Decoding
 from gateway.local.logs.bindings import LogBinding
+from gateway.local.origins import Origin, Target
 from gateway.local.value_range import ANY_VALUE, ValueRange
 from gateway.local.values import DataType
 
@@ -26,7 +27,7 @@ CATEGORIES: Final = ("identData", "currentData", "storedData", "sysInfo")
 
 @dataclass(frozen=True, slots=True)
 class DataSpec:
-    """A data item without its value."""
+    """A data item without its value. `range`: what of its type may be written."""
 
     id: str
     name: str
@@ -34,6 +35,14 @@ class DataSpec:
     category: str = DEFAULT_CATEGORY
     unit: str | None = None
     writable: bool = False
+    range: ValueRange = ANY_VALUE
+
+
+READ_TIMEOUT_S: Final = 1.0
+"""Seconds a reading may take if nothing else is said; half of what a client request may take in all."""
+
+WRITE_TIMEOUT_S: Final = 5.0
+"""Seconds a write may take if nothing else is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +54,19 @@ class HeldData:
 
 
 @dataclass(frozen=True, slots=True)
-class FileData:
-    """A data item whose value is what a file says when it is asked. Never writable."""
+class BoundData:
+    """A data item whose value is somewhere else. A reading younger than `refresh_s` is given again."""
 
     spec: DataSpec
-    path: Path
+    origin: Origin
+    decoding: Decoding
+    target: Target | None = None
+    refresh_s: float = 0.0
+    read_timeout_s: float = READ_TIMEOUT_S
+    write_timeout_s: float = WRITE_TIMEOUT_S
 
 
-DataBinding = HeldData | FileData
+DataBinding = HeldData | BoundData
 
 
 @dataclass(frozen=True, slots=True)

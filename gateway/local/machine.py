@@ -1,4 +1,4 @@
-"""What the sensors of the machine say. The only module that asks psutil; everything here blocks."""
+"""What the sensors of the machine say. Everything here blocks."""
 
 import re
 import time
@@ -10,10 +10,8 @@ import psutil
 import structlog
 
 from gateway.local.bindings import DataSpec
+from gateway.local.cpu_meter import CpuMeter
 from gateway.local.values import DataType
-
-FIRST_CPU_SAMPLE_S: Final = 0.1
-"""The load is a difference; the first one is taken over this time."""
 
 DISCOVERED_LIMIT: Final = 32
 """Disks, and temperatures, that become data items of their own; a server may have hundreds."""
@@ -47,7 +45,7 @@ class PsutilMachine:
 
     def __init__(self, now_s: Callable[[], float] = time.time) -> None:
         self._now_s = now_s
-        self._cpu = _CpuMeter()
+        self._cpu = CpuMeter()
 
     def standard(self) -> Sequence[Probe]:
         return (
@@ -66,32 +64,6 @@ class PsutilMachine:
 
     def _read_uptime(self) -> Mapping[str, Any]:
         return {"uptime": round(max(0.0, self._now_s() - psutil.boot_time()), 3)}
-
-
-class _CpuMeter:
-    """The share of time all CPUs were busy since it was last asked, in percent.
-
-    psutil's own `cpu_percent` remembers the last time per thread, and every reading here has a new thread.
-    """
-
-    def __init__(self) -> None:
-        self._last: tuple[float, float] | None = None
-
-    def percent(self) -> float:
-        if self._last is None:
-            self._last = self._busy_and_total()
-            time.sleep(FIRST_CPU_SAMPLE_S)
-        busy, total = self._busy_and_total()
-        last_busy, last_total = self._last
-        self._last = busy, total
-        share = (busy - last_busy) / (total - last_total) if total > last_total else 0.0
-        return round(min(max(share, 0.0), 1.0) * 100, 1)
-
-    def _busy_and_total(self) -> tuple[float, float]:
-        times = psutil.cpu_times()._asdict()
-        # Linux counts the time of guests in `user` and `nice` already.
-        total = sum(times.values()) - times.get("guest", 0.0) - times.get("guest_nice", 0.0)
-        return total - times["idle"] - times.get("iowait", 0.0), total
 
 
 def _percent(item_id: str, name: str) -> DataSpec:

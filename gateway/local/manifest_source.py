@@ -1,10 +1,11 @@
-"""What the manifest declares, as a source: nothing of it changes while the gateway runs."""
+"""What the manifest declares, as a source: its tree does not change while the gateway runs."""
 
 from collections.abc import Mapping
 
 from gateway.local.answers import EntityRef
-from gateway.local.bindings import FileData, HeldData, Resources
-from gateway.local.data_items import DataItem, FileItem, HeldItem
+from gateway.local.bindings import BoundData, DataBinding, HeldData, Resources
+from gateway.local.bound_item import Binder
+from gateway.local.data_items import DataItem, HeldItem
 from gateway.local.logs.bound import bound_log
 from gateway.local.logs.kept import Numbers, log_numbers
 from gateway.local.manifest.load import LoadedManifest
@@ -17,9 +18,11 @@ class ManifestSource:
 
     def __init__(self, manifest: LoadedManifest, clock: Clock, numbers: Numbers | None = None) -> None:
         """`numbers`: of log entries, the same for all sources; its own if there is no other source."""
-        numbers = numbers or log_numbers(clock)
+        self._clock = clock
+        self._numbers = numbers or log_numbers(clock)
+        self._binder = Binder(clock)
         resources: Mapping[EntityRef, EntityResources] = {
-            ref: _bound(declared, clock, numbers) for ref, declared in manifest.resources.items()
+            ref: self._bound(declared, ref) for ref, declared in manifest.resources.items()
         }
         self._offer = Offer(manifest.tree, resources)
 
@@ -34,24 +37,23 @@ class ManifestSource:
         """Nothing changes."""
 
     async def close(self) -> None:
-        """There is nothing to let go of."""
+        """Readings, commands and requests under way are ended."""
+        await self._binder.close()
 
+    def _bound(self, declared: Resources, ref: EntityRef) -> EntityResources:
+        return EntityResources(
+            data={binding.spec.id: self._item(binding, ref) for binding in declared.data},
+            configurations=declared.configurations,
+            faults=declared.faults,
+            logs=tuple(bound_log(binding, self._clock, self._numbers) for binding in declared.logs),
+        )
 
-def _bound(declared: Resources, clock: Clock, numbers: Numbers) -> EntityResources:
-    return EntityResources(
-        data={binding.spec.id: _item(binding, clock) for binding in declared.data},
-        configurations=declared.configurations,
-        faults=declared.faults,
-        logs=tuple(bound_log(binding, clock, numbers) for binding in declared.logs),
-    )
-
-
-def _item(binding: HeldData | FileData, clock: Clock) -> DataItem:
-    match binding:
-        case HeldData():
-            return HeldItem(binding, clock)
-        case FileData():
-            return FileItem(binding, clock)
+    def _item(self, binding: DataBinding, ref: EntityRef) -> DataItem:
+        match binding:
+            case HeldData():
+                return HeldItem(binding, self._clock)
+            case BoundData():
+                return self._binder.item(binding, ref)
 
 
 _: type[Source] = ManifestSource

@@ -95,8 +95,8 @@ class OwnEntities:
         self._subscribers.append(callback)
 
     async def data_items(self, ref: EntityRef) -> list[dict[str, Any]]:
-        """Items {id, name, category, data_type, writable, unit?, value?, x-medkit: {type, access, direction,
-        error?}}; never fails as a whole. Host items carry their value, file items are not read for a list.
+        """Items {id, name, category, data_type, writable, unit?, value?, x-medkit: {type, access, direction, min?,
+        max?, timestamp?, out_of_range?, error?}}; never fails as a whole, and waits for no slow item.
         """
         return await self._data.items(ref)
 
@@ -105,8 +105,8 @@ class OwnEntities:
         return await self._data.item(ref, item_id)
 
     async def write_data(self, ref: EntityRef, item_id: str, body: Any) -> ItemAnswer | ResourceError:
-        """Write {type, data} or {value}; 400 bad body or type, 403 read-only, 404 unknown."""
-        return self._data.write(ref, item_id, body)
+        """Write {type, data} or {value}; 400 bad body, type or range, 403 read-only, 404 unknown, 502 to 504 failed."""
+        return await self._data.write(ref, item_id, body)
 
     async def configuration_items(self, ref: EntityRef) -> ConfigurationList:
         """The configurations of one entity; empty when it has none."""

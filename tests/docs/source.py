@@ -17,7 +17,7 @@ PACKAGES = ("entities", "discovery", "peers", "gateway")
 
 LOCAL_ANSWERS = (
     "configuration_store",
-    "data_store",
+    "data_answers",
     "execution",
     "executions",
     "fault_record",

@@ -16,6 +16,8 @@ from gateway.local.manifest.problem import Place, Report, Rule
 SUGGESTION_CANDIDATES: Final = 200
 """Words a misspelling is compared with; more would make a manifest full of mistakes slow to refuse."""
 
+_TEXT: Final = "tag:yaml.org,2002:str"
+_MAPPING: Final = "tag:yaml.org,2002:map"
 _LINE_BREAKS: Final = frozenset("\n\t")
 _ID_RULE: Final = "allowed are 1 to 256 of letters, digits, '_' and '-'"
 
@@ -83,9 +85,9 @@ class Fields:
         node = self._node(key)
         return None if node is None else self._text_of(node, self.path_of(key), multiline=multiline)
 
-    def texts(self, key: str) -> tuple[str, ...]:
+    def texts(self, key: str, *, multiline: bool = False) -> tuple[str, ...]:
         """A list of texts."""
-        found = (self._text_of(node, path) for path, node in self._elements(key))
+        found = (self._text_of(node, path, multiline=multiline) for path, node in self._elements(key))
         return tuple(text for text in found if text is not None)
 
     def entity_id(self) -> str:
@@ -124,6 +126,16 @@ class Fields:
         self.problem(Rule.G003, key, f"found {word!r}, allowed are {', '.join(allowed)}{guess}")
         return None
 
+    def number(self, key: str, least: float, most: float) -> float | None:
+        """A number from `least` to `most`."""
+        found = self.value(key)
+        if found is None:
+            return None
+        if isinstance(found, int | float) and not isinstance(found, bool) and least <= found <= most:
+            return found
+        self.problem(Rule.G003, key, f"found {found!r}, allowed are numbers from {least:g} to {most:g}")
+        return None
+
     def value(self, key: str) -> Any:
         """Any JSON value."""
         node = self._node(key)
@@ -140,10 +152,30 @@ class Fields:
         node = self._node(key)
         return None if node is None else self._fields_of(node, self.path_of(key))
 
+    def alone(self, key: str, word: str) -> "Fields | None":
+        """What stands under `key` as if it were a mapping with this one `word`, for a short form."""
+        node = self._node(key)
+        if node is None:
+            return None
+        wrapped = yaml.MappingNode(_MAPPING, [(yaml.ScalarNode(_TEXT, word, node.start_mark), node)], node.start_mark)
+        return Fields(wrapped, self.path_of(key), self.report)
+
     def mappings(self, key: str) -> list["Fields"]:
         """A list of mappings below this one."""
         found = (self._fields_of(node, path) for path, node in self._elements(key))
         return [fields for fields in found if fields is not None]
+
+    def is_mapping(self, key: str) -> bool:
+        """Whether a mapping stands under `key`."""
+        return isinstance(self._node(key), yaml.MappingNode)
+
+    def is_list(self, key: str) -> bool:
+        """Whether a list stands under `key`."""
+        return isinstance(self._node(key), yaml.SequenceNode)
+
+    def names(self) -> list[str]:
+        """All keys that stand here, for a mapping whose keys are anybody's choice."""
+        return list(self._nodes)
 
     def unread(self) -> list[str]:
         """The keys that stand here and that nobody has read."""

@@ -36,7 +36,7 @@ class Rule(Enum):
     G004 = "an id is invalid"
     G005 = "a text contains control characters"
     G006 = "a required key is missing"
-    G007 = "a data item, configuration, fault or log has an unknown key"
+    G007 = "a resource has an unknown key"
     G008 = "two resources of one entity have the same id"
     G009 = "a resource does not fit the entity, or its keys do not fit each other"
 

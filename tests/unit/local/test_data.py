@@ -8,10 +8,8 @@ import pytest
 import structlog
 
 from gateway.local.answers import ItemAnswer, ResourceError
-from gateway.local.bindings import DataSpec, FileData
-from gateway.local.data_items import FILE_VALUE_LIMIT_BYTES, FileItem, Sample
+from gateway.local.decoding import VALUE_LIMIT_BYTES
 from gateway.local.own import OwnEntities
-from gateway.local.values import DataType
 from tests.unit.local.conftest import START_NS, HandClock, MakeOwn, app, component
 
 PRESSURE = """
@@ -56,7 +54,7 @@ async def test_a_list_has_all_items_with_the_values_at_hand(own: OwnEntities) ->
         "unit": "bar",
         "writable": True,
         "value": 4.2,
-        "x-medkit": {"type": "double", "access": "read-write", "direction": "both"},
+        "x-medkit": {"type": "double", "access": "read-write", "direction": "both", "timestamp": START_NS},
     }
     assert serial == {
         "id": "serial",
@@ -65,7 +63,7 @@ async def test_a_list_has_all_items_with_the_values_at_hand(own: OwnEntities) ->
         "data_type": "string",
         "writable": False,
         "value": "A-1",
-        "x-medkit": {"type": "string", "access": "read-only", "direction": "publish"},
+        "x-medkit": {"type": "string", "access": "read-only", "direction": "publish", "timestamp": START_NS},
     }
     assert "value" not in setpoints
 
@@ -201,11 +199,11 @@ async def test_a_file_is_read_each_time_it_is_asked(make_own: MakeOwn, tmp_path:
         assert (answer.body["data"], answer.body["unit"]) == (value, "m°C")
 
 
-async def test_a_list_does_not_touch_the_file(make_own: MakeOwn, tmp_path: Path) -> None:
+async def test_a_list_has_what_files_say(make_own: MakeOwn, tmp_path: Path) -> None:
     own = temperature(make_own)
     (tmp_path / "temp.txt").write_text("1")
     (item,) = await own.data_items(app("cpu"))
-    assert "value" not in item
+    assert (item["value"], item["x-medkit"]["timestamp"]) == (1, START_NS)
     assert "error" not in item["x-medkit"]
 
 
@@ -230,7 +228,7 @@ async def test_a_failing_file_is_the_error_of_its_item_alone(make_own: MakeOwn, 
         (b"warm", "found 'warm', allowed is int"),
         (b"", "found '', allowed is int"),
         (b"\xff\xfe", "not UTF-8"),
-        (b"1" * (FILE_VALUE_LIMIT_BYTES + 1), f"larger than {FILE_VALUE_LIMIT_BYTES} bytes"),
+        (b"1" * (VALUE_LIMIT_BYTES + 1), f"larger than {VALUE_LIMIT_BYTES} bytes"),
     ],
 )
 async def test_a_file_that_does_not_fit_says_why(make_own: MakeOwn, tmp_path: Path, content: bytes, words: str) -> None:
@@ -241,7 +239,7 @@ async def test_a_file_that_does_not_fit_says_why(make_own: MakeOwn, tmp_path: Pa
 
 
 async def test_a_file_of_the_limit_is_a_value(make_own: MakeOwn, tmp_path: Path) -> None:
-    (tmp_path / "temp.txt").write_bytes(b"x" * FILE_VALUE_LIMIT_BYTES)
+    (tmp_path / "temp.txt").write_bytes(b"x" * VALUE_LIMIT_BYTES)
     assert isinstance(await read(temperature(make_own, "string")), ItemAnswer)
 
 
@@ -251,9 +249,9 @@ async def test_what_is_no_regular_file_is_not_waited_for(make_own: MakeOwn, tmp_
     assert isinstance(await read(temperature(make_own)), ResourceError)
 
 
-async def test_a_device_without_end_is_not_read(clock: HandClock) -> None:
-    spec = DataSpec("zero", "zero", DataType.STRING)
-    assert not isinstance(await FileItem(FileData(spec, Path("/dev/zero")), clock).read(), Sample)
+async def test_a_device_without_end_is_not_read(make_own: MakeOwn) -> None:
+    own = make_own("apps: [{id: cpu, data: [{id: temp, file: /dev/zero}]}]")
+    assert isinstance(await read(own), ResourceError)
 
 
 async def test_a_file_is_never_written(make_own: MakeOwn, tmp_path: Path) -> None:
@@ -273,6 +271,6 @@ async def test_a_failing_file_is_logged_when_it_begins_and_when_it_ends(make_own
         await read(own)
         await read(own)
     assert [(line["event"], line["item"]) for line in logs] == [
-        ("data file unreadable", "temp"),
-        ("data file readable again", "temp"),
+        ("data item unreadable", "temp"),
+        ("data item readable again", "temp"),
     ]

@@ -7,21 +7,24 @@ from typing import Any
 import pytest
 
 from gateway.local.bindings import (
+    BoundData,
     Configuration,
+    DataBinding,
     DataSpec,
     DeclaredFault,
     FaultStatus,
-    FileData,
     HeldData,
     Resources,
     Severity,
 )
+from gateway.local.decoding import Decoding
+from gateway.local.origins import FileOrigin
 from gateway.local.value_range import ValueRange
 from gateway.local.values import DataType
 from tests.unit.local.conftest import Load, accepted, app, component, refused
 
 
-def data(load: Load, item: str) -> HeldData | FileData:
+def data(load: Load, item: str) -> DataBinding:
     return accepted(load(f"apps: [{{id: a, data: [{item}]}}]")).resources[app("a")].data[0]
 
 
@@ -95,10 +98,12 @@ def test_an_unknown_category_is_a_problem(load: Load, category: str) -> None:
 
 
 def test_a_file_is_found_from_the_folder_of_the_manifest(load: Load, tmp_path: Path) -> None:
-    assert data(load, "{id: x, file: values/x.txt}") == FileData(
-        DataSpec("x", "x", DataType.STRING), tmp_path / "values" / "x.txt"
+    assert data(load, "{id: x, file: values/x.txt}") == BoundData(
+        DataSpec("x", "x", DataType.STRING), FileOrigin(tmp_path / "values" / "x.txt"), Decoding(DataType.STRING)
     )
-    assert data(load, "{id: x, file: /sys/x, type: int}") == FileData(DataSpec("x", "x", DataType.INT), Path("/sys/x"))
+    assert data(load, "{id: x, file: /sys/x, type: int}") == BoundData(
+        DataSpec("x", "x", DataType.INT), FileOrigin(Path("/sys/x")), Decoding(DataType.INT)
+    )
 
 
 def test_a_configuration_has_all_its_keys(load: Load) -> None:

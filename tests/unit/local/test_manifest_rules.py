@@ -56,7 +56,7 @@ MISTAKES = [
     ("G006", 2, "apps: [{id: a, configurations: [{id: x}]}]"),
     ("G006", 2, "apps: [{id: a, faults: [{code: x}]}]"),
     ("G007", 4, "apps:\n  - id: a\n    data: [{id: x, value: 1, wirtable: true}]"),
-    ("G007", 2, "apps: [{id: a, configurations: [{id: x, value: 1, unit: bar}]}]"),
+    ("G007", 2, "apps: [{id: a, configurations: [{id: x, value: 1, units: bar}]}]"),
     ("G007", 2, "apps: [{id: a, faults: [{code: x, severity: 1, staus: CLEARED}]}]"),
     ("G008", 2, "apps: [{id: a, data: [{id: x, value: 1}, {id: x, value: 2}]}]"),
     ("G008", 2, "apps: [{id: a, faults: [{code: x, severity: 1}, {code: x, severity: 2}]}]"),
@@ -69,7 +69,7 @@ MISTAKES = [
         "components: [{id: a, external: true, faults: [{code: x, severity: 1}]}]\napps: [{id: b, is_located_on: a}]",
     ),
     ("G009", 2, "apps: [{id: a, data: [{id: x, file: f, value: 1}]}]"),
-    ("G009", 2, "apps: [{id: a, data: [{id: x, file: f, writable: true}]}]"),
+    ("G009", 2, "apps: [{id: a, data: [{id: x, psutil: cpu_count, writable: true}]}]"),
     ("G009", 2, 'apps: [{id: a, data: [{id: x, file: ""}]}]'),
     ("G009", 2, "apps: [{id: a, faults: [{code: x, severity: 1, first_occurred: 9, last_occurred: 8}]}]"),
 ]

@@ -1,0 +1,132 @@
+"""Commands and HTTP requests as the manifest declares them: with places for values, and with secrets kept elsewhere.
+
+They are what data items and operations of every kind are made of.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from gateway.local.daemon_thread import in_daemon_thread
+from gateway.local.process import Command
+from gateway.local.template import Values, fill_arguments, fill_json, fill_shell, fill_text, fill_url, names_in
+from gateway.local.web_call import WebRequest
+
+SECRET_LIMIT_BYTES: Final = 16_384
+"""A larger file is no header."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandCall:
+    """A command; `line` is a shell's, else `argv` is the program with its arguments. Both may have `{name}` in them."""
+
+    argv: tuple[str, ...] = ()
+    line: str | None = None
+    directory: Path | None = None
+    environment: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of the values it has places for."""
+        return names_in(self.argv if self.line is None else self.line)
+
+    def filled(self, values: Values) -> Command:
+        """The command with the values in their places."""
+        argv = fill_arguments(self.argv, values) if self.line is None else fill_shell(self.line, values)
+        return Command(argv, self.directory, self.environment)
+
+
+@dataclass(frozen=True, slots=True)
+class SecretFile:
+    """A header's value that stands in a file, read for each request; behind `prefix`."""
+
+    path: Path
+    prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SecretVariable:
+    """A header's value that stands in an environment variable of ours; behind `prefix`."""
+
+    name: str
+    prefix: str = ""
+
+
+HeaderValue = str | SecretFile | SecretVariable
+
+
+class SecretError(Exception):
+    """A header has no value. The text is for a client and names neither file nor variable."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebCall:
+    """An HTTP request. `url` and `body` may have `{name}` in them; a body that is no text is sent as JSON."""
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, HeaderValue], ...] = ()
+    body: Any = None
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of the values it has places for."""
+        return names_in(self.url) | names_in(self.body)
+
+    async def filled(self, values: Values, environment: Mapping[str, str] = os.environ) -> WebRequest:
+        """The request with the values and secrets in their places. Raises SecretError."""
+        headers = {name: await _revealed(value, environment) for name, value in self.headers}
+        content_type, body = _body(self.body, values)
+        if body and not any(name.lower() == "content-type" for name in headers):
+            headers["Content-Type"] = content_type
+        return WebRequest(self.method, fill_url(self.url, values), tuple(headers.items()), body)
+
+
+def _body(template: Any, values: Values) -> tuple[str, bytes]:
+    if template is None:
+        return "", b""
+    if isinstance(template, str):
+        return "text/plain; charset=utf-8", fill_text(template, values).encode()
+    return "application/json", msgspec.json.encode(fill_json(template, values))
+
+
+async def _revealed(value: HeaderValue, environment: Mapping[str, str]) -> str:
+    match value:
+        case str():
+            return value
+        case SecretVariable():
+            secret = environment.get(value.name)
+            if secret is None:
+                raise SecretError("a variable with a header of its request is not set")
+            return value.prefix + _one_line(secret)
+        case SecretFile():
+            return value.prefix + _one_line(await _read(value.path))
+
+
+async def _read(path: Path) -> str:
+    reading = in_daemon_thread(partial(_read_secret, path), "grove-secret")
+    if reading is None:
+        raise SecretError("the system has no thread to give")
+    try:
+        return await reading
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "no text"
+        raise SecretError(f"the file with a header of its request cannot be read: {reason}") from error
+
+
+def _read_secret(path: Path) -> str:
+    with path.open("rb") as file:
+        return file.read(SECRET_LIMIT_BYTES).decode()
+
+
+def _one_line(secret: str) -> str:
+    """Without the line's end a file has; a header cannot hold more lines."""
+    text = secret.strip()
+    if not text.isprintable() or not text:
+        raise SecretError("a secret for a header of its request is empty or no single line of text")
+    return text
