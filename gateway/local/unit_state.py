@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 PROPERTIES: Final = (
+    "Id",
+    "Names",
     "LoadState",
     "ActiveState",
     "SubState",
@@ -41,9 +43,13 @@ class UnitState:
 
 
 def parse_units(output: str, units: Sequence[str]) -> Mapping[str, UnitState]:
-    """The states by unit; blocks of `KEY=VALUE` lines in the order of `units`. One that is missing is left out."""
-    blocks = [block for block in output.split("\n\n") if block.strip()]
-    return {unit: _state(_properties(block)) for unit, block in zip(units, blocks, strict=False)}
+    """The states by unit, from blocks of `KEY=VALUE` lines. One that is in none of them is left out."""
+    found: dict[str, UnitState] = {}
+    for block in output.split("\n\n"):
+        told = _properties(block)
+        names = {told.get("Id", ""), *told.get("Names", "").split()}  # one that has aliases tells its own name as Id
+        found.update(dict.fromkeys(names.intersection(units), _state(told)))
+    return found
 
 
 def _properties(block: str) -> Mapping[str, str]:

@@ -26,6 +26,7 @@ JOURNAL_NEW_ENTRIES: Final = 50
 JOURNAL_LIMIT_BYTES: Final = 4 * 1024 * 1024
 """Bytes of the journal read at once."""
 
+_AS_JSON: Final = ("--output=json", f"--output-fields={','.join(FIELDS)}", "--reverse")
 _NO_JOURNAL: Final = "No journal files were found"
 _NOT_ALLOWED: Final = ("not seeing messages from", "insufficient permissions")
 
@@ -40,7 +41,7 @@ class JournalLog:
     ) -> None:
         self._binding = binding
         self._program = journalctl
-        self._options = _options(binding.part)
+        self._which = _which(binding.part)
         self._kept = KeptEntries(numbers)
         self._shared: SharedRead[Sequence[LogEntry] | LogFailure] = SharedRead(
             self._read_now, clock=clock, fresh_for_ns=LOG_FRESH_NS
@@ -70,17 +71,25 @@ class JournalLog:
 
     def _newest(self, entries: int) -> list[JournalText] | LogFailure:
         """So many entries, the newest first."""
-        printed = ask_systemd(
-            self._program,
-            [*self._options, f"--lines={entries}"],
-            timeout_s=JOURNAL_TIMEOUT_S,
-            limit_bytes=JOURNAL_LIMIT_BYTES,
-        )
+        printed = self._ask([*_AS_JSON, f"--lines={entries}"])
         if isinstance(printed, NothingPrinted):
             return LogFailure(self._binding.name, printed.reason)
         found = list(read_journal(printed.output))
-        reason = None if found else _refusal(printed)
+        reason = None if found else self._refusal(printed)
         return found if reason is None else LogFailure(self._binding.name, reason)
+
+    def _refusal(self, printed: Printed) -> str | None:
+        """Why there is nothing to read, None if there is just nothing. Of that, it tells people only, not in JSON."""
+        told = printed if printed.complaint else self._ask(["--lines=1"])
+        return told.reason if isinstance(told, NothingPrinted) else refusal(told)
+
+    def _ask(self, options: Sequence[str]) -> Printed | NothingPrinted:
+        return ask_systemd(
+            self._program,
+            ["--no-pager", *options, self._which],
+            timeout_s=JOURNAL_TIMEOUT_S,
+            limit_bytes=JOURNAL_LIMIT_BYTES,
+        )
 
     def _note(self, failure: LogFailure | None) -> None:
         """Log when the failure begins, changes and ends."""
@@ -93,22 +102,21 @@ class JournalLog:
             _log.warning("journal unreadable", journal=self._binding.name, reason=failure.reason)
 
 
-def _options(part: JournalPart) -> tuple[str, ...]:
+def _which(part: JournalPart) -> str:
     match part:
         case UnitJournal(unit):
-            which = f"--unit={unit}"
+            return f"--unit={unit}"
         case IdentifierJournal(identifier):
-            which = f"--identifier={identifier}"
+            return f"--identifier={identifier}"
         case _:
             assert_never(part)
-    return ("--output=json", f"--output-fields={','.join(FIELDS)}", "--no-pager", "--reverse", which)
 
 
 def _reaches(found: Sequence[JournalText], cursor: str) -> bool:
     return any(one.cursor == cursor for one in found)
 
 
-def _refusal(printed: Printed) -> str | None:
+def refusal(printed: Printed) -> str | None:
     """Why there is nothing to read, None if there is just nothing."""
     if _NO_JOURNAL in printed.complaint:
         return "this machine keeps no journal"

@@ -18,7 +18,8 @@ words = sys.argv[1:sys.argv.index("--")]
 units = sys.argv[sys.argv.index("--") + 1:]
 def told(unit):
     path = folder / unit
-    return json.loads(path.read_text()) if path.exists() else {{"LoadState": "not-found", "ActiveState": "inactive"}}
+    state = json.loads(path.read_text()) if path.exists() else {{"LoadState": "not-found", "ActiveState": "inactive"}}
+    return {{"Id": unit, "Names": unit, **state}}
 if words[0] == "show":
     print("\\n\\n".join("\\n".join(f"{{key}}={{value}}" for key, value in told(unit).items()) for unit in units))
     sys.exit(0)

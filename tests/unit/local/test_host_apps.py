@@ -387,16 +387,13 @@ def test_a_unit_is_called_as_for_systemctl(text: str, name: str, app_id: str) ->
     assert (unit_name(text), unit_app_id(text)) == (name, app_id)
 
 
-def test_what_systemctl_prints_is_read_in_the_order_asked() -> None:
-    printed = "LoadState=loaded\nActiveState=active\nMainPID=7\nDescription=a=b\nActiveEnterTimestampMonotonic=5\n\n"
-    printed += "LoadState=masked\nActiveState=inactive\nNRestarts=[not set]\n"
-    found = parse_units(printed, ["a", "b", "c"])
-    assert list(found) == ["a", "b"]
-    assert (found["a"].state, found["a"].main_pid, found["a"].description, found["a"].active_since_us) == (
-        "active",
-        7,
-        "a=b",
-        5,
-    )
-    assert (found["b"].state, found["b"].restarts, found["b"].is_online) == ("masked", 0, False)
-    assert parse_units("garbage", ["a"])["a"].state == "unknown"
+def test_what_systemctl_prints_is_read_by_the_names_of_units() -> None:
+    printed = "Id=x.service\nNames=x.service b.service\nLoadState=masked\nActiveState=inactive\nNRestarts=[not set]\n\n"
+    printed += "Id=a.service\nLoadState=loaded\nActiveState=active\nMainPID=7\nDescription=a=b\n"
+    printed += "ActiveEnterTimestampMonotonic=5\n"
+    found = parse_units(printed, ["a.service", "b.service", "c.service"])
+    assert sorted(found) == ["a.service", "b.service"]
+    a, b = found["a.service"], found["b.service"]
+    assert (a.state, a.main_pid, a.description, a.active_since_us) == ("active", 7, "a=b", 5)
+    assert (b.state, b.restarts, b.is_online) == ("masked", 0, False)
+    assert parse_units("garbage\n\n\n=", ["a.service"]) == {}

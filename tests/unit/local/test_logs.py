@@ -285,7 +285,8 @@ def journalctl(tmp_path: Path) -> MakeJournal:
     def make(script: str) -> str:
         path = tmp_path / "journalctl"
         newest = f'tac {tmp_path}/journal 2>/dev/null | head -n "${{lines#--lines=}}"'
-        prints = f'echo "$@" > {tmp_path}/asked\nfor lines in "$@"; do :; done\n{newest}'
+        find_lines = 'for word in "$@"; do case "$word" in --lines=*) lines="$word";; esac; done'
+        prints = f'echo "$@" > {tmp_path}/asked\n{find_lines}\n{newest}'
         path.write_text(f"#!/bin/sh\n{prints}\n{script}\n")
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
         return str(path)
@@ -349,11 +350,15 @@ async def test_of_a_long_journal_what_is_new_follows_what_is_known(
     assert messages(await entries(own)) == [f"m{number}" for number in range(3000, 4000)]
 
 
+TO_PEOPLE = """case "$*" in *--output=json*) ;; *) echo '{}' >&2;; esac"""
+"""Who is asked for JSON does not say it."""
+
+
 @pytest.mark.parametrize(
     ("script", "reason"),
     [
-        ("echo 'No journal files were found.' >&2", "keeps no journal"),
-        ("echo 'Hint: You are currently not seeing messages from other users.' >&2", "systemd-journal"),
+        (TO_PEOPLE.format("No journal files were found."), "keeps no journal"),
+        (TO_PEOPLE.format("Hint: You are currently not seeing messages from other users."), "systemd-journal"),
         ("echo 'Failed to open: Input/output error' >&2; exit 1", "Failed to open: Input/output error"),
         ("exit 3", "exit code 3"),
     ],
