@@ -9,12 +9,15 @@ from typing import Final
 
 from gateway.local.answers import EntityRef, ResourceError
 from gateway.local.log_store import LogQuery, parse_log_query
-from gateway.local.logs.entry import LogFailure, render_entry, render_time
+from gateway.local.logs.entry import LogFailure, LogReading, render_entry, render_time
 from gateway.local.own import OwnEntities
 from peers.division import Item
 
 READ_AT_ONCE: Final = 16
 """Members whose logs are read at the same time."""
+
+RENDERED_ON_LOOP: Final = 200
+"""Entries up to which the loop renders them itself; more are rendered in a thread."""
 
 UNAVAILABLE: Final = "service-unavailable"
 
@@ -34,6 +37,12 @@ async def own_log_items(
 async def _items(own: OwnEntities, ref: EntityRef, query: LogQuery, free: asyncio.Semaphore) -> list[Item]:
     async with free:
         reading = await own.read_log(ref, query)
+    if len(reading.entries) > RENDERED_ON_LOOP:
+        return await asyncio.to_thread(_rendered, reading)
+    return _rendered(reading)
+
+
+def _rendered(reading: LogReading) -> list[Item]:
     items = [render_entry(entry) for entry in reading.entries]
     return [*items, *(_failure_item(failure, reading.taken_ns) for failure in reading.failures)]
 

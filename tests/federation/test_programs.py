@@ -20,7 +20,8 @@ async def test_a_process_that_stops_and_starts_is_seen_two_gateways_away(cluster
         "local.watch_interval_ms": 100,
         "local.allow_control": True,
     }
-    c = cluster.add("c", settings=settings)
+    rack = {"components": [{"id": "rack"}], "apps": [{"id": "pump", "is_located_on": "rack"}]}
+    c = cluster.add("c", manifest=rack, settings=settings)
     b = cluster.add("b", peers=[("c", c)])
     a = cluster.add("a", peers=[("b", b)])
 
@@ -46,10 +47,12 @@ async def test_a_process_that_stops_and_starts_is_seen_two_gateways_away(cluster
         asked = await a.request("PUT", "/apps/pump/status/shutdown")
         assert (asked.status, asked.headers["Location"]) == (202, "/api/v1/apps/pump/status")
         await eventually(lambda: is_online(expected=False))
+        assert (await a.get("/components/rack/status")).json == {"status": "notReady"}
         assert (await a.request("PUT", "/apps/pump/status/start")).status == 501
         assert (await a.request("PUT", "/apps/pump/status/dance")).status == 404
-        (component,) = (await a.get("/components")).items
-        assert (await a.get(f"/components/{component['id']}/status")).json == {"status": "ready"}
+        components = {item["id"]: item for item in (await a.get("/components")).items}
+        (machine,) = components.keys() - {"rack"}
+        assert (await a.get(f"/components/{machine}/status")).json == {"status": "ready"}
     finally:
         process.kill()
         process.wait()

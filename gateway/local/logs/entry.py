@@ -7,6 +7,7 @@ from enum import IntEnum
 from typing import Any, Final, Protocol
 
 _NS: Final = 1_000_000_000
+_TO_SECONDS: Final = len("2026-08-12T12:41:40")
 
 
 class LogSeverity(IntEnum):
@@ -21,7 +22,10 @@ class LogSeverity(IntEnum):
     @property
     def word(self) -> str:
         """`debug`, `info`, `warning`, `error` or `fatal`."""
-        return self.name.lower()
+        return _WORDS[self]
+
+
+_WORDS: Final = tuple(severity.name.lower() for severity in LogSeverity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ class LogOrigin(Protocol):
 def render_time(timestamp_ns: int) -> str:
     """ISO 8601 in UTC with nine digits: `2026-08-12T12:41:40.000000000Z`."""
     seconds, rest = divmod(timestamp_ns, _NS)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:09}Z"
+    return f"{datetime.fromtimestamp(seconds, UTC).isoformat()[:_TO_SECONDS]}.{rest:09}Z"
 
 
 def render_entry(entry: LogEntry) -> dict[str, Any]:
@@ -93,13 +97,18 @@ def render_entry(entry: LogEntry) -> dict[str, Any]:
         "message": text.message,
     }
     if text.context is not None:
-        named = {
-            "node": text.context.node,
-            "function": text.context.function,
-            "file": text.context.file,
-            "line": text.context.line,
-        }
-        item["context"] = {key: value for key, value in named.items() if value is not None}
+        item["context"] = _rendered(text.context)
     if text.cut_bytes:
         item["x-medkit"] = {"cut_bytes": text.cut_bytes}
     return item
+
+
+def _rendered(context: LogContext) -> dict[str, Any]:
+    told: dict[str, Any] = {"node": context.node}
+    if context.function is not None:
+        told["function"] = context.function
+    if context.file is not None:
+        told["file"] = context.file
+    if context.line is not None:
+        told["line"] = context.line
+    return told
