@@ -4,24 +4,17 @@ import asyncio
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Final
 
 import dns.asyncresolver
 import dns.exception
-from dns.nameserver import Do53Nameserver
-from dns.rdata import Rdata
-from dns.rdtypes.IN.A import A
-from dns.rdtypes.IN.AAAA import AAAA
-from dns.rdtypes.IN.SRV import SRV
 
+from discovery.dns_answer import Record, Reply
 from discovery.dns_query import DnsQuery
+from discovery.dns_server import BoundedNameserver
 from discovery.endpoint import FoundBy
 from discovery.source import Found, Reading
-
-MAX_RECORDS: Final = 256
-"""Records of one answer that count; no more can be tried at a time."""
 
 RESOLV_CONF: Final = Path("/etc/resolv.conf")
 """Where the system names its DNS servers."""
@@ -117,26 +110,23 @@ class DnsSource:
         except (dns.exception.DNSException, OSError, ValueError) as error:  # ValueError: of a mistaken resolv.conf
             why = " ".join(str(error).split()) or type(error).__name__
             return f"{record_type} of {self._query.name}: {why}"
-        if answer.rrset is None:
-            return _Answer((), 0.0)
-        counting = islice(answer.rrset, MAX_RECORDS)
-        places = sorted(place for record in counting if (place := self._place(record)) is not None)
-        return _Answer(tuple(places), float(answer.rrset.ttl))
+        records = answer.response.records if isinstance(answer.response, Reply) else ()
+        places = sorted({place for record in records if (place := self._place(record)) is not None})
+        return _Answer(tuple(places), float(min((record.ttl for record in records), default=0)))
 
     def _resolver(self) -> dns.asyncresolver.Resolver:
         """Made anew for every question, so that another network's servers are taken up. Reads files: for a thread."""
         resolver = dns.asyncresolver.Resolver(filename=str(self._system), configure=not self._servers)
-        if self._servers:
-            resolver.nameservers = [Do53Nameserver(address, port) for address, port in self._servers]
+        servers = self._servers or [(str(address), resolver.port) for address in resolver.nameservers]
+        resolver.nameservers = [BoundedNameserver(address, port) for address, port in servers]
         return resolver
 
-    def _place(self, record: Rdata) -> _Place | None:
+    def _place(self, record: Record) -> _Place | None:
         """Where a record leads: what to call it, host, port. None: a service that is said not to be there."""
-        match record:
-            case SRV(target=target, port=port):
-                host = target.to_text(omit_final_dot=True)
+        match record.value:
+            case (host, port):
                 return None if host in ("", ".") else (host.partition(".")[0], host.lower(), port)
-            case A(address=address) | AAAA(address=address):
+            case str(address):
                 label = self._query.name.partition(".")[0]
                 host = f"[{address}]" if ":" in address else address
                 return f"{label}-{re.sub('[.:]+', '-', address)}", host, self._query.port or 0

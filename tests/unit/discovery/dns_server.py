@@ -1,8 +1,8 @@
 """A DNS server on loopback, whose zone the test changes while it runs."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -24,6 +24,8 @@ class DnsServer:
     rcode: dns.rcode.Rcode | None = None
     mute: bool = False
     garbage: bytes | None = None
+    by_tcp: Callable[[bytes], bytes] | None = None
+    """What is sent for a question by TCP; then by UDP there is only the word that it does not fit."""
     asked: list[tuple[str, str]] = field(default_factory=list)
     address: tuple[str, int] = ("127.0.0.1", 0)
 
@@ -48,7 +50,19 @@ class DnsServer:
         if self.rcode is not None:
             response.answer.clear()
             response.set_rcode(self.rcode)
+        if self.by_tcp is not None:
+            response.answer.clear()
+            response.flags |= dns.flags.TC
         return response.to_wire()
+
+    async def answer_by_tcp(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One question, and the line is closed when the other side has closed it."""
+        with suppress(asyncio.IncompleteReadError):
+            question = await reader.readexactly(int.from_bytes(await reader.readexactly(2), "big"))
+            if self.by_tcp is not None:
+                writer.write(self.by_tcp(question))
+            await reader.read()
+        writer.close()
 
 
 class _Socket(asyncio.DatagramProtocol):
@@ -70,9 +84,12 @@ async def dns_server() -> AsyncIterator[DnsServer]:
     """A running server with an empty zone."""
     server = DnsServer()
     loop = asyncio.get_running_loop()
-    transport, _ = await loop.create_datagram_endpoint(lambda: _Socket(server), local_addr=("127.0.0.1", 0))
-    server.address = transport.get_extra_info("sockname")
+    listener = await asyncio.start_server(server.answer_by_tcp, "127.0.0.1", 0)
+    server.address = listener.sockets[0].getsockname()
+    transport, _ = await loop.create_datagram_endpoint(lambda: _Socket(server), local_addr=server.address)
     try:
         yield server
     finally:
         transport.close()
+        listener.close()
+        await listener.wait_closed()

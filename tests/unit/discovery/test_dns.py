@@ -1,16 +1,20 @@
 """DNS as a source, against a real server: records become endpoints, failures keep them, TTLs are kept."""
 
+from collections.abc import Callable
 from pathlib import Path
 
+import dns.message
 import dns.rcode
 import pytest
 
-from discovery.dns import MAX_RECORDS, DnsSettings, DnsSource
+from discovery.dns import DnsSettings, DnsSource
+from discovery.dns_answer import MAX_RECORDS
 from discovery.dns_query import DnsQuery, parse_query, parse_server
 from discovery.endpoint import FoundBy
 from discovery.source import Found
 from tests.federation.eventually import eventually
 from tests.unit.discovery.dns_server import DnsServer, dns_server
+from tests.unit.discovery.dns_wire import HOSTILE, answer, service
 from tests.unit.discovery.readings import running
 
 QUICK = DnsSettings(timeout_ms=500, min_ttl_ms=50, max_ttl_ms=100, retry_ms=50)
@@ -176,3 +180,46 @@ async def test_of_an_answer_without_end_as_many_records_count_as_can_be_tried() 
         server.set(SRV, "SRV", *(f"0 0 {2000 + number} pod.example." for number in range(MAX_RECORDS + 50)))
         async with running(source(server, f"dnssrv+{SRV}")) as readings:
             await eventually(lambda: readings.all and len(readings.last.found) == MAX_RECORDS, 30)
+
+
+async def test_an_answer_that_fits_into_no_datagram_is_asked_for_by_tcp() -> None:
+    async with dns_server() as server:
+        server.by_tcp = lambda question: framed(answer(service(8080, b"\1a\0"), 1, read(question)))
+        async with running(source(server, f"dnssrv+{SRV}")) as readings:
+            await readings.show("a")
+
+
+@pytest.mark.parametrize("hostile", HOSTILE.values(), ids=HOSTILE)
+async def test_an_answer_made_to_cost_time_keeps_what_was_known(
+    hostile: Callable[[dns.message.QueryMessage], bytes],
+) -> None:
+    async with dns_server() as server:
+        server.set(SRV, "SRV", "0 0 8080 a.example.")
+        async with running(source(server, f"dnssrv+{SRV}")) as readings:
+            await readings.show("a")
+            server.by_tcp = lambda question: framed(hostile(read(question)))
+            await readings.show("a", trouble=SRV)
+            server.by_tcp = None
+            server.set(SRV, "SRV", "0 0 8080 b.example.")
+            await readings.show("b")
+
+
+@pytest.mark.parametrize("sent", [b"", b"\xff", b"\xff\xff", b"\xff\xff" + bytes(1000)])
+async def test_an_answer_that_never_comes_whole_is_waited_for_no_longer_than_may_be(sent: bytes) -> None:
+    async with dns_server() as server:
+        server.set(SRV, "SRV", "0 0 8080 a.example.")
+        async with running(source(server, f"dnssrv+{SRV}")) as readings:
+            await readings.show("a")
+            server.by_tcp = lambda _: sent
+            await readings.show("a", trouble=SRV)
+
+
+def framed(wire: bytes) -> bytes:
+    """As it is sent by TCP."""
+    return len(wire).to_bytes(2, "big") + wire
+
+
+def read(question: bytes) -> dns.message.QueryMessage:
+    parsed = dns.message.from_wire(question)
+    assert isinstance(parsed, dns.message.QueryMessage)
+    return parsed
