@@ -16,7 +16,7 @@ from gateway.http.path import API_PREFIX, EntityPath, parse_target
 from gateway.http.proxy import ProxyLimits, deliver, forwarded_headers, is_stream, reach_owner, relay
 from gateway.http.stream_slots import StreamSlots
 from gateway.http.told import MULTI_STATUS, Told, read_results
-from gateway.http.translate import Translation
+from gateway.http.translate import Echo, Translation
 from gateway.local.answers import EntityRef
 from gateway.local.own import OwnEntities
 from peers.errors import PeerError, PeerReason
@@ -40,10 +40,10 @@ class Exchange:
     streams: StreamSlots = field(default_factory=lambda: StreamSlots(DEFAULT_STREAMS))
 
     async def relay_item(
-        self, call: Call, instance: str, path: str, *, received: str = "", item_id: str | None = None
+        self, call: Call, instance: str, path: str, *, received: str = "", echo: Echo | None = None
     ) -> web.StreamResponse:
         """Passes the request on to `instance`, to `path` in its own ids. Raises ApiError."""
-        translation = self._translation(call, instance, path, received, item_id)
+        translation = self._translation(call, instance, path, received, echo)
         with self.streams.held(is_stream=is_stream(call)):
             return await relay(call, self.reach, self.limits, to=instance, path=path, translation=translation)
 
@@ -96,7 +96,7 @@ class Exchange:
         return Told(MULTI_STATUS, () if isinstance(body, PeerError) else read_results(body, translation.apps))
 
     def _translation(
-        self, call: Call, instance: str, path: str, received: str = "", item_id: str | None = None
+        self, call: Call, instance: str, path: str, received: str = "", echo: Echo | None = None
     ) -> Translation:
         if not call.view.topology.is_live(instance):
             raise errors.peer_unavailable(gap_of(call.view, instance))
@@ -104,7 +104,7 @@ class Exchange:
             apps=call.view.renamed.get(instance, {}) if call.is_from_client else {},
             sent_path=path,
             received_path=received or call.request.raw_path.partition("?")[0],
-            item_id=item_id,
+            echo=echo,
         )
 
     async def ask_others(

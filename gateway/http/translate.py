@@ -14,7 +14,21 @@ from entities.model import EntityKind
 from entities.names import display_name
 from gateway.http.path import API_PREFIX
 
-_OPAQUE: Final = frozenset({"data", "value", "parameters", "request", "goal", "feedback", "snapshots", "payload"})
+_OPAQUE: Final = frozenset(
+    {
+        "data",
+        "value",
+        "parameters",
+        "request",
+        "goal",
+        "input",
+        "feedback",
+        "snapshots",
+        "payload",
+        "schema",
+        "type_info",
+    }
+)
 """Members whose content is the owner's."""
 
 _ID_LISTS: Final = frozenset({"member_ids", "hosts", "depends_on", "dependsOn", "aggregation_sources", "source_ids"})
@@ -22,21 +36,41 @@ _IDS: Final = frozenset({"entity_id", "source_app", "app_id", "member_id", "sour
 _APPS: Final = f"{API_PREFIX}/{EntityKind.APP.value}/"
 
 
+class Echo(msgspec.Struct, frozen=True):
+    """How a client addressed an item: its answer has the same id, and that of an operation the same entity."""
+
+    item_id: str
+    entity_id: str
+
+    def into(self, told: dict[str, Any]) -> None:
+        """Writes them over what the owner told."""
+        if isinstance(told.get("id"), str):
+            told["id"] = self.item_id
+        operation = told.get("item")
+        if not isinstance(operation, dict):
+            return
+        if isinstance(operation.get("id"), str):
+            operation["id"] = self.item_id
+        medkit = operation.get("x-medkit")
+        if isinstance(medkit, dict) and "entity_id" in medkit:
+            medkit["entity_id"] = self.entity_id
+
+
 class Translation(msgspec.Struct, frozen=True):
     """What to replace in one exchange: App ids, display names, and the path we sent by the path we received.
 
-    `apps`: id there -> id here. `item_id`: the id a client addressed an item by, which its answer shall echo.
+    `apps`: id there -> id here. `echo`: how the client addressed the item that answers.
     """
 
     apps: Mapping[str, str] = msgspec.field(default_factory=dict)
     sent_path: str = ""
     received_path: str = ""
-    item_id: str | None = None
+    echo: Echo | None = None
 
     @property
     def is_empty(self) -> bool:
         """Nothing is called differently: the answer can pass verbatim."""
-        return not self.apps and self.sent_path == self.received_path and self.item_id is None
+        return not self.apps and self.sent_path == self.received_path and self.echo is None
 
     def mark(self, etag: str) -> str:
         """The owner's ETag for the translated body: another translation makes another one."""
@@ -53,7 +87,7 @@ class Translation(msgspec.Struct, frozen=True):
         )
 
     def _digest(self) -> str:
-        told = repr((sorted(self.apps.items()), self.sent_path, self.received_path, self.item_id))
+        told = repr((sorted(self.apps.items()), self.sent_path, self.received_path, self.echo))
         return hashlib.sha256(told.encode()).hexdigest()[:8]
 
     def link(self, text: str) -> str:
@@ -70,10 +104,8 @@ class Translation(msgspec.Struct, frozen=True):
     def body(self, value: Any) -> Any:
         """A JSON answer in our words."""
         seen = self._walk(value, key="")
-        if self.item_id is not None and isinstance(seen, dict):
-            for told in (seen, seen.get("item")):  # an operation's detail stands in `item`
-                if isinstance(told, dict) and isinstance(told.get("id"), str):
-                    told["id"] = self.item_id
+        if self.echo is not None and isinstance(seen, dict):
+            self.echo.into(seen)
         return seen
 
     def _walk(self, value: Any, key: str) -> Any:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from gateway.local.decoding import Decoding
 from gateway.local.logs.bindings import LogBinding
+from gateway.local.operation_bindings import OperationBinding
 from gateway.local.origins import Origin, Target
 from gateway.local.value_range import ANY_VALUE, ValueRange
 from gateway.local.values import DataType
@@ -132,9 +133,10 @@ class Resources:
     """Everything declared below one entity."""
 
     data: tuple[DataBinding, ...] = ()
+    operations: tuple[OperationBinding, ...] = ()
     configurations: tuple[Configuration, ...] = ()
     faults: tuple[DeclaredFault, ...] = ()
     logs: tuple[LogBinding, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.data or self.configurations or self.faults or self.logs)
+        return bool(self.data or self.operations or self.configurations or self.faults or self.logs)

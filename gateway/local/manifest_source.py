@@ -9,6 +9,7 @@ from gateway.local.data_items import DataItem, HeldItem
 from gateway.local.logs.bound import bound_log
 from gateway.local.logs.kept import Numbers, log_numbers
 from gateway.local.manifest.load import LoadedManifest
+from gateway.local.operation_workers import OperationWorkers
 from gateway.local.shared_read import Clock
 from gateway.local.source import Changed, EntityResources, Offer, Source
 
@@ -21,6 +22,7 @@ class ManifestSource:
         self._clock = clock
         self._numbers = numbers or log_numbers(clock)
         self._binder = Binder(clock)
+        self._workers = OperationWorkers()
         resources: Mapping[EntityRef, EntityResources] = {
             ref: self._bound(declared, ref) for ref, declared in manifest.resources.items()
         }
@@ -39,10 +41,12 @@ class ManifestSource:
     async def close(self) -> None:
         """Readings, commands and requests under way are ended."""
         await self._binder.close()
+        await self._workers.close()
 
     def _bound(self, declared: Resources, ref: EntityRef) -> EntityResources:
         return EntityResources(
             data={binding.spec.id: self._item(binding, ref) for binding in declared.data},
+            operations={binding.spec.id: self._workers.operation(binding) for binding in declared.operations},
             configurations=declared.configurations,
             faults=declared.faults,
             logs=tuple(bound_log(binding, self._clock, self._numbers) for binding in declared.logs),

@@ -9,8 +9,8 @@ from gateway.local.operation_arguments import Argument, arguments_schema
 OPERATION_ID_LIMIT: Final = 256
 """Characters of an operation's id; it has no `/`, so that its executions can be told from it."""
 
-DEFAULT_TIMEOUT_S: Final = 30.0
-"""Seconds an execution may take if nothing else is said."""
+DEFAULT_TIMEOUT_S: Final = 25.0
+"""Seconds an execution may take if nothing else is said: less than a request, so that who waits hears of its end."""
 
 RUNNING_PER_OPERATION: Final = 8
 """Executions of one operation that may run at once if nothing else is said."""

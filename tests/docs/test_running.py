@@ -43,7 +43,12 @@ OF_B: dict[str, Any] = {
             "configurations": [{"id": "gain", "value": 1}],
             "faults": FAULTS,
         },
-        {"id": "drive", "is_located_on": "robot", "configurations": [{"id": "gain", "value": 2}]},
+        {
+            "id": "drive",
+            "is_located_on": "robot",
+            "operations": [{"id": "go", "command": ["sleep", "1000"], "asynchronous": True}],
+            "configurations": [{"id": "gain", "value": 2}],
+        },
     ],
     "functions": [{"id": "line", "hosted_by": ["cam", "drive"]}],
 }
@@ -54,7 +59,7 @@ SAMPLES = {
     "function_id": "line",
     "entity_id": "cam",
     "data_id": "speed",
-    "operation_id": "none",
+    "operation_id": "go",
     "execution_id": "1",
     "config_id": "gain",
     "fault_code": "HOT",

@@ -67,6 +67,7 @@ def _app(app: Mapping[str, Any], topics: Mapping[str, Any], faults: list[dict[st
         "is_located_on": app["component_id"],
         "ros_binding": {"node_name": node, "namespace": namespace},
         "data": [{"id": each, "value": topics[each]["data"], "writable": True} for each in app["topics"]["publishes"]],
+        "operations": [*_operations(app)],
         "configurations": [{"id": name, "value": value} for name, value in app["params"].items()],
         "faults": [
             {"code": fault["fault_code"], **_without(_without(fault, "fault_code"), "reporting_sources")}
@@ -74,6 +75,15 @@ def _app(app: Mapping[str, Any], topics: Mapping[str, Any], faults: list[dict[st
             if fault["reporting_sources"] == [app["fqn"]]
         ],
     }
+
+
+def _operations(app: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Services answer as the recorded ones did; actions run until they are stopped."""
+    for service in app.get("services", ()):
+        answer = {"success": True, "message": service["full_path"], "echo": {}}
+        yield {"id": service["name"], "command": ["printf", "%s", json.dumps(answer)]}
+    for action in app.get("actions", ()):
+        yield {"id": action["name"], "command": ["sleep", "1000"], "asynchronous": True}
 
 
 def differences(theirs: Any, ours: Any, place: str = "") -> Iterator[str]:

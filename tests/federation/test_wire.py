@@ -23,8 +23,6 @@ EVERYWHERE = (
     (r"GET .*/data/.*", r"\.x-medkit\.timestamp"),
     # The recordings' fault store told no times in details.
     (r"GET .*/faults/.*", r"\.environment_data\.extended_data_records\.(first|last)_occurrence"),
-    # Manifests declare no operations.
-    (r"GET .*/operations(/calibrate)?", r"status|\.items\.(calibrate|long_calibration)|\.item"),
     # A Component also has what its subcomponents have, as an Area does.
     (r"GET /components/robot/.*", rf"\.items\.\+.*|\.x-medkit\.(total_count|count)|{MEMBERS}"),
 )
@@ -32,8 +30,11 @@ EVERYWHERE = (
 CHANGES = (
     # What is written is held, not published.
     (r"PUT .*/data/.*", r"\.x-medkit\.(ros2|publisher_created|status)"),
-    # Manifests declare no operations.
-    (r"POST .*/operations/calibrate/executions", r"status|\.parameters\..*"),
+)
+
+OPERATIONS = (
+    # Operations of a manifest are no services and actions of ROS, and have the types of what they take.
+    (r"GET .*/operations(/calibrate)?", r".*\.x-medkit\.(ros2|source|type_info\.(request|goal))(\..*)?"),
 )
 
 AGGREGATED = (
@@ -43,10 +44,11 @@ AGGREGATED = (
 )
 
 ON_PURPOSE = {
-    "leaf": (*EVERYWHERE, *CHANGES),
+    "leaf": (*EVERYWHERE, *CHANGES, *OPERATIONS),
     "aggregator": (
         *EVERYWHERE,
         *CHANGES,
+        *OPERATIONS,
         *AGGREGATED,
         # The count is that of the items.
         (r"GET /faults", r"\.x-medkit\.count"),
@@ -64,11 +66,14 @@ ON_PURPOSE = {
         *AGGREGATED,
         # What a silent gateway would have to say is a named gap, not a list of what it said once.
         (
-            r"GET /(areas/chassis|functions/navigation)/data",
-            r"\.items\./chassis/.*|\.x-medkit\.(total_count|aggregation_sources\..*)",
+            r"GET /(areas/chassis|functions/navigation)/(data|operations)",
+            r"\.items\.(/chassis/.*|(long_)?calibrat(e|ion))|\.x-medkit\.(total_count|aggregation_sources\..*)",
         ),
         # One item of a silent member is 502, as long as the entity that was asked for is there.
-        (r"GET /areas/chassis/data/.*", r"status|\.(error_code|message|parameters)"),
+        (
+            r"GET /(areas/chassis|functions/navigation)/(data|operations)/.*",
+            r"status|\.(error_code|message|parameters|item)",
+        ),
         # Retained Areas stay, as everything else that is retained.
         (r"GET /areas/brakes/.*", r"status|\.(error_code|message)"),
         # A body is the owner's to judge.

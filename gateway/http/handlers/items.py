@@ -23,6 +23,7 @@ from gateway.http.places import (
     spellings,
 )
 from gateway.http.subject import Subject
+from gateway.http.translate import Echo
 from gateway.local.answers import EntityRef, ItemAnswer, ResourceError
 
 SHOWN_IDS: Final = 20
@@ -103,9 +104,10 @@ async def _at(addressed: Addressed, place: Place) -> web.StreamResponse:
     """The answer of the place, with the id by which the client addressed it."""
     call = addressed.call
     if place.instance != call.view.self_id:
-        echoed = addressed.item if not addressed.tail and addressed.collection in SLASHED_COLLECTIONS else None
+        echoes = not addressed.tail and addressed.collection in SLASHED_COLLECTIONS
+        echo = Echo(addressed.item, addressed.subject.entity.id) if echoes else None
         path = place.path(addressed.collection, addressed.tail)
-        return await addressed.exchange.relay_item(call, place.instance, path, item_id=echoed)
+        return await addressed.exchange.relay_item(call, place.instance, path, echo=echo)
     answer = await addressed.at_ours(place.ref, place.item, await addressed.body())
     return addressed.answer(answer, place)
 

@@ -10,11 +10,12 @@ from gateway.local.logs.bindings import LogBinding, log_name
 from gateway.local.manifest.configurations import read_configuration
 from gateway.local.manifest.data_bindings import read_data
 from gateway.local.manifest.declared_faults import read_fault
+from gateway.local.manifest.declared_operations import read_operation
 from gateway.local.manifest.fields import Fields
 from gateway.local.manifest.log_bindings import read_log
 from gateway.local.manifest.problem import Rule
 
-SECTIONS: Final = ("data", "configurations", "faults", "logs")
+SECTIONS: Final = ("data", "operations", "configurations", "faults", "logs")
 
 Item = TypeVar("Item")
 
@@ -26,6 +27,7 @@ def read_resources(fields: Fields, kind: EntityKind, base: Path) -> Resources:
         return Resources()
     return Resources(
         data=_read_list(fields, "data", "id", lambda item: read_data(item, base)),
+        operations=_read_list(fields, "operations", "id", lambda item: read_operation(item, base)),
         configurations=_read_list(fields, "configurations", "id", read_configuration),
         faults=_read_list(fields, "faults", "code", read_fault),
         logs=_read_logs(fields, base),

@@ -1,6 +1,6 @@
 """Ids of Apps in an owner's words and in ours."""
 
-from gateway.http.translate import VERBATIM, Translation, reverse
+from gateway.http.translate import VERBATIM, Echo, Translation, reverse
 
 CAM = Translation(apps={"cam": "b__cam"}, sent_path="/api/v1/apps/cam", received_path="/api/v1/apps/b__cam")
 
@@ -35,6 +35,20 @@ def test_members_and_qualified_items_are_translated_and_values_never() -> None:
         "x-medkit": {"entity_id": "b__cam", "hosts": ["b__cam", "arm"]},
         "data": {"id": "cam", "member_ids": ["cam"], "href": "/api/v1/apps/cam"},
     }
+
+
+def test_what_an_operation_takes_is_the_owners_whatever_it_is_called() -> None:
+    for body in ({"input": {"app_id": "cam"}}, {"goal": ["/api/v1/apps/cam"]}, {"schema": {"member_ids": ["cam"]}}):
+        assert CAM.body(body) == reverse(CAM.apps).body(body) == body
+
+
+def test_an_item_and_an_operation_are_called_as_they_were_addressed() -> None:
+    echo = Translation(echo=Echo("b__cam:go", "cell"))
+    assert not echo.is_empty
+    told = {"id": "go", "x-medkit": {"entity_id": "cam"}}
+    assert echo.body(told) == {**told, "id": "b__cam:go"}
+    assert echo.body({"item": told}) == {"item": {"id": "b__cam:go", "x-medkit": {"entity_id": "cell"}}}
+    assert echo.body({"item": {"code": "HOT"}, "error_code": "x"}) == {"item": {"code": "HOT"}, "error_code": "x"}
 
 
 def test_a_request_is_translated_back() -> None:

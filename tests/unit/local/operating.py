@@ -7,10 +7,12 @@ from typing import Any
 
 from entities.model import App, GatewayTree
 from gateway.local.answers import EntityRef, ItemAnswer, ResourceError
+from gateway.local.manifest.load import LoadedManifest
+from gateway.local.manifest_source import ManifestSource
 from gateway.local.operation_store import OperationStore
 from gateway.local.operations import Completed, Operation, OperationSpec, Outcome, Progress
 from gateway.local.own import OwnEntities
-from gateway.local.source import Changed, EntityResources, Offer
+from gateway.local.source import Changed, EntityResources, Offer, Source
 from tests.unit.local.conftest import HandClock, app
 
 ARM = app("arm")
@@ -77,7 +79,20 @@ class OfferedOperations:
 @asynccontextmanager
 async def operating(clock: HandClock, *operations: Operation) -> AsyncIterator[OperationStore]:
     """The operations of an App whose executions can run; at the end they are ended."""
-    own = OwnEntities([OfferedOperations(operations)], clock=clock)
+    async with _running(OfferedOperations(operations), clock) as store:
+        yield store
+
+
+@asynccontextmanager
+async def declared(manifest: LoadedManifest, clock: HandClock) -> AsyncIterator[OperationStore]:
+    """The same for the operations that a manifest declares."""
+    async with _running(ManifestSource(manifest, clock), clock) as store:
+        yield store
+
+
+@asynccontextmanager
+async def _running(source: Source, clock: HandClock) -> AsyncIterator[OperationStore]:
+    own = OwnEntities([source], clock=clock)
     running = asyncio.create_task(own.run())
     await asyncio.sleep(0)  # the executions' own task, one below it
     await asyncio.sleep(0)
