@@ -30,7 +30,13 @@ class PeerSetting:
     """`http://HOST[:PORT]` or `https://HOST[:PORT]`; no path, query or credentials."""
 
     token_file: Path | None = None
-    """File with the bearer token this peer is sent; none: no token."""
+    """File with the bearer token this peer is sent, read again when it changes; none: no token."""
+
+    client_id: str | None = None
+    """Who we sign in as at this peer, which gives out tokens; none: we do not."""
+
+    client_secret_file: Path | None = None
+    """File with the secret of `client_id`."""
 
     ca_file: Path | None = None
     """PEM certificates this https peer is checked against; none: the system's."""

@@ -29,6 +29,7 @@ from gateway.local.storage import Storage
 from gateway.mdns import Mdns
 from gateway.own_sources import own_sources
 from gateway.own_warnings import storage_warnings
+from gateway.peer_credentials import PeerCredentials
 from gateway.peers_tls import PeersTls
 from gateway.server_tls import ServerTls
 from gateway.settings import Settings
@@ -185,9 +186,18 @@ def _federation(
     budget = ByteBudget(transport.total_budget_bytes)
 
     tls_of = PeersTls(aggregation)
+    credentials = PeerCredentials(aggregation)
 
     def make_client(endpoint: PeerEndpoint) -> PeerClient:
-        return PeerClient(endpoint, transport, resolver=resolver, tls=tls_of(endpoint), budget=budget)
+        return PeerClient(
+            endpoint,
+            transport,
+            resolver=resolver,
+            tls=tls_of(endpoint),
+            budget=budget,
+            credential=credentials.of(endpoint),
+            passes_authorization=credentials.passes_on(endpoint),
+        )
 
     federation = Federation(
         identity,

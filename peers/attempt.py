@@ -31,6 +31,7 @@ NEVER_SENT: Final = frozenset(
         PeerReason.TLS_CERTIFICATE_ERROR,
         PeerReason.TLS_PROTOCOL_ERROR,
         PeerReason.NOT_ASKED,
+        PeerReason.AUTH,
     }
 )
 """Reasons that prove the owner never saw the request."""
@@ -119,6 +120,12 @@ class Attempt:
         if not self._replayable:
             return self._give_up(self._last)
         return False
+
+    def refused(self, status: int) -> GiveUp | bool:
+        """The step's gateway does not let us in: False to go on with `next`, or the end. Nothing was executed."""
+        self._last = self._gap(PeerReason.AUTH, status=status)
+        self._leave_out()
+        return False if self._replayable else self._give_up(self._last)
 
     def out_of_time(self) -> GiveUp:
         """The deadline passed before the next step could be taken."""

@@ -4,17 +4,21 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
+from typing import Final
 
 from discovery.endpoint import PeerEndpoint
 from peers.answer import FetchedAnswer, PeerAnswer
 from peers.budget import ByteBudget
 from peers.connection import PeerConnection
+from peers.credential import Credential
 from peers.destination import parse_destination
 from peers.dialer import Dialer
 from peers.errors import PeerError, PeerReason, PeerStreamError, StalledBodyError
 from peers.pool import ConnectionPool, PoolFigures
+from peers.presenting import NOTHING, Presenting
 from peers.request import PeerRequest, RequestWriter, Terms, WireRequest
 from peers.resolver import Resolver
+from peers.secret import Secret
 from peers.settings import TransportSettings
 from peers.tls import PeerTls
 
@@ -28,6 +32,16 @@ __all__ = [
     "PeerStreamError",
     "StalledBodyError",
 ]
+
+
+UNAUTHORIZED: Final = 401
+FORBIDDEN: Final = 403
+
+SCOPE_WORD: Final = "insufficient_scope"
+"""What a gateway says of a token whose role is too low."""
+
+MAX_GRANT_BYTES: Final = 64 * 1024
+"""Longest answer to a sign-in."""
 
 
 class PeerClient:
@@ -44,7 +58,10 @@ class PeerClient:
         resolver: Resolver,
         tls: PeerTls | None = None,
         budget: ByteBudget,
+        credential: Credential | None = None,
+        passes_authorization: bool = False,
     ) -> None:
+        """`credential`: what we show it; `passes_authorization`: clients' own goes on to it, instead of ours."""
         destination = parse_destination(endpoint.url)
         dialer = Dialer(
             endpoint,
@@ -58,6 +75,7 @@ class PeerClient:
         """As it was made with; `limit_to` may have narrowed them."""
         self._idle_s = settings.stream_idle_ms / 1000
         self._writer = RequestWriter(destination)
+        self._presenting = Presenting(credential, passes_on=passes_authorization, ask=self._ask_openly)
         self._pool = ConnectionPool(endpoint.name, dialer, settings, budget.share(settings.peer_budget_bytes))
 
     def __repr__(self) -> str:
@@ -81,7 +99,22 @@ class PeerClient:
         `stream`: takes a stream's slot. `idle_s`: seconds a streamed body may rest, either way, instead of the setting.
         The answer must be read whole or closed; until then it keeps its slot. Cancelling closes the connection.
         """
-        wire = self._writer.render(request)
+        shown = self._presenting.at_once(request) or await self._presenting.now(request, deadline)
+        if isinstance(shown, PeerError):
+            return shown
+        answer = await self._send(request, shown, deadline, stream=stream, idle_s=idle_s, hold=hold)
+        if isinstance(answer, PeerError) or answer.status != UNAUTHORIZED:
+            return answer
+        another = await self._presenting.another(request, shown, deadline)
+        if another is None:
+            return answer
+        await answer.aclose()
+        return await self._send(request, another, deadline, stream=stream, idle_s=idle_s, hold=hold)
+
+    async def _send(
+        self, request: PeerRequest, shown: Secret, deadline: float, *, stream: bool, idle_s: float | None, hold: int
+    ) -> PeerAnswer | PeerError:
+        wire = self._writer.render(request, shown)
         idle_s = self._idle_s if idle_s is None else idle_s
         terms = Terms(self._now(), deadline, idle_s)
         connection = self._at_once(terms, stream=stream) or await self._lease(terms, stream=stream)
@@ -105,12 +138,35 @@ class PeerClient:
 
         A GET whose answer is cut off by a reset is asked once more, on a new connection.
         """
-        wire = self._writer.render(request)
+        shown = self._presenting.at_once(request) or await self._presenting.now(request, deadline)
+        if isinstance(shown, PeerError):
+            return shown
+        fetched = await self._fetch(request, shown, deadline, cap)
+        if isinstance(fetched, PeerError) or fetched.status != UNAUTHORIZED:
+            return fetched
+        another = await self._presenting.another(request, shown, deadline)
+        return fetched if another is None else await self._fetch(request, another, deadline, cap)
+
+    async def _ask_openly(self, request: PeerRequest, deadline: float) -> FetchedAnswer | PeerError:
+        """Asks without showing anything: for tokens."""
+        return await self._fetch(request, NOTHING, deadline, MAX_GRANT_BYTES)
+
+    async def _fetch(self, request: PeerRequest, shown: Secret, deadline: float, cap: int) -> FetchedAnswer | PeerError:
+        wire = self._writer.render(request, shown)
         terms = Terms(self._now(), deadline, self._idle_s, unframed_ok=True)
         fetched = await self._read_whole(wire, terms, cap)
         if isinstance(fetched, PeerError) and _repeats(wire, fetched):
             fetched = await self._read_whole(wire, terms, cap, fresh=True)
         return fetched
+
+    def refuses_us(self, request: PeerRequest, answer: PeerAnswer) -> bool:
+        """Whether this answer says that the peer does not let *us* in, whatever the client may.
+
+        403 is also the owner's word for what nobody may; only the form of a refusal tells them apart.
+        """
+        if self._presenting.speaks_for_client(request):
+            return False
+        return answer.status == UNAUTHORIZED or (answer.status == FORBIDDEN and _lacks_scope(answer))
 
     def limit_to(self, settings: TransportSettings) -> None:
         """Keep to the numbers of requests, streams and idle connections of `settings` from now on."""
@@ -165,6 +221,13 @@ async def _held(answer: PeerAnswer | PeerError, most: int) -> PeerAnswer | PeerE
     if isinstance(answer, PeerError) or not most:
         return answer
     return await answer.hold(most) or answer
+
+
+def _lacks_scope(answer: PeerAnswer) -> bool:
+    if SCOPE_WORD in (answer.header("www-authenticate") or ""):
+        return True
+    body = answer.body_ready
+    return body is not None and SCOPE_WORD.encode() in body and b'"error"' in body
 
 
 def _repeats(wire: WireRequest, error: PeerError) -> bool:

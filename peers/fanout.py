@@ -19,6 +19,7 @@ from peers.foreign_ask import ask_foreign
 from peers.foreign_parts import About
 from peers.forward import HOP_COST_MS, NO_SUCH_PEER, Reach
 from peers.request import PeerRequest
+from peers.secret import Secret
 from peers.settings import THREAD_BYTES
 from peers.view import Gap
 
@@ -42,6 +43,7 @@ class Question(msgspec.Struct, frozen=True):
     headers: tuple[tuple[str, str], ...] = ()
     body_cap: int = 10 * 1024 * 1024
     """Largest answer of one peer in bytes (`combined_body_bytes`)."""
+    authorization: Secret | None = None
 
 
 async def fan_out(
@@ -105,7 +107,7 @@ async def _ask_upstream(
     return await ask_foreign(
         client,
         record,
-        PeerRequest("GET", question.target, (*question.headers, *render_hops(hops))),
+        _request(question, (*question.headers, *render_hops(hops))),
         collection=question.collection,
         about=question.about,
         scope=ask.hops.scope,
@@ -116,7 +118,7 @@ async def _ask_upstream(
 
 async def _ask_grove(client: PeerClient, question: Question, ask: Ask, deadline: float) -> PeerPart | PeerError:
     headers = (*question.headers, *render_hops(ask.hops))
-    fetched = await client.fetch(PeerRequest("GET", question.target, headers), deadline=deadline, cap=question.body_cap)
+    fetched = await client.fetch(_request(question, headers), deadline=deadline, cap=question.body_cap)
     if isinstance(fetched, PeerError):
         return fetched
     if fetched.status != 200:
@@ -134,6 +136,10 @@ async def _ask_grove(client: PeerClient, question: Question, ask: Ask, deadline:
         return parse_part(fetched.body, asked, max_bytes=question.body_cap)
     except InvalidJsonError as error:
         return PeerError(PeerReason.INVALID_JSON, str(error), fetched.elapsed_ms, 200)
+
+
+def _request(question: Question, headers: tuple[tuple[str, str], ...]) -> PeerRequest:
+    return PeerRequest("GET", question.target, headers, authorization=question.authorization)
 
 
 def evidence_in(outcome: PeerPart | PeerError) -> PeerError | None:

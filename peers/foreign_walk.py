@@ -224,7 +224,8 @@ def _items(answer: Json, path: str) -> list[Any]:
 
 
 def _refused(path: str, status: int) -> BrokenOffError:
-    return BrokenOffError(PeerError(PeerReason.HTTP_REQUEST_ERROR, f"{path} answered {status}", status=status))
+    reason = PeerReason.AUTH if status in (401, 403) else PeerReason.HTTP_REQUEST_ERROR
+    return BrokenOffError(PeerError(reason, f"{path} answered {status}", status=status))
 
 
 def _unreadable(path: str, why: str) -> BrokenOffError:

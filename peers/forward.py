@@ -14,6 +14,7 @@ from peers.attempt import Attempt, GiveUp, Step
 from peers.client import PeerClient
 from peers.errors import PeerError, PeerReason
 from peers.request import PeerRequest
+from peers.secret import Secret
 
 HOP_COST_MS: Final = 50
 """Taken from the deadline at every hop, so that an inner gap still arrives as a named gap."""
@@ -47,6 +48,7 @@ class Forwarding(msgspec.Struct, frozen=True):
     content_length: int | None = None
     stream: bool = False
     hold: int = 0
+    authorization: Secret | None = None
 
 
 class Delivered(msgspec.Struct, frozen=True):
@@ -86,11 +88,13 @@ async def forward(
         client = reach.client(step.peer)
         hops = replace(step.hops, deadline_ms=max(0, int((deadline - loop.time()) * 1000) - HOP_COST_MS))
         told = render_hops(hops.for_foreign() if topology.reads(step.instance) else hops)
-        outcome = (
-            NO_SUCH_PEER
-            if client is None
-            else await client.send(_request(request, told), deadline=deadline, stream=request.stream, hold=request.hold)
-        )
+        if client is None:
+            outcome: PeerAnswer | PeerError = NO_SUCH_PEER
+            refused = False
+        else:
+            sent = _request(request, told)
+            outcome = await client.send(sent, deadline=deadline, stream=request.stream, hold=request.hold)
+            refused = isinstance(outcome, PeerAnswer) and client.refuses_us(sent, outcome)
         if isinstance(outcome, PeerError):
             reach.report(step.peer, outcome)
             end = attempt.failed(outcome)
@@ -98,7 +102,11 @@ async def forward(
                 return end
             continue
         reach.report(step.peer, MISDIRECTED if outcome.status == 421 else None)
-        verdict = attempt.answered(outcome.status, outcome.header(REASON.lower()), outcome.header(TRIED.lower()))
+        verdict = (
+            attempt.refused(outcome.status)
+            if refused
+            else attempt.answered(outcome.status, outcome.header(REASON.lower()), outcome.header(TRIED.lower()))
+        )
         if verdict is True:
             return Delivered(outcome, step)
         await outcome.aclose()
@@ -113,4 +121,5 @@ def _request(request: Forwarding, told: list[tuple[str, str]]) -> PeerRequest:
         headers=(*request.headers, *told),
         body=request.body,
         content_length=request.content_length,
+        authorization=request.authorization,
     )

@@ -63,6 +63,8 @@ class Peer:
     """Why its tree cannot be read now, for people; None when it can."""
     exceeds_limits: bool = False
     """It is unreadable for being too large."""
+    lets_us_in: bool = True
+    """Its tree is not unreadable for want of a credential."""
     refusal: Refusal | None = None
     """Why it must not be a peer; stays until somebody else answers there."""
     boots: BootLedger = field(default_factory=BootLedger)
@@ -120,6 +122,8 @@ class Peer:
     def reason(self) -> str:
         """The reason word when it is not up."""
         if self.health.linked:
+            if not self.lets_us_in:
+                return "auth"
             return "invalid_json" if self.unreadable else "destination_unavailable"
         return self.health.reason or "destination_unavailable"
 
@@ -158,7 +162,7 @@ class Peer:
             state=self.health.state.value,
             since=self.health.since,
             found_by=self.endpoint.found_by.value,
-            reason=self.health.reason or self.unreadable,
+            reason=self.health.reason or (self.unreadable if self.lets_us_in else "auth"),
             last_ok=self.health.last_ok,
             rtt_ms=self.health.rtt_ms,
             entities=None if document is None else sum(len(record.tree) for record in document.records),

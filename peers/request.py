@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from peers.destination import Destination
+from peers.secret import Secret
 
 Body = bytes | AsyncIterator[bytes] | None
 
@@ -24,6 +25,11 @@ class PeerRequest(msgspec.Struct, frozen=True):
     headers: tuple[tuple[str, str], ...] = ()
     body: Body = None
     content_length: int | None = None
+    authorization: Secret | None = None
+    """The `Authorization` of the client for whom this is asked; whether it goes on depends on the peer."""
+
+    def __repr__(self) -> str:
+        return f"<PeerRequest {self.method} {self.target}>"
 
 
 class WireRequest(NamedTuple):
@@ -34,6 +40,9 @@ class WireRequest(NamedTuple):
     body: Body
     content_length: int | None
     request_id: str | None
+
+    def __repr__(self) -> str:
+        return f"<WireRequest {self.method}>"
 
     @property
     def repeatable(self) -> bool:
@@ -53,7 +62,10 @@ class Terms(NamedTuple):
 _REPEATABLE: Final = frozenset({"GET", "HEAD"})
 _WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})  # a length is due even when there is no body
 _OURS: Final = frozenset(
-    {"host", "content-length", "transfer-encoding", "connection", "keep-alive", "upgrade", "te", "trailer"}
+    {
+        *("host", "content-length", "transfer-encoding", "connection", "keep-alive", "upgrade", "te", "trailer"),
+        "authorization",
+    }
 )
 _REQUEST_LINE: Final = re.compile(r"[A-Z]+ /[!-~]*")
 
@@ -64,8 +76,8 @@ class RequestWriter:
     def __init__(self, destination: Destination) -> None:
         self._opening = f" HTTP/1.1\r\nhost: {destination.authority}\r\n"
 
-    def render(self, request: PeerRequest) -> WireRequest:
-        """The bytes of this request's head.
+    def render(self, request: PeerRequest, shown: Secret | None = None) -> WireRequest:
+        """The bytes of this request's head, with `shown` as its `Authorization`, if that is not empty.
 
         Raises ValueError, a mistake of the caller's: a method or target that is not one, a line break or
         NUL in a header, a header that is ours to set, a content_length that contradicts the body.
@@ -75,6 +87,8 @@ class RequestWriter:
             raise ValueError(f"not a request line: {line!r}; the target is origin-form and percent-encoded")
         block, request_id = _header_block(request.headers)
         framing = _framing(request)
+        if shown is not None and (text := shown.reveal()):
+            framing += _authorization(text)
         head = f"{line}{self._opening}{block}{framing}\r\n".encode("latin-1")
         return WireRequest(request.method, head, request.body, request.content_length, request_id)
 
@@ -98,6 +112,12 @@ def _header_block(headers: tuple[tuple[str, str], ...]) -> tuple[str, str | None
     if block.count("\r") != len(lines) or block.count("\n") != len(lines) or "\0" in block:
         raise ValueError("a header name or value contains CR, LF or NUL; check values before they get here")
     return coding + block, request_id
+
+
+def _authorization(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("what is to be shown to the peer is no header value")  # and is not quoted
+    return f"authorization: {text}\r\n"
 
 
 def _framing(request: PeerRequest) -> str:

@@ -284,7 +284,7 @@ class Watcher:
         self._read_due, self._failed_reads = False, 0
         if self._peer.unreadable is not None:
             log.info("peer tree readable again", peer=self._peer.name)
-        self._peer.unreadable, self._peer.exceeds_limits = None, False
+        self._peer.unreadable, self._peer.exceeds_limits, self._peer.lets_us_in = None, False, True
 
     def _unreadable(self, error: PeerError) -> None:
         self._failed_reads += 1
@@ -296,3 +296,4 @@ class Watcher:
             log.warning("peer tree unreadable", peer=self._peer.name, why=why)
         self._peer.unreadable = why
         self._peer.exceeds_limits = error.reason is PeerReason.PEER_LIMIT_EXCEEDED
+        self._peer.lets_us_in = error.reason is not PeerReason.AUTH

@@ -48,7 +48,7 @@ UNBUILT_GROUPS: Final = frozenset(
 )
 """Upstream's features that are not built yet, with everything below them. None of them protects."""
 
-UNBUILT_OF_PEERS: Final = ("token_file", "timeout_ms")
+UNBUILT_OF_PEERS: Final = ("timeout_ms",)
 """Fields of `aggregation.peers` whose feature is not built yet; they are checked, named once, without effect."""
 
 _SIMILAR: Final = 0.6

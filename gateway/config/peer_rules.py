@@ -23,6 +23,16 @@ def peer_mistakes(aggregation: AggregationSettings) -> Iterator[Finding]:
                     "https:// URLs",
                 )
 
+    if aggregation.forward_auth:
+        for key, url in _urls(aggregation):
+            if url.lower().startswith("http://"):
+                yield Finding(
+                    (key, "aggregation.forward_auth"),
+                    f"{shown(url)} while aggregation.forward_auth is true",
+                    "https:// URLs",
+                    "what clients prove themselves with is never sent in the clear",
+                )
+
 
 def finding_mistakes(aggregation: AggregationSettings) -> Iterator[Finding]:
     """Every mistake in where peers are to be found."""

@@ -7,26 +7,17 @@ from typing import Final
 
 from discovery.settings import PeerSetting
 from gateway.config.findings import Finding
-from gateway.config.keys import value_at
 from gateway.config.limit_rules import limit_mistakes
 from gateway.config.problems import shown
 from gateway.settings import Settings
 from peers.tls import PIN_RULE, is_pin
-
-NOT_BUILT: Final = {
-    "aggregation.forward_auth": "passing credentials on to peers",
-}
-"""Settings that protect and are not built yet: on, they refuse the start, so that we are never silently open."""
 
 _ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#@]+")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
 def protection_mistakes(settings: Settings) -> Iterator[Finding]:
-    """Everything wrong with what protects, whether or not it is built yet."""
-    for key, what in NOT_BUILT.items():
-        if value_at(settings, key):
-            yield Finding((key,), "true", "false", f"{what} is not built yet, and no protection is silently left out")
+    """Everything wrong with what protects."""
     if settings.server.tls.enabled:
         yield from _tls(settings)
     if settings.auth.enabled:
@@ -34,8 +25,18 @@ def protection_mistakes(settings: Settings) -> Iterator[Finding]:
     yield from _cors(settings)
     yield from limit_mistakes(settings)
     for index, peer in enumerate(settings.aggregation.peers):
-        yield from _file(f"aggregation.peers[{index}].token_file", peer.token_file)
+        yield from _credential(f"aggregation.peers[{index}]", peer)
         yield from _peer_tls(f"aggregation.peers[{index}]", peer)
+
+
+def _credential(key: str, peer: PeerSetting) -> Iterator[Finding]:
+    yield from _file(f"{key}.token_file", peer.token_file)
+    yield from _file(f"{key}.client_secret_file", peer.client_secret_file)
+    if peer.token_file is not None and peer.client_id is not None:
+        yield Finding((f"{key}.client_id", f"{key}.token_file"), "a client_id beside token_file", "one of the two")
+    for given, missing in (("client_id", "client_secret_file"), ("client_secret_file", "client_id")):
+        if getattr(peer, given) is not None and getattr(peer, missing) is None:
+            yield Finding((f"{key}.{given}",), f"a {given} without {missing}", "both, or neither")
 
 
 def _peer_tls(key: str, peer: PeerSetting) -> Iterator[Finding]:

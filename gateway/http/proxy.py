@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Final
 
-from aiohttp import HttpVersion11, web
+from aiohttp import HttpVersion11, hdrs, web
 
 from entities.jsontext import InvalidJsonError, parse_json, render_json
 from gateway.http import errors
@@ -24,6 +24,7 @@ from peers.attempt import GiveUp
 from peers.client import PeerStreamError, StalledBodyError
 from peers.errors import PeerError, PeerReason
 from peers.forward import Forwarding, Reach, forward
+from peers.secret import Secret
 from peers.view import Gap
 
 SENT_ON: Final = frozenset(
@@ -120,6 +121,7 @@ async def reach_owner(
         content_length=length,
         stream=is_stream(call),
         hold=0 if _is_download(call) else limits.held_bytes,
+        authorization=client_authorization(call),
     )
     try:
         outcome = await forward(reach, call.view.topology, request, to=to, hops=call.hops, deadline=call.deadline)
@@ -147,6 +149,14 @@ def forwarded_headers(call: Call, translation: Translation = VERBATIM) -> tuple[
         if value := told if translation.is_empty else _condition(name, told, translation):
             chosen.append((name, value))
     return tuple(chosen)
+
+
+def client_authorization(call: Call) -> Secret | None:
+    """What the client proves itself with, if it does; each peer's client decides whether it goes on there."""
+    told = call.request.headers.getall(hdrs.AUTHORIZATION, ())
+    if len(told) != 1 or not (told[0].isascii() and told[0].isprintable()):
+        return None
+    return Secret(told[0])
 
 
 def _condition(name: str, value: str, translation: Translation) -> str:

@@ -14,7 +14,6 @@ from gateway import lifecycle
 from gateway.cli import command_line
 from gateway.config.hints import bare
 from gateway.config.keys import INSIDE_ROS, KEYS, UNBUILT_GROUPS, UNBUILT_OF_PEERS
-from gateway.config.protection import NOT_BUILT
 from gateway.config.reader import LoadedSettings, read_settings
 from gateway.local.settings import ProcessSetting
 from gateway.log import FORMATS, LEVELS
@@ -88,9 +87,8 @@ def test_every_field_of_a_process_is_documented() -> None:
 
 def test_what_is_not_built_is_said_and_what_is_said_is_not_built() -> None:
     text = "\n".join(line.text for line in lines_of(CONFIGURATION) if line.heading == "What of it is not built yet")
-    refused, ignored, inside_ros = text.split("\nThese ")
+    _, ignored, inside_ros = text.split("\nThese ")
     # The last of the words name the log line, not a key.
-    assert set(spans(refused)) == set(NOT_BUILT)
     assert set(spans(ignored)) == {
         *UNBUILT_GROUPS,
         *UNBUILT_OF_PEERS,
@@ -100,9 +98,6 @@ def test_what_is_not_built_is_said_and_what_is_said_is_not_built() -> None:
 
 
 def test_keys_without_effect_say_so_where_they_are_described() -> None:
-    silent = [*NOT_BUILT]
-    page = documented(*GROUPS)
-    assert [key for key in silent if "yet" not in page[key][3] and not key.startswith(("auth.", "rate_"))] == []
     assert [key for key in UNBUILT_OF_PEERS if "without effect yet" not in documented("One peer")[key][3]] == []
 
 

@@ -55,11 +55,6 @@ def test_a_combination_is_not_judged_when_one_of_its_settings_is_mistaken_itself
     assert "aggregation.peer_urls[0]: found a group of settings; allowed: text" in message
 
 
-@pytest.mark.parametrize("key", ["aggregation.forward_auth"])
-def test_protection_that_is_not_built_refuses_the_start(key: str) -> None:
-    assert any(f"{key}: found true" in message for message in mistakes(flags=[f"{key}:=true"]))
-
-
 def test_tls_files_that_exist_are_no_mistake(tmp_path: Path) -> None:
     pem = tmp_path / "x.pem"
     pem.touch()

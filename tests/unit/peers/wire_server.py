@@ -11,6 +11,7 @@ from typing import Any
 from discovery.endpoint import AddressRule, PeerEndpoint
 from peers.budget import ByteBudget
 from peers.client import PeerAnswer, PeerClient
+from peers.credential import Credential
 from peers.resolver import Resolver
 from peers.settings import MIB, TransportSettings
 from peers.tls import PeerTls
@@ -176,6 +177,8 @@ async def client_to(
     rule: AddressRule = AddressRule.ANY,
     ssl_context: ssl.SSLContext | None = None,
     tls: PeerTls | None = None,
+    credential: Credential | None = None,
+    passes_authorization: bool = False,
     **limits: int,
 ) -> AsyncIterator[PeerClient]:
     """A client whose state must be clean in the end: no slot taken, no byte held, no connection open."""
@@ -186,6 +189,8 @@ async def client_to(
         resolver=resolver or Resolver(),
         tls=tls if ssl_context is None else PeerTls(make=lambda _: ssl_context),
         budget=budget,
+        credential=credential,
+        passes_authorization=passes_authorization,
     )
     try:
         yield client
