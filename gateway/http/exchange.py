@@ -13,7 +13,15 @@ from gateway.http.gaps import gap_of
 from gateway.http.own_item import NOT_FOUND
 from gateway.http.parts import Part, read_parts
 from gateway.http.path import API_PREFIX, EntityPath, parse_target
-from gateway.http.proxy import ProxyLimits, client_authorization, deliver, forwarded_headers, is_stream, reach_owner, relay
+from gateway.http.proxy import (
+    ProxyLimits,
+    client_authorization,
+    deliver,
+    forwarded_headers,
+    is_stream,
+    reach_owner,
+    relay,
+)
 from gateway.http.stream_slots import StreamSlots
 from gateway.http.told import MULTI_STATUS, Told, read_results
 from gateway.http.translate import Echo, Translation
