@@ -28,6 +28,9 @@ LONGEST_LOOK_S: Final = 0.05
 DISCARD_PAUSE_S: Final = 0.001
 """The rest after each 64 KiB that are thrown away, so that a program that writes without end costs little."""
 
+PIPE_BYTES: Final = 1024 * 1024
+"""The most that a pipe holds; what comes beyond it was said after the end, by others."""
+
 _CHUNK: Final = 65_536
 
 
@@ -225,8 +228,9 @@ class _Pipes:
     def take_rest(self) -> None:
         """What was said before the end and is not read yet; no more, for others may still hold the pipes."""
         for output in (self._out, self._err):
-            while not output.truncated and output.take():
-                pass
+            taken = 0
+            while taken < PIPE_BYTES and (more := output.take()):
+                taken += more
 
     def _write(self) -> None:
         assert self._stdin is not None  # noqa: S101 - for the type checker: it is registered
