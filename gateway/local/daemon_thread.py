@@ -1,29 +1,74 @@
 """Blocking work in a thread of its own, which neither the loop's executor nor the end of the process waits for.
 
-A file on a dead mount or a name server that is silent blocks for ever: it must cost nobody else a worker.
+A file on a dead mount or a name server that is silent blocks for ever: it must cost nobody else a worker. So there are
+as many threads as there is work at a time; one that has nothing to do waits a moment for the next piece.
 """
 
 import asyncio
+import queue
 import threading
+from collections import deque
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
+
+IDLE_S: Final = 1.0
+"""How long a thread waits for more work: to start one holds the loop up, to be used again does not."""
 
 Outcome = TypeVar("Outcome")
+Job = Callable[[], None]
 
 
 def in_daemon_thread(work: Callable[[], Outcome], name: str) -> asyncio.Future[Outcome] | None:
     """What `work` returns or raises, on this loop; None when the system has no thread to give.
 
-    To cancel the future stops the waiting, not the work.
+    The thread is called `name` meanwhile. To cancel the future stops the waiting, not the work.
     """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Outcome] = loop.create_future()
-    thread = threading.Thread(target=_run, args=(work, loop, future), name=name, daemon=True)
+
+    def job() -> None:
+        threading.current_thread().name = name
+        _run(work, loop, future)
+
     try:
-        thread.start()
-    except RuntimeError:
-        return None
+        worker = _idle.pop()
+    except IndexError:
+        try:
+            _Worker(job, name).start()
+        except RuntimeError:
+            return None
+    else:
+        worker.jobs.put(job)
     return future
+
+
+class _Worker(threading.Thread):
+    """Does one job after another, until none comes for a while."""
+
+    def __init__(self, first: Job, name: str) -> None:
+        super().__init__(name=name, daemon=True)
+        self.jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
+        self.jobs.put(first)
+
+    def run(self) -> None:
+        while (job := self._next()) is not None:
+            job()
+            del job  # or what it holds stays alive while we wait
+            _idle.append(self)
+
+    def _next(self) -> Job | None:
+        try:
+            return self.jobs.get(timeout=IDLE_S)
+        except queue.Empty:
+            try:
+                _idle.remove(self)
+            except ValueError:  # taken just now, the job is on its way
+                return self.jobs.get()
+            return None
+
+
+_idle: Final[deque[_Worker]] = deque()
+# Mutable: the threads without work; both ends of a deque may be used from any thread.
 
 
 def _run(work: Callable[[], Outcome], loop: asyncio.AbstractEventLoop, future: asyncio.Future[Outcome]) -> None:

@@ -6,6 +6,7 @@ from typing import Any, assert_never
 from gateway.local.answers import EntityRef, ResourceError
 from gateway.local.bindings import DataSpec
 from gateway.local.data_items import Fate, ReadFailure, Reading, Sample, WriteFailure
+from gateway.local.value_range import ANY_VALUE
 from gateway.local.values import MisfitError
 
 
@@ -30,7 +31,8 @@ def parse_body(body: Any) -> Mapping[str, Any] | ResourceError:
     return {"data": body["data"]}
 
 
-def list_item(spec: DataSpec, reading: Reading) -> dict[str, Any]:
+def described_item(spec: DataSpec) -> dict[str, Any]:
+    """What a list item always has."""
     item: dict[str, Any] = {
         "id": spec.id,
         "name": spec.name,
@@ -41,15 +43,19 @@ def list_item(spec: DataSpec, reading: Reading) -> dict[str, Any]:
     }
     if spec.unit is not None:
         item["unit"] = spec.unit
+    return item
+
+
+def list_item(described: Mapping[str, Any], spec: DataSpec, reading: Reading) -> dict[str, Any]:
+    """A list item of now."""
+    medkit = dict(described["x-medkit"])
+    item = {**described, "x-medkit": medkit}
     match reading:
         case Sample():
             item["value"] = reading.value
-            item["x-medkit"] |= _taken(spec, reading)
+            medkit.update(_taken(spec, reading))
         case ReadFailure():
-            item["x-medkit"]["error"] = {
-                "error_code": "service-unavailable",
-                "message": _failure_message(spec, reading),
-            }
+            medkit["error"] = {"error_code": "service-unavailable", "message": _failure_message(spec, reading)}
         case None:
             pass
         case _:
@@ -93,6 +99,8 @@ def _described(spec: DataSpec) -> dict[str, Any]:
 def _taken(spec: DataSpec, sample: Sample) -> dict[str, Any]:
     """When the value was read; a value out of the range is shown, and marked."""
     taken: dict[str, Any] = {"timestamp": sample.timestamp_ns}
+    if spec.range is ANY_VALUE:
+        return taken
     try:
         spec.range.check(sample.value)
     except MisfitError:

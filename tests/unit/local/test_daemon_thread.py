@@ -1,0 +1,58 @@
+"""Blocking work has as many threads as it needs, and a thread that is free does the next piece."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+
+from gateway.local.daemon_thread import in_daemon_thread
+from tests.federation.eventually import eventually
+
+
+async def done(work: Callable[[], Any], name: str = "grove-test") -> Any:
+    future = in_daemon_thread(work, name)
+    assert future is not None
+    return await future
+
+
+def here() -> tuple[int, str]:
+    return threading.get_ident(), threading.current_thread().name
+
+
+async def test_a_free_thread_does_the_next_piece_under_its_name() -> None:
+    first, first_name = await done(here, "grove-first")
+    again = await eventually(lambda: free_again(first))
+    assert (first_name, again) == ("grove-first", "grove-second")
+
+
+async def free_again(thread_id: int) -> str | None:
+    """The name of the thread if it does a further piece of work."""
+    found, name = await done(here, "grove-second")
+    return name if found == thread_id else None
+
+
+async def test_work_that_hangs_takes_nothing_from_other_work() -> None:
+    gate = threading.Event()
+    hanging = [in_daemon_thread(gate.wait, "grove-hanging") for _ in range(20)]
+    assert await done(lambda: 7) == 7
+    assert not any(future.done() for future in hanging if future)
+    gate.set()
+    assert await asyncio.gather(*(future for future in hanging if future)) == [True] * 20
+
+
+async def test_much_work_at_once_is_all_done() -> None:
+    assert await asyncio.gather(*(done(partial(int, number)) for number in range(300))) == [*range(300)]
+
+
+async def test_what_the_work_raises_is_raised() -> None:
+    with pytest.raises(ZeroDivisionError):
+        await done(lambda: 1 // 0)
+    assert await done(lambda: 7) == 7
+
+
+async def test_a_thread_without_work_ends() -> None:
+    _, name = await done(here, "grove-short-lived")
+    assert await eventually(lambda: name not in {thread.name for thread in threading.enumerate()})
