@@ -71,6 +71,7 @@ class Gateway:
     resolver: Resolver
     mdns: Mdns
     drain: DrainFlag
+    streams: StreamSlots
     tls: ServerTls | None = None
     auth: AuthService | None = None
 
@@ -117,6 +118,7 @@ def compose(
     mdns = Mdns(settings, identity)
     finders = Finders(settings, identity, federation, mdns.source)
     drain = DrainFlag()
+    streams = StreamSlots(settings.sse.max_clients)
     transport = _transport(settings)
     readers = UpstreamReaders(federation.mutual, time.monotonic)
     dispatcher = Dispatcher(
@@ -129,14 +131,14 @@ def compose(
             ),
             max_body_bytes=settings.server.max_body_bytes,
             combined_body_bytes=transport.combined_body_bytes,
-            streams=StreamSlots(settings.sse.max_clients),
+            streams=streams,
         ),
         Publication(identity.boot_id),
         federation.broadcast,
         readers,
         settings=DispatchSettings(settings.aggregation.timeout_ms, settings.aggregation.write_timeout_ms),
     )
-    writes = FinishingWrites(dispatcher, patience_s=settings.server.drain_ms / 1000)
+    writes = FinishingWrites(dispatcher)
     services = Services(
         identity=ServedIdentity(
             instance_id=identity.instance_id,
@@ -169,7 +171,20 @@ def compose(
         max_body_bytes=settings.server.max_body_bytes,
     )
     dispatcher.bind(services)
-    return Gateway(Api(services), connections, writes, own, federation, finders, resolver, mdns, drain, tls, auth)
+    return Gateway(
+        api=Api(services),
+        connections=connections,
+        writes=writes,
+        streams=streams,
+        own=own,
+        federation=federation,
+        finders=finders,
+        resolver=resolver,
+        mdns=mdns,
+        drain=drain,
+        tls=tls,
+        auth=auth,
+    )
 
 
 def _federation(

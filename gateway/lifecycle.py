@@ -8,7 +8,6 @@ import asyncio
 import errno
 import gc
 import os
-import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -32,6 +31,7 @@ from gateway.local.manifest.problem import problem_lines
 from gateway.server_tls import CertificateRefusedError, ServerTls
 from gateway.settings import Settings
 from gateway.state_dir import StateDir, StateDirInUseError, take_identity
+from gateway.stopping import StopSignals, drain, end_without_threads
 from gateway.version import grove_version
 from peers.view import Warned
 
@@ -137,10 +137,8 @@ class _Run:
 
     async def serve(self) -> int:
         """Everything that runs, until a signal; the exit code. An error in any loop ends all of them."""
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for signal_number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(signal_number, stop.set)
+        stop = StopSignals()
+        stop.listen()
         code = FAILED
         try:
             await self.gateway.own.start()
@@ -165,10 +163,11 @@ class _Run:
                 log.exception("a loop of the gateway died", exc_info=failure)
         finally:
             await self.gateway.own.close()
+        end_without_threads(code)
         return code
 
-    async def _listen_until(self, stop: asyncio.Event, group: asyncio.TaskGroup) -> int:
-        """Serves until `stop` is set, then drains; the goodbye by mDNS is said in `group` meanwhile."""
+    async def _listen_until(self, stop: StopSignals, group: asyncio.TaskGroup) -> int:
+        """Serves until it is asked to stop, then drains; the goodbye by mDNS is said in `group` meanwhile."""
         await self.gateway.federation.wait_for_first_look()
         server = self.settings.server
         try:
@@ -177,7 +176,6 @@ class _Run:
                 server.host,
                 server.port,
                 connections=self.gateway.connections,
-                drain_s=server.drain_ms / 1000,
                 ssl_context=None if self.gateway.tls is None else self.gateway.tls.context,
             )
         except OSError as error:
@@ -190,15 +188,15 @@ class _Run:
             _spare_collections()
             print(self._banner(listener.port), flush=True)  # noqa: T201 -- the banner is for the terminal, not for the log
             log.info("gateway ready", name=self.settings.name, api=api_url(self.settings, listener.port))
-            await stop.wait()
+            await stop.asked.wait()
             log.info("gateway stopping")
         finally:
             # Also when a loop died: nobody shall take a gateway that is closing for a healthy one.
             self.gateway.drain.is_set = True
             announcing.cancel()
             self.gateway.federation.broadcast.say_farewell()
-            await listener.aclose()
-            await self.gateway.writes.aclose()
+            self.gateway.streams.end()
+            await drain(listener, self.gateway.writes, server, stop)
         log.info("gateway stopped")
         return OK
 

@@ -116,6 +116,9 @@ class ServerSettings:
     client_address_header: Literal["x-forwarded-for", "forwarded"] = "x-forwarded-for"
     """The header in which they say it; the other one is never read."""
 
+    lame_duck_ms: Annotated[int, Ge(0), Le(600_000)] = 1000
+    """Milliseconds in which new requests are still taken after SIGTERM, while `/health` says `draining`."""
+
     drain_ms: Milliseconds = 5000
     """Milliseconds that requests under way may take to finish when the gateway stops."""
 

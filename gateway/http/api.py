@@ -92,6 +92,9 @@ class Api:
     def _mark(self, request: ApiRequest, answer: web.StreamResponse) -> None:
         mark_request_id(request, answer)
         self._door.mark(request, answer)
+        if self._services.draining():
+            answer.force_close()
+            answer.headers[hdrs.CONNECTION] = "close"
 
 
 async def _ask_on(request: ApiRequest) -> None:

@@ -52,8 +52,12 @@ class Exchange:
     ) -> web.StreamResponse:
         """Passes the request on to `instance`, to `path` in its own ids. Raises ApiError."""
         translation = self._translation(call, instance, path, received, echo)
-        with self.streams.held(is_stream=is_stream(call)):
+        if not is_stream(call):
             return await relay(call, self.reach, self.limits, to=instance, path=path, translation=translation)
+        with self.streams.held() as ending:
+            return await relay(
+                call, self.reach, self.limits, to=instance, path=path, translation=translation, ending=ending
+            )
 
     async def relay_unless(self, call: Call, instance: str, path: str, *, status: int) -> web.StreamResponse | None:
         """As `relay_item`, but None when the owner answers `status`. Raises ApiError."""

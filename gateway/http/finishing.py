@@ -18,10 +18,9 @@ _log = structlog.stdlib.get_logger(__name__)
 class FinishingWrites:
     """Passes every request on; a write goes on by itself when the handler that waits for it is cancelled."""
 
-    def __init__(self, dispatch: Dispatch, *, patience_s: float) -> None:
-        """`patience_s`: seconds that `aclose` leaves to writes nobody waits for any more."""
+    def __init__(self, dispatch: Dispatch) -> None:
+        """None is under way."""
         self._dispatch = dispatch
-        self._patience_s = patience_s
         # Mutable: the writes under way.
         self._writes: set[asyncio.Future[web.StreamResponse]] = set()
 
@@ -42,11 +41,14 @@ class FinishingWrites:
             write.add_done_callback(_note_end)
             raise
 
+    async def finish(self, deadline: float) -> None:
+        """Waits for the writes under way until `deadline` (loop time)."""
+        if self._writes:
+            await asyncio.wait(self._writes, timeout=max(0.0, deadline - asyncio.get_running_loop().time()))
+
     async def aclose(self) -> None:
-        """Waits for the writes under way; those that take too long are cut off."""
-        if not self._writes:
-            return
-        _, late = await asyncio.wait(self._writes, timeout=self._patience_s)
+        """Cuts off the writes that are still under way."""
+        late = tuple(self._writes)
         for write in late:
             write.cancel()
         await asyncio.gather(*late, return_exceptions=True)

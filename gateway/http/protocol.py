@@ -19,6 +19,9 @@ from gateway.http.path import MAX_TARGET_BYTES
 MAX_LINE_BYTES: Final = 2 * MAX_TARGET_BYTES
 """Longest request line the parser takes: above our own limit, so that a little too much still is a proper request."""
 
+GREETING_S: Final = 0.5
+"""Seconds for which a new connection on which nothing came yet counts as a request when the gateway stops."""
+
 _log = structlog.stdlib.get_logger(__name__)
 
 
@@ -81,6 +84,12 @@ class ApiProtocol(web.RequestHandler):
         elif data and self._head_since is None and self._waiter is not None:
             self._head_since = self._loop.time()
             self._connections.watch(self)
+
+    def is_busy(self, now: float) -> bool:
+        """Whether a request is under way, or may be: half a head is here, or a new client has not spoken yet."""
+        if self._request_in_progress or self._messages:
+            return True
+        return self._head_since is not None and (self._received > 0 or now - self._head_since < GREETING_S)
 
     def await_body(self, body: StreamReader) -> None:
         """A request with this body begins."""

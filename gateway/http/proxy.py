@@ -9,19 +9,21 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Final
 
-from aiohttp import HttpVersion11, hdrs, web
+from aiohttp import hdrs, web
 
 from entities.jsontext import InvalidJsonError, parse_json, render_json
 from gateway.http import errors
 from gateway.http.answer import WholeAnswer
 from gateway.http.brought_back import brought_back
 from gateway.http.call import Call
+from gateway.http.passing_on import pass_on
 from gateway.http.path import EntityPath, ServerPath
 from gateway.http.request import ApiRequest
+from gateway.http.stream_slots import Ending
 from gateway.http.translate import VERBATIM, Translation, reverse
 from peers.answer import PeerAnswer
 from peers.attempt import GiveUp
-from peers.client import PeerStreamError, StalledBodyError
+from peers.client import StalledBodyError
 from peers.errors import PeerError, PeerReason
 from peers.forward import Forwarding, Reach, forward
 from peers.secret import Secret
@@ -87,11 +89,15 @@ async def relay(
     to: str,
     path: str,
     translation: Translation,
+    ending: Ending | None = None,
 ) -> web.StreamResponse:
-    """The answer of gateway `to` to this request, sent to `path` there. Raises ApiError: 408, 502, 504, 508."""
+    """The answer of gateway `to` to this request, sent to `path` there. Raises ApiError: 408, 502, 504, 508.
+
+    `ending`: when it must end, if it is a stream of events.
+    """
     answer = await reach_owner(call, reach, limits, to=to, path=path, translation=translation)
     try:
-        return await deliver(call, answer, limits, to=to, translation=translation)
+        return await deliver(call, answer, limits, to=to, translation=translation, ending=ending)
     finally:
         await answer.aclose()
 
@@ -235,7 +241,14 @@ def _translated(body: bytes, translation: Translation, max_bytes: int) -> bytes:
 
 
 async def deliver(
-    call: Call, answer: PeerAnswer, limits: ProxyLimits, *, to: str, translation: Translation, whole: bool = False
+    call: Call,
+    answer: PeerAnswer,
+    limits: ProxyLimits,
+    *,
+    to: str,
+    translation: Translation,
+    whole: bool = False,
+    ending: Ending | None = None,
 ) -> web.StreamResponse:
     """The answer of gateway `to` as the client gets it; `whole`: nothing goes out before all of it is here.
 
@@ -262,9 +275,9 @@ async def deliver(
         return WholeAnswer(answer.status, headers, body)
     if answer.body_ready is not None:
         return WholeAnswer(answer.status, headers, answer.body_ready)
-    is_events = _content_type(answer) == "text/event-stream"
-    idle_s = min(limits.idle_s, SEND_TIMEOUT_S) if is_events else limits.idle_s
-    return await _stream(call, answer, headers, idle_s=idle_s)
+    if _content_type(answer) == "text/event-stream":
+        return await pass_on(call, answer, headers, idle_s=min(limits.idle_s, SEND_TIMEOUT_S), ending=ending)
+    return await pass_on(call, answer, headers, idle_s=limits.idle_s)
 
 
 def _content_type(answer: PeerAnswer) -> str:
@@ -291,31 +304,3 @@ def _broken(call: Call, to: str, error: PeerError) -> errors.ApiError:
         is_timeout=error.is_timeout or not call.is_read,
     )
     return errors.peer_unavailable(gap, may_have_executed=None if call.is_read else True)
-
-
-async def _stream(
-    call: Call, answer: PeerAnswer, headers: list[tuple[str, str]], *, idle_s: float
-) -> web.StreamResponse:
-    """Passes the body on as it comes; a break on either side breaks the other, never a clean end.
-
-    A client that does not take a piece within `idle_s` seconds has broken off: until then the peer's slot is its own.
-    """
-    response = web.StreamResponse(status=answer.status, headers=headers)
-    if answer.content_length is not None:
-        response.content_length = answer.content_length
-    elif call.request.version >= HttpVersion11:
-        response.enable_chunked_encoding()
-    else:
-        response.force_close()  # HTTP/1.0 has no chunks: the end of the connection is the end of the body
-    await response.prepare(call.request)
-    try:
-        async for chunk in answer.chunks():
-            async with asyncio.timeout(idle_s):
-                await response.write(chunk)
-        async with asyncio.timeout(idle_s):
-            await response.write_eof()
-    except (PeerStreamError, TimeoutError):
-        response.force_close()
-        if call.request.transport is not None:
-            call.request.transport.abort()
-    return response

@@ -95,6 +95,10 @@ class Process:
         assert child.returncode is not None
         return child.returncode
 
+    def send(self, sig: signal.Signals) -> None:
+        """Sends `sig` and returns at once."""
+        self._running().send_signal(sig)
+
     async def kill(self) -> None:
         """SIGKILL; returns when it is dead."""
         child = self._running()

@@ -48,7 +48,7 @@ async def owning(own: OwnEntities, *, write_timeout_ms: int = 30_000) -> AsyncIt
         readers,
         settings=DispatchSettings(write_timeout_ms=write_timeout_ms),
     )
-    writes = FinishingWrites(dispatcher, patience_s=10)
+    writes = FinishingWrites(dispatcher)
     world = World(view=view, dispatch=writes)
     dispatcher.bind(world.services())
     try:

@@ -119,9 +119,7 @@ class Client:
 
 async def listening(api: Api, port: int = 0, limits: ConnectionLimits | None = None) -> Listener:
     """On loopback; `aclose` it."""
-    return await Listener.start(
-        api, "127.0.0.1", port, connections=Connections(limits or ConnectionLimits()), drain_s=1
-    )
+    return await Listener.start(api, "127.0.0.1", port, connections=Connections(limits or ConnectionLimits()))
 
 
 @asynccontextmanager
