@@ -44,15 +44,15 @@ async def own_item(
         case "data" if not tail and method == "PUT":
             return await own.write_data(ref, item, body)
         case "configurations" if not tail and reads:
-            return await own.configuration(ref, item)
+            return own.configurations.item(ref, item)
         case "configurations" if not tail and method == "PUT":
-            return await own.write_configuration(ref, item, body)
+            return await own.configurations.write(ref, item, body)
         case "configurations" if not tail and method == "DELETE":
-            return await own.reset_configuration(ref, item)
+            return await own.configurations.reset(ref, item)
         case "faults" if not tail and reads:
-            return own.fault_detail(ref, item)
+            return own.faults.detail(ref, item)
         case "faults" if not tail and method == "DELETE":
-            return own.clear_fault(ref, item)
+            return await own.faults.clear(ref, item)
         case "logs" if item == "configuration" and not tail and reads:
             return own.log_configuration(ref)
         case "logs" if item == "configuration" and not tail and method == "PUT":
@@ -86,23 +86,27 @@ async def change_own(own: OwnEntities, ref: EntityRef, collection: str) -> Resul
     """The faults of an entity of ours cleared, or its configurations reset: what became of that, as one result."""
     match collection:
         case "faults":
-            answer = own.clear_faults(ref, ALL_STATUSES)
-            return {"app_id": ref.id, "node": "", "success": answer.status < 300}
+            answer = await own.faults.clear_all(ref, ALL_STATUSES)
+            failure = {"error": answer.message} if isinstance(answer, ResourceError) else {}
+            return {"app_id": ref.id, "node": _node(own, ref), "success": not failure, **failure}
         case "configurations":
-            return _reset_result(own, ref, await own.reset_all_configurations(ref))
+            return _reset_result(own, ref, await own.configurations.reset_all(ref))
         case _:
             raise errors.no_route()
 
 
 def _reset_result(own: OwnEntities, ref: EntityRef, report: ResetReport) -> Result:
-    node = getattr(own.tree.find(ref.kind, ref.id), "node", None) or ""
-    result: Result = {"app_id": ref.id, "node": node, "success": not report.failed}
+    result: Result = {"app_id": ref.id, "node": _node(own, ref), "success": not report.failed}
     if report.failed:
         result["error"] = (
             f"{len(report.failed)} of {report.reset_count + len(report.failed)} configurations were not reset"
         )
         result["details"] = [{"id": failed.id, "error": failed.error} for failed in report.failed]
     return result
+
+
+def _node(own: OwnEntities, ref: EntityRef) -> str:
+    return getattr(own.tree.find(ref.kind, ref.id), "node", None) or ""
 
 
 def refuse_creation(collection: str) -> errors.ApiError:

@@ -75,9 +75,9 @@ async def own_parts(
             case "operations":
                 items = own.operations.items(ref)
             case "configurations":
-                items = await _configurations(own, view.own, ref)
+                items = _configurations(own, view.own, ref)
             case "faults":
-                items = own.fault_items(ref, statuses)
+                items = own.faults.items(ref, statuses)
             case _:
                 items = ()
         if isinstance(items, ResourceError):
@@ -86,9 +86,9 @@ async def own_parts(
     return parts
 
 
-async def _configurations(own: OwnEntities, view: TreeView, ref: EntityRef) -> list[dict[str, Any]]:
+def _configurations(own: OwnEntities, view: TreeView, ref: EntityRef) -> list[dict[str, Any]]:
     """Items with their parameter and node beside them, for `combine` to list."""
-    listed = await own.configuration_items(ref)
+    listed = own.configurations.items(ref)
     merged = view.find(ref.kind, ref.id)
     node = None if merged is None else getattr(merged.entity, "node", None)
     extra = {} if node is None else {"node": node}

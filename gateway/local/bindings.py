@@ -2,10 +2,11 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from enum import IntEnum, StrEnum
 from typing import Any, Final
 
 from gateway.local.decoding import Decoding
+from gateway.local.fault_rule import FaultRule
+from gateway.local.fault_spec import DeclaredFault
 from gateway.local.logs.bindings import LogBinding
 from gateway.local.operation_bindings import OperationBinding
 from gateway.local.origins import Origin, Target
@@ -17,9 +18,6 @@ DATA_ID_LIMIT: Final = 256
 
 CONFIGURATION_ID_LIMIT: Final = 512
 """Characters of a configuration's id."""
-
-FAULT_CODE_LIMIT: Final = 256
-"""Characters of a fault's code."""
 
 DEFAULT_CATEGORY: Final = "currentData"
 CATEGORIES: Final = ("identData", "currentData", "storedData", "sysInfo")
@@ -96,38 +94,6 @@ class Configuration:
     apply: Apply | None = None
 
 
-class Severity(IntEnum):
-    """How bad a fault is; the name is the wire's `severity_label`."""
-
-    INFO = 0
-    WARN = 1
-    ERROR = 2
-    CRITICAL = 3
-
-
-class FaultStatus(StrEnum):
-    """Where a fault is in its life."""
-
-    PREFAILED = "PREFAILED"
-    PREPASSED = "PREPASSED"
-    CONFIRMED = "CONFIRMED"
-    HEALED = "HEALED"
-    CLEARED = "CLEARED"
-
-
-@dataclass(frozen=True, slots=True)
-class DeclaredFault:
-    """A fault an entity starts with. Times in ns since 1970, None = when the gateway starts."""
-
-    code: str
-    severity: Severity
-    description: str = ""
-    status: FaultStatus = FaultStatus.CONFIRMED
-    first_occurred_ns: int | None = None
-    last_occurred_ns: int | None = None
-    occurrence_count: int = 1
-
-
 @dataclass(frozen=True, slots=True)
 class Resources:
     """Everything declared below one entity."""
@@ -137,6 +103,7 @@ class Resources:
     configurations: tuple[Configuration, ...] = ()
     faults: tuple[DeclaredFault, ...] = ()
     logs: tuple[LogBinding, ...] = ()
+    rules: tuple[FaultRule, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.data or self.operations or self.configurations or self.faults or self.logs)
+        return any((self.data, self.operations, self.configurations, self.faults, self.logs, self.rules))

@@ -61,7 +61,7 @@ class DataStore:
 
     async def item(self, ref: EntityRef, item_id: str) -> ItemAnswer | ResourceError:
         """One item with its value now. 404 unknown, 503 when it cannot be read."""
-        item = self._find(ref, item_id)
+        item = self.find(ref, item_id)
         if item is None:
             return unknown(ref, item_id)
         reading = await item.read()
@@ -80,7 +80,7 @@ class DataStore:
         written = parse_body(body)
         if isinstance(written, ResourceError):
             return written
-        item = self._find(ref, item_id)
+        item = self.find(ref, item_id)
         if item is None:
             return unknown(ref, item_id)
         if not isinstance(item, WritableItem) or not item.spec.writable:
@@ -93,7 +93,8 @@ class DataStore:
             return unwritten(ref, item.spec, failure)
         return ItemAnswer(200, written_item(ref, item_id, value))
 
-    def _find(self, ref: EntityRef, word: str) -> DataItem | None:
+    def find(self, ref: EntityRef, word: str) -> DataItem | None:
+        """The item that is meant by an id or a name."""
         exact = self._items.get(ref, {}).get(word)
         return exact or self._words.get(ref, {}).get(word.lstrip("/"))
 

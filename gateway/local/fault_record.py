@@ -1,14 +1,12 @@
-"""One fault, and its two shapes on the wire (docs/api.md, "Faults"). Pure."""
+"""The two shapes of a fault on the wire, and which ones a query asks for (docs/api.md, "Faults"). Pure."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from gateway.local.answers import ResourceError
-from gateway.local.bindings import DeclaredFault, FaultStatus, Severity
-
-NS_PER_S: Final = 1_000_000_000
+from gateway.local.fault_life import Fault
+from gateway.local.fault_spec import DeclaredFault, FaultStatus
+from gateway.local.moments import NS_PER_S, iso_time
 
 ACTIVE_STATUSES: Final[frozenset[str]] = frozenset({FaultStatus.PREFAILED, FaultStatus.CONFIRMED})
 """What is listed when the client asks for nothing else."""
@@ -31,20 +29,6 @@ _DTC: Final[Mapping[FaultStatus, tuple[str, str, str, str]]] = {
 """Status -> aggregatedStatus, testFailed, confirmedDTC, pendingDTC."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """A fault as it is now. Times in ns since 1970; `sources` are the reporting sources."""
-
-    code: str
-    severity: Severity
-    description: str
-    status: FaultStatus
-    first_occurred_ns: int
-    last_occurred_ns: int
-    occurrence_count: int
-    sources: tuple[str, ...]
-
-
 def parse_status_filter(text: str | None) -> frozenset[str] | ResourceError:
     """The statuses a `status` query asks for; absent = PREFAILED and CONFIRMED; 400 for another word."""
     if text is None:
@@ -62,10 +46,11 @@ def starting_fault(declared: DeclaredFault, sources: tuple[str, ...], now_ns: in
     first, last = declared.first_occurred_ns, declared.last_occurred_ns
     known = first if first is not None else last
     return Fault(
-        code=declared.code,
-        severity=declared.severity,
-        description=declared.description,
+        code=declared.spec.code,
+        severity=declared.spec.severity,
+        description=declared.spec.description,
         status=declared.status,
+        confirmed=declared.status is FaultStatus.CONFIRMED,
         first_occurred_ns=now_ns if known is None else known,
         last_occurred_ns=last if last is not None else (now_ns if known is None else known),
         occurrence_count=declared.occurrence_count,
@@ -75,6 +60,7 @@ def starting_fault(declared: DeclaredFault, sources: tuple[str, ...], now_ns: in
 
 def render_fault_item(fault: Fault) -> dict[str, Any]:
     """The item of a list; times in seconds since 1970."""
+    passed = {} if fault.last_passed_ns is None else {"last_passed": fault.last_passed_ns / NS_PER_S}
     return {
         "fault_code": fault.code,
         "severity": fault.severity.value,
@@ -82,14 +68,15 @@ def render_fault_item(fault: Fault) -> dict[str, Any]:
         "description": fault.description,
         "first_occurred": fault.first_occurred_ns / NS_PER_S,
         "last_occurred": fault.last_occurred_ns / NS_PER_S,
+        **passed,
         "occurrence_count": fault.occurrence_count,
         "status": fault.status.value,
         "reporting_sources": list(fault.sources),
     }
 
 
-def render_fault_detail(fault: Fault) -> dict[str, Any]:
-    """The detail; times as ISO 8601 with milliseconds. There are no snapshots of own faults."""
+def render_fault_detail(fault: Fault, snapshots: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
+    """The detail; times as ISO 8601 with milliseconds. `snapshots`: the freeze frames of the last occurrence."""
     aggregated, failed, confirmed, pending = _DTC[fault.status]
     item: dict[str, Any] = {
         "code": fault.code,
@@ -103,24 +90,24 @@ def render_fault_detail(fault: Fault) -> dict[str, Any]:
     }
     if fault.description:
         item["fault_name"] = fault.description
+    medkit: dict[str, Any] = {
+        "occurrence_count": fault.occurrence_count,
+        "reporting_sources": list(fault.sources),
+        "severity_label": fault.severity.name,
+        "status_raw": fault.status.value,
+    }
+    if fault.history:
+        medkit["history"] = [{"status": moment.status.value, "at": iso_time(moment.at_ns)} for moment in fault.history]
+    if fault.last_passed_ns is not None:
+        medkit["last_passed"] = iso_time(fault.last_passed_ns)
     return {
         "item": item,
         "environment_data": {
             "extended_data_records": {
-                "first_occurrence": _iso(fault.first_occurred_ns),
-                "last_occurrence": _iso(fault.last_occurred_ns),
+                "first_occurrence": iso_time(fault.first_occurred_ns),
+                "last_occurrence": iso_time(fault.last_occurred_ns),
             },
-            "snapshots": [],
+            "snapshots": list(snapshots),
         },
-        "x-medkit": {
-            "occurrence_count": fault.occurrence_count,
-            "reporting_sources": list(fault.sources),
-            "severity_label": fault.severity.name,
-            "status_raw": fault.status.value,
-        },
+        "x-medkit": medkit,
     }
-
-
-def _iso(time_ns: int) -> str:
-    moment = datetime.fromtimestamp(time_ns // NS_PER_S, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{time_ns % NS_PER_S // 1_000_000:03d}Z"

@@ -1,120 +1,203 @@
-"""The faults of all own entities: raised, listed, cleared (docs/api.md, "Faults")."""
+"""The faults of all own entities: reported, listed, cleared (docs/api.md, "Faults")."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
 from gateway.local.answers import NO_CONTENT, EntityRef, ItemAnswer, ResourceError
-from gateway.local.bindings import FAULT_CODE_LIMIT, DeclaredFault, FaultStatus, Severity
-from gateway.local.fault_record import Fault, render_fault_detail, render_fault_item, starting_fault
+from gateway.local.fault_book import FaultBook
+from gateway.local.fault_change import ChangeKind, FaultChange, change_of
+from gateway.local.fault_life import SETTLED, Fault, cleared, failed, new_fault, passed
+from gateway.local.fault_record import render_fault_detail, render_fault_item, starting_fault
+from gateway.local.fault_snapshots import Snapshots
+from gateway.local.fault_spec import FAULT_CODE_LIMIT, MAX_FRAMES, DeclaredFault, FaultSpec, FaultStatus
 from gateway.local.shared_read import Clock
+from gateway.local.storage import Keep, StorageFailure, Stored, keep_nothing, outcome_of
+
+MAX_CODES: Final = 1000
+"""Faults of one entity; a further one takes the place of the oldest that is healed or cleared, or is refused."""
 
 Sources = Callable[[EntityRef], list[str]]
+Listener = Callable[[FaultChange], None]
 
 _log = structlog.get_logger(__name__)
 
 
 class FaultStore:
-    """Faults by entity and code, in memory. `sources` names who reports for an entity; nobody = no faults.
-
-    `changed` is called after every change, never for a clearing that found nothing to clear.
+    """Faults by the entity that reports them and their code. `sources` names who reports for an entity; nobody = no
+    faults. Listeners are called on the event loop after every change that is shown.
     """
 
-    def __init__(
-        self,
-        declared: Mapping[EntityRef, tuple[DeclaredFault, ...]],
-        *,
-        sources: Sources,
-        clock: Clock,
-        changed: Callable[[], None],
-    ) -> None:
+    def __init__(self, *, sources: Sources, snapshots: Snapshots, clock: Clock, keep: Keep = keep_nothing) -> None:
         self._sources = sources
         self._clock = clock
-        self._changed = changed
-        self._faults: dict[EntityRef, dict[str, Fault]] = {}  # mutable
-        for ref, faults in declared.items():
-            reporters = tuple(sources(ref))
-            self._faults[ref] = {fault.code: starting_fault(fault, reporters, clock()) for fault in faults}
+        self._snapshots = snapshots
+        self.book = FaultBook(keep, self._shown)
+        self.listeners: list[Listener] = []
+        # Mutable: what is declared of faults, what came with a report, and what is cleared as a symptom of another one.
+        self._specs: dict[EntityRef, dict[str, FaultSpec]] = {}
+        self._given: dict[tuple[EntityRef, str], FaultSpec] = {}
+        self._auto_cleared: dict[tuple[EntityRef, str], tuple[str, ...]] = {}
 
-    def items(self, ref: EntityRef | None, statuses: Collection[str]) -> list[dict[str, Any]]:
-        """Those of one entity, or of all, that are in one of `statuses`."""
-        return [
-            render_fault_item(fault)
-            for faults in self._select(ref)
-            for fault in faults.values()
-            if fault.status in statuses
-        ]
+    def declare(
+        self,
+        faults: Mapping[EntityRef, tuple[DeclaredFault, ...]],
+        specs: Mapping[EntityRef, tuple[FaultSpec, ...]],
+    ) -> None:
+        """What entities start with, and what they may report, from now on; faults that are known stay."""
+        self._specs = {ref: {spec.code: spec for spec in of_entity} for ref, of_entity in specs.items()}
+        for ref, of_entity in faults.items():
+            reporters = tuple(self._sources(ref))
+            for fault in of_entity:
+                self._specs.setdefault(ref, {}).setdefault(fault.spec.code, fault.spec)
+                if self.book.newest(ref, fault.spec.code) is None:
+                    self.book.begin(ref, starting_fault(fault, reporters, self._clock()))
+
+    def items(self, ref: EntityRef, statuses: Collection[str]) -> list[dict[str, Any]]:
+        """Those of one entity that are in one of `statuses`."""
+        return [render_fault_item(fault) for fault in self.book.shown(ref).values() if fault.status in statuses]
 
     def detail(self, ref: EntityRef, code: str) -> ItemAnswer | ResourceError:
-        """One fault in whatever status; 404 unknown."""
-        fault = self._faults.get(ref, {}).get(code)
-        return _unknown(ref, code) if fault is None else ItemAnswer(200, render_fault_detail(fault))
-
-    def clear(self, ref: EntityRef, code: str) -> ItemAnswer | ResourceError:
-        """Acknowledge one fault; 404 unknown. It stays known as CLEARED and may be raised again."""
-        faults = self._faults.get(ref, {})
-        if code not in faults:
+        """{item, environment_data, x-medkit} of one fault in whatever status; 404 unknown."""
+        fault = self.book.shown(ref).get(code)
+        if fault is None:
             return _unknown(ref, code)
-        if self._clear(faults, [code]):
-            self._changed()
-        return NO_CONTENT
+        return ItemAnswer(200, render_fault_detail(fault, self.book.snapshot(ref, code)))
 
-    def clear_all(self, ref: EntityRef | None, statuses: Collection[str]) -> ItemAnswer:
-        """Acknowledge those of one entity, or of all, that are in one of `statuses`."""
-        cleared = 0
-        for faults in self._select(ref):
-            cleared += self._clear(faults, [code for code, fault in faults.items() if fault.status in statuses])
-        if cleared:
-            self._changed()
-        return NO_CONTENT
+    async def clear(self, ref: EntityRef, code: str) -> ItemAnswer | ResourceError:
+        """Acknowledge one fault and its symptoms, 204 when that is stored; 404 unknown, 503. It may occur again."""
+        fault = self.book.newest(ref, code)
+        if fault is None:
+            return _unknown(ref, code)
+        found = (self.book.newest(ref, symptom) for symptom in self._spec(ref, fault).symptoms)
+        symptoms = [each for each in found if each is not None and each.status is not FaultStatus.CLEARED]
+        return await self._clear([(ref, each) for each in (fault, *symptoms)], root=(ref, code))
 
-    def raise_fault(
+    async def clear_all(self, ref: EntityRef | None, statuses: Collection[str]) -> ItemAnswer | ResourceError:
+        """Acknowledge those of one entity, or of all, that are in one of `statuses`: all of them, 204, or none, 503."""
+        chosen = self.book.entities() if ref is None else [ref]
+        return await self._clear(
+            [(one, fault) for one in chosen for fault in self.book.decided(one).values() if fault.status in statuses]
+        )
+
+    async def raise_fault(
+        self, ref: EntityRef, code: str, spec: FaultSpec | None = None, *, description: str | None = None
+    ) -> ResourceError | None:
+        """Count one more occurrence, and return when it is stored. `spec`: where it was not declared, or changed.
+
+        400 when the entity reports no faults, or has too many; 503 when it is shown, but cannot be stored.
+        """
+        failure = await outcome_of(lambda stored: self.report_failed(ref, code, spec, stored, description=description))
+        return _not_stored(ref, code, failure) if isinstance(failure, StorageFailure) else failure
+
+    async def heal_fault(self, ref: EntityRef, code: str) -> ResourceError | None:
+        """Its check passed once more; returns when that is stored. Nothing for a fault that never occurred. 503."""
+        failure = await outcome_of(lambda stored: self.report_passed(ref, code, stored))
+        return None if failure is None else _not_stored(ref, code, failure)
+
+    def report_failed(
         self,
         ref: EntityRef,
         code: str,
+        spec: FaultSpec | None,
+        stored: Stored,
         *,
-        severity: Severity | None,
-        description: str | None,
-        status: FaultStatus,
+        description: str | None = None,
+        counted: bool = True,
     ) -> ResourceError | None:
-        """Count one more occurrence, now. What is None stays as it was; a new fault is ERROR, without text."""
+        """A check failed, now; `stored` is told later, unless it is refused. Not `counted`: it is no new occurrence."""
+        fault = self._to_report(ref, code)
+        if isinstance(fault, ResourceError):
+            return fault
+        if spec is not None:
+            self._given[ref, code] = spec
+        known = self._spec(ref, fault)
+        now = self._clock()
+        after = failed(fault, now, known.debounce, counted=counted)
+        if fault.status in SETTLED:
+            self._snapshots.take(ref, known.snapshot[:MAX_FRAMES], lambda frames: self.book.note(ref, code, frames))
+        text = known.description if description is None else description
+        self.book.decide(ref, replace(after, severity=known.severity, description=text), stored)
+        return None
+
+    def report_passed(self, ref: EntityRef, code: str, stored: Stored) -> None:
+        """A check passed, now; `stored` is told later."""
+        fault = self.book.newest(ref, code)
+        if fault is None:
+            stored(None)
+            return
+        self.book.decide(ref, passed(fault, self._clock(), self._spec(ref, fault).debounce), stored)
+
+    def _spec(self, ref: EntityRef, fault: Fault) -> FaultSpec:
+        """What is known of it: from its last report, else as declared."""
+        known = self._given.get((ref, fault.code)) or self._specs.get(ref, {}).get(fault.code)
+        return known or FaultSpec(fault.code, fault.severity, fault.description)
+
+    def _to_report(self, ref: EntityRef, code: str) -> Fault | ResourceError:
+        """The fault that a report is about, a new one where it is not known."""
+        fault = self.book.newest(ref, code)
+        if fault is not None:
+            return fault
         sources = tuple(self._sources(ref))
         if not sources:
-            message = f"{ref.kind.title} '{ref.id}' reports no faults: apps and external components do"
+            message = f"{ref.kind.title} '{ref.id}' reports no faults: apps and components do"
             return ResourceError(400, "invalid-parameter", message, {"entity_id": ref.id})
         if not 1 <= len(code) <= FAULT_CODE_LIMIT:
             message = f"Fault code has {len(code)} characters, allowed are 1 to {FAULT_CODE_LIMIT}"
             return ResourceError(400, "invalid-parameter", message, {"entity_id": ref.id})
+        known = self.book.decided(ref)
+        if len(known) >= MAX_CODES:
+            over = [fault for fault in known.values() if fault.status in SETTLED]
+            if not over:
+                message = f"'{ref.id}' has {len(known)} faults, no more are kept; clear some"
+                return ResourceError(400, "invalid-parameter", message, {"entity_id": ref.id})
+            oldest = min(over, key=lambda fault: fault.last_occurred_ns).code
+            self.book.forget(ref, oldest)
+            self._given.pop((ref, oldest), None)
+        return new_fault(code, sources, self._clock())
+
+    async def _clear(
+        self, faults: list[tuple[EntityRef, Fault]], root: tuple[EntityRef, str] | None = None
+    ) -> ItemAnswer | ResourceError:
         now = self._clock()
-        faults = self._faults.setdefault(ref, {})
-        fault = faults.get(code) or Fault(code, Severity.ERROR, "", status, now, now, 0, sources)
-        faults[code] = replace(
-            fault,
-            severity=fault.severity if severity is None else severity,
-            description=fault.description if description is None else description,
-            status=status,
-            last_occurred_ns=now,
-            occurrence_count=fault.occurrence_count + 1,
-        )
-        if fault.occurrence_count == 0 or fault.status is not status:
-            _log.warning("fault raised", entity=ref.id, code=code, status=status.value)
-        self._changed()
-        return None
+        changed = [(ref, cleared(fault, now)) for ref, fault in faults if fault.status is not FaultStatus.CLEARED]
+        if not changed:
+            return NO_CONTENT
+        if root is not None and len(faults) > 1:
+            self._auto_cleared[root] = tuple(fault.code for _, fault in faults[1:])
+        failure = await outcome_of(lambda stored: self.book.decide_or_not(changed, stored))
+        if failure is None:
+            return NO_CONTENT
+        if root is not None:
+            self._auto_cleared.pop(root, None)
+        message = f"Nothing was cleared, for it cannot be stored: {failure.reason}"
+        entity = {} if root is None else {"entity_id": root[0].id}
+        return ResourceError(503, "service-unavailable", message, {**entity, "details": failure.reason})
 
-    def _select(self, ref: EntityRef | None) -> list[dict[str, Fault]]:
-        return list(self._faults.values()) if ref is None else [self._faults.get(ref, {})]
+    def _shown(self, ref: EntityRef, before: Fault | None, after: Fault) -> None:
+        auto_cleared = self._auto_cleared.pop((ref, after.code), ())
+        kind = change_of(before, after)
+        if kind is None:
+            return
+        if before is None or before.status is not after.status:
+            level = _log.info if kind is ChangeKind.CLEARED else _log.warning
+            level("fault changed", entity=ref.id, code=after.code, status=after.status.value)
+        change = FaultChange(kind, ref, after, self._clock(), auto_cleared)
+        for listener in self.listeners:
+            listener(change)
 
-    def _clear(self, faults: dict[str, Fault], codes: Collection[str]) -> int:
-        """How many of `codes` were not cleared before."""
-        cleared = [code for code in codes if faults[code].status is not FaultStatus.CLEARED]
-        for code in cleared:
-            faults[code] = replace(faults[code], status=FaultStatus.CLEARED)
-            _log.info("fault cleared", code=code, sources=list(faults[code].sources))
-        return len(cleared)
+
+def _parameters(ref: EntityRef, code: str) -> dict[str, Any]:
+    return {f"{ref.kind.singular}_id": ref.id, "fault_code": code}
 
 
 def _unknown(ref: EntityRef, code: str) -> ResourceError:
-    parameters = {f"{ref.kind.singular}_id": ref.id, "details": "Fault not found", "fault_code": code}
+    parameters = {**_parameters(ref, code), "details": "Fault not found"}
     return ResourceError(404, "resource-not-found", "Fault not found", parameters)
+
+
+def _not_stored(ref: EntityRef, code: str, failure: StorageFailure) -> ResourceError:
+    message = f"Fault '{code}' is shown, but cannot be stored: {failure.reason}"
+    return ResourceError(503, "service-unavailable", message, {**_parameters(ref, code), "details": failure.reason})

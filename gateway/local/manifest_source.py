@@ -50,6 +50,7 @@ class ManifestSource:
             configurations=declared.configurations,
             faults=declared.faults,
             logs=tuple(bound_log(binding, self._clock, self._numbers) for binding in declared.logs),
+            rules=declared.rules,
         )
 
     def _item(self, binding: DataBinding, ref: EntityRef) -> DataItem:

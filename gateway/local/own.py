@@ -1,20 +1,26 @@
 """The own entities of this gateway: all sources as one tree, and everything that can be asked of it.
 
 This is the face the HTTP layer works with. It answers for one entity at a time and for what is its own; members,
-peers and qualified ids are put together above. Configuration values survive a restart where there is a storage.
+peers and qualified ids are put together above. Configuration values and faults survive a restart where there is a
+storage.
 """
 
 import asyncio
+import time
 import uuid
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from gateway.local.answers import ConfigurationList, EntityRef, ItemAnswer, ResourceError
-from gateway.local.bindings import FaultStatus, Severity
+from entities.model import EntityKind
+from gateway.local.answers import EntityRef, ItemAnswer, ResourceError
 from gateway.local.configuration_rows import ALL_ROWS
-from gateway.local.configuration_store import ConfigurationStore, ResetReport
+from gateway.local.configuration_store import ConfigurationStore
+from gateway.local.data_items import DataItem
 from gateway.local.data_store import DataStore
+from gateway.local.fault_rows import ALL_FAULTS, ALL_SNAPSHOTS
+from gateway.local.fault_snapshots import Snapshots
 from gateway.local.fault_store import FaultStore
+from gateway.local.fault_watch import FaultWatch
 from gateway.local.log_store import LogConfiguration, LogQuery, LogStore
 from gateway.local.logs.entry import LogReading
 from gateway.local.operation_store import OperationStore
@@ -33,7 +39,7 @@ class OwnEntities:
 
     Making it does no I/O. `clock` gives ns since 1970 and is also called from threads. Errors are values, nothing
     here raises for a client's mistake. All methods belong on one event loop. What is asked of operations is asked of
-    `operations`.
+    `operations`, and so of `configurations` and `faults`.
     """
 
     def __init__(
@@ -43,7 +49,9 @@ class OwnEntities:
         clock: Clock,
         storage: Storage | None = None,
         new_execution_id: Callable[[], str] = _new_execution_id,
+        clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`clock_s` gives seconds and never jumps; by it fault rules are looked at."""
         self._sources = tuple(sources)
         self._clock = clock
         self.storage = storage
@@ -51,16 +59,13 @@ class OwnEntities:
         keep = keep_nothing if storage is None else storage.keep
         # Mutable: what the sources offer together, who wants to know, and the stores.
         self._subscribers: list[Callable[[], None]] = []
-        self._configurations = ConfigurationStore(clock=clock, keep=keep)
+        self.configurations = ConfigurationStore(clock=clock, keep=keep)
         self.operations = OperationStore(clock, new_execution_id)
+        self._snapshots = Snapshots(self._find_item, clock)
+        self.faults = FaultStore(sources=self.fault_sources, snapshots=self._snapshots, clock=clock, keep=keep)
+        self._watch = FaultWatch(self.faults, self._find_item, clock_s)
         self._logs = LogStore(clock)
         self._take_offers()
-        self._faults = FaultStore(
-            {ref: resources.faults for ref, resources in self._resources.items()},
-            sources=self.fault_sources,
-            clock=clock,
-            changed=self._changed,
-        )
 
     async def start(self) -> None:
         """The first look of every source; whoever subscribed is told if one found something."""
@@ -69,14 +74,16 @@ class OwnEntities:
         if any(source.offer is not offer for source, offer in zip(self._sources, before, strict=True)):
             self._offers_changed()
         if self.storage is not None:
-            self.storage.opened = self._restore
+            self.storage.opened, self.storage.recovered = self._restore, self.faults.book.save_again
             await self.storage.open()
 
     async def run(self) -> None:
         """Keeps what is offered true, executions running and values stored, until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self.operations.run(), name="executions")
-            group.create_task(self._configurations.run(), name="put stored configurations into effect")
+            group.create_task(self.configurations.run(), name="put stored configurations into effect")
+            group.create_task(self._snapshots.run(), name="snapshots of faults")
+            group.create_task(self._watch.run(), name="fault rules")
             if self.storage is not None:
                 group.create_task(self.storage.run(), name="store")
             for source in self._sources:
@@ -91,7 +98,7 @@ class OwnEntities:
             await self.storage.close()
 
     def subscribe(self, callback: Callable[[], None]) -> None:
-        """Have `callback` called, on the event loop, whenever the tree or a fault changed."""
+        """Have `callback` called, on the event loop, whenever the tree changed."""
         self._subscribers.append(callback)
 
     async def data_items(self, ref: EntityRef) -> list[dict[str, Any]]:
@@ -108,57 +115,9 @@ class OwnEntities:
         """Write {type, data} or {value}; 400 bad body, type or range, 403 read-only, 404 unknown, 502 to 504 failed."""
         return await self._data.write(ref, item_id, body)
 
-    async def configuration_items(self, ref: EntityRef) -> ConfigurationList:
-        """The configurations of one entity; empty when it has none."""
-        return self._configurations.items(ref)
-
-    async def configuration(self, ref: EntityRef, item_id: str) -> ItemAnswer | ResourceError:
-        """{id, data, value, x-medkit: {entity_id, source, parameter, ros2?}}; 404 unknown."""
-        return self._configurations.item(ref, item_id)
-
-    async def write_configuration(self, ref: EntityRef, item_id: str, body: Any) -> ItemAnswer | ResourceError:
-        """Write {data} or {value}; answers as `configuration` when it is stored. 400, 403 read-only, 404, 409, 503."""
-        return await self._configurations.write(ref, item_id, body)
-
-    async def reset_configuration(self, ref: EntityRef, item_id: str) -> ItemAnswer | ResourceError:
-        """Back to the default, 204 when that is stored; 404 unknown, 409, 503."""
-        return await self._configurations.reset(ref, item_id)
-
-    async def reset_all_configurations(self, ref: EntityRef) -> ResetReport:
-        """All of one entity back to their defaults; says which could not be."""
-        return await self._configurations.reset_all(ref)
-
     def fault_sources(self, ref: EntityRef) -> list[str]:
         """Under which names the entity itself reports faults; empty for those that report none."""
         return fault_sources(self.tree, ref)
-
-    def fault_items(self, ref: EntityRef | None, statuses: Collection[str]) -> list[dict[str, Any]]:
-        """List items of one entity, or of all own entities; `statuses` from `parse_status_filter`."""
-        return self._faults.items(ref, statuses)
-
-    def fault_detail(self, ref: EntityRef, code: str) -> ItemAnswer | ResourceError:
-        """{item, environment_data, x-medkit}; 404 unknown."""
-        return self._faults.detail(ref, code)
-
-    def clear_fault(self, ref: EntityRef, code: str) -> ItemAnswer | ResourceError:
-        """Acknowledge one fault, 204; 404 unknown."""
-        return self._faults.clear(ref, code)
-
-    def clear_faults(self, ref: EntityRef | None, statuses: Collection[str]) -> ItemAnswer:
-        """Acknowledge the faults of one entity, or all own ones, that are in `statuses`; 204."""
-        return self._faults.clear_all(ref, statuses)
-
-    def raise_fault(
-        self,
-        ref: EntityRef,
-        code: str,
-        *,
-        severity: Severity | None = None,
-        description: str | None = None,
-        status: FaultStatus = FaultStatus.CONFIRMED,
-    ) -> ResourceError | None:
-        """Count one more occurrence of a fault, known or new; 400 when the entity reports no faults."""
-        return self._faults.raise_fault(ref, code, severity=severity, description=description, status=status)
 
     def transitions(self, ref: EntityRef) -> tuple[str, ...]:
         """What one entity may be asked to do: `start`, `restart`, `shutdown` ..."""
@@ -186,9 +145,24 @@ class OwnEntities:
 
     async def _restore(self) -> None:
         """Takes up what the storage has; called whenever its file was opened."""
-        rows = StorageFailure("") if self.storage is None else await self.storage.read(ALL_ROWS)
-        if not isinstance(rows, StorageFailure):
-            self._configurations.restore(rows)
+        storage = self.storage
+        if storage is None:
+            return
+        values = await storage.read(ALL_ROWS)
+        faults, snapshots = await storage.read(ALL_FAULTS), await storage.read(ALL_SNAPSHOTS)
+        if isinstance(values, StorageFailure) or isinstance(faults, StorageFailure):
+            return  # noted by the storage, which opens the file again
+        self.configurations.restore(values)
+        self.faults.book.restore(faults, () if isinstance(snapshots, StorageFailure) else snapshots)
+
+    def _find_item(self, ref: EntityRef, name: str) -> DataItem | None:
+        """The data item of an entity, or `<entity>:<item>` of another own one."""
+        found = self._data.find(ref, name)
+        other, colon, item = name.partition(":")
+        if found is not None or not colon:
+            return found
+        kinds = (EntityKind.APP, EntityKind.COMPONENT)
+        return next((there for kind in kinds if (there := self._data.find(EntityRef(kind, other), item))), None)
 
     def _take_offers(self) -> None:
         """The tree and the stores of what the sources offer now."""
@@ -199,18 +173,20 @@ class OwnEntities:
         controls = {ref: resources.control for ref, resources in self._resources.items() if resources.control}
         self.operations.declare(operations, controls)
         self._data = DataStore({ref: resources.data for ref, resources in self._resources.items()}, self._clock)
-        self._configurations.declare(
+        self.configurations.declare(
             {ref: resources.configurations for ref, resources in self._resources.items()},
             {app.id: app.node for app in self.tree.apps if app.node and not app.external},
         )
 
         self._logs.declare({ref: resources.logs for ref, resources in self._resources.items()})
+        self.faults.declare(
+            {ref: resources.faults for ref, resources in self._resources.items()},
+            {ref: resources.fault_specs for ref, resources in self._resources.items()},
+        )
+        self._watch.declare({ref: resources.rules for ref, resources in self._resources.items()})
 
     def _offers_changed(self) -> None:
         self._take_offers()
-        self._changed()
-
-    def _changed(self) -> None:
         for subscriber in self._subscribers:
             subscriber()
 
@@ -226,12 +202,15 @@ def _merged(offers: Sequence[Offer]) -> Mapping[EntityRef, EntityResources]:
 
 def _combined(first: EntityResources, second: EntityResources) -> EntityResources:
     configured = {item.id for item in first.configurations}
-    reported = {fault.code for fault in first.faults}
+    reported = {fault.spec.code for fault in first.faults}
+    ruled = {rule.fault.code for rule in first.rules}
     return EntityResources(
         data=overlay(first.data, second.data),
         operations=overlay(first.operations, second.operations),
         configurations=(*first.configurations, *(one for one in second.configurations if one.id not in configured)),
-        faults=(*first.faults, *(one for one in second.faults if one.code not in reported)),
+        faults=(*first.faults, *(one for one in second.faults if one.spec.code not in reported)),
+        fault_specs=(*second.fault_specs, *first.fault_specs),  # of one code the last counts
+        rules=(*first.rules, *(one for one in second.rules if one.fault.code not in ruled)),
         logs=(*first.logs, *second.logs),
         control=first.control or second.control,
     )

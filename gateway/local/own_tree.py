@@ -72,15 +72,14 @@ def fault_sources(tree: GatewayTree, ref: EntityRef) -> list[str]:
     """Under which names an entity itself reports faults; its members' names come on top, above.
 
     An App reports under its ROS node's name, without one under its id; an external App always under its id, even
-    if it is bound to a node. An external Component without Apps on it reports under its id. Nobody else reports.
+    if it is bound to a node. A Component reports under its id. Nobody else reports.
     """
     entity = tree.find(ref.kind, ref.id)
     match entity:
         case App():
             return [entity.node if entity.node and not entity.external else entity.id]
         case Component():
-            own = entity.external and not any(app.component_id == entity.id for app in tree.apps)
-            return [entity.id] if own else []
+            return [entity.id]
         case Area() | Function() | None:
             return []
         case _:

@@ -6,9 +6,11 @@ from typing import Any, Protocol
 
 from entities.model import GatewayTree
 from gateway.local.answers import EntityRef
-from gateway.local.bindings import Configuration, DeclaredFault
+from gateway.local.bindings import Configuration
 from gateway.local.control import Control
 from gateway.local.data_items import DataItem
+from gateway.local.fault_rule import FaultRule
+from gateway.local.fault_spec import DeclaredFault, FaultSpec
 from gateway.local.logs.entry import LogOrigin
 from gateway.local.operations import Operation
 
@@ -23,6 +25,9 @@ class EntityResources:
     faults: tuple[DeclaredFault, ...] = ()
     logs: tuple[LogOrigin, ...] = ()
     control: Control | None = None
+    fault_specs: tuple[FaultSpec, ...] = ()
+    """What it may report by itself, beside what rules report."""
+    rules: tuple[FaultRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import aiosqlite
 import structlog
@@ -35,6 +35,7 @@ MAX_BATCH: Final = 500
 
 SqlValue = str | int | float | bytes | None
 Row = tuple[SqlValue, ...]
+Refused = TypeVar("Refused")
 
 _log = structlog.get_logger("storage")
 
@@ -233,15 +234,25 @@ class Storage:
 
 async def kept(keep: Keep, statements: Sequence[Statement]) -> StorageFailure | None:
     """Returns when these are stored, or are not."""
+    failure: StorageFailure | None = await outcome_of(lambda stored: keep(statements, stored))
+    return failure
+
+
+async def outcome_of(begin: Callable[[Stored], Refused | None]) -> Refused | StorageFailure | None:
+    """Has a write begun, and returns when it is stored, or is not; at once with what `begin` returns if it refuses."""
     outcome: asyncio.Future[StorageFailure | None] = asyncio.get_running_loop().create_future()
 
     def stored(failure: StorageFailure | None) -> None:
         if not outcome.done():
             outcome.set_result(failure)
 
-    keep(statements, stored)
+    refused = begin(stored)
+    if refused is not None:
+        return refused
     done, _ = await asyncio.wait({outcome}, timeout=PATIENCE_S)
-    return outcome.result() if done else StorageFailure("the disk does not answer; it may be stored later all the same")
+    if done:
+        return outcome.result()
+    return StorageFailure("the disk does not answer; it may be stored later all the same")
 
 
 def _tell(batch: Sequence[_Write], failure: StorageFailure | None) -> None:

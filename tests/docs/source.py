@@ -21,6 +21,7 @@ LOCAL_ANSWERS = (
     "execution",
     "executions",
     "fault_record",
+    "fault_snapshots",
     "fault_store",
     "log_store",
     "logs/entry",

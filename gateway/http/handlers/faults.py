@@ -55,14 +55,17 @@ def _path(subject: Subject, code: str) -> str:
 
 
 async def _at_ours(exchange: Exchange, call: Call, subject: Subject, code: str) -> WholeAnswer | None:
-    """What our own members answer, the first that knows the code; None if none does."""
+    """What our own members answer: a read the first that knows the code, a clear all that do; None if none does."""
+    found: WholeAnswer | None = None
     for ref in subject.local_members:
         answer = await own_item(exchange.own, ref, "faults", method=call.request.method, item=code)
         if isinstance(answer, ItemAnswer):
-            return own_answer(answer, subject, Place(call.view.self_id, ref, code), code)
-        if answer.status != NOT_FOUND:
+            found = own_answer(answer, subject, Place(call.view.self_id, ref, code), code)
+            if call.is_read:
+                return found
+        elif answer.status != NOT_FOUND:
             raise raised(answer, subject.entity.id)
-    return None
+    return found
 
 
 async def _clear(exchange: Exchange, call: Call, subject: Subject, code: str, *, is_ours: bool) -> web.StreamResponse:

@@ -108,7 +108,9 @@ async def clear_own_faults(exchange: Exchange, call: Call) -> WholeAnswer:
     statuses = ALL_STATUSES if status is None else parse_status_filter(status)
     if isinstance(statuses, ResourceError):
         raise raised(statuses, "")
-    exchange.own.clear_faults(None, statuses)
+    answer = await exchange.own.faults.clear_all(None, statuses)
+    if isinstance(answer, ResourceError):
+        raise raised(answer, "")
     return WholeAnswer(204, [("X-Medkit-Local-Only", "true")])
 
 

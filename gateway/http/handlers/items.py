@@ -200,7 +200,7 @@ async def _configuration(addressed: Addressed) -> Place | None:
         if named:
             return place
         if place.instance == addressed.call.view.self_id:
-            answer = await addressed.exchange.own.configuration(place.ref, place.item)
+            answer = addressed.exchange.own.configurations.item(place.ref, place.item)
             if isinstance(answer, ItemAnswer):
                 candidates.append(place)
     if len(candidates) > 1 and len(subject.members[1]) > 1:

@@ -62,7 +62,6 @@ class Declarations:
     bindings: list[tuple[App, RosBinding]] = field(default_factory=list)
     scripts: list[tuple[str, Place]] = field(default_factory=list)
     resources: dict[EntityRef, Resources] = field(default_factory=dict)
-    fault_places: dict[str, Place] = field(default_factory=dict)
     """The Components with faults, and where these stand."""
 
     @property

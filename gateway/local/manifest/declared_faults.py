@@ -1,10 +1,10 @@
 """Reads the faults an entity starts with (docs/manifest.md, "Faults")."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from gateway.local.bindings import FAULT_CODE_LIMIT, DeclaredFault, FaultStatus, Severity
+from gateway.local.fault_spec import FAULT_CODE_LIMIT, DeclaredFault, FaultSpec, FaultStatus
+from gateway.local.manifest.fault_specs import read_debounce, read_severity, read_snapshot
 from gateway.local.manifest.fields import Fields
 from gateway.local.manifest.items import read_item_id
 from gateway.local.manifest.problem import Rule
@@ -21,23 +21,13 @@ def read_fault(fields: Fields) -> DeclaredFault | None:
     status = fields.choice("status", tuple(FaultStatus)) or FaultStatus.CONFIRMED
     first, last = _read_time(fields, "first_occurred"), _read_time(fields, "last_occurred")
     count = _read_count(fields)
+    debounce, snapshot, symptoms = read_debounce(fields), read_snapshot(fields), fields.texts("symptoms")
     if first is not None and last is not None and last < first:
         fields.problem(Rule.G009, "last_occurred", "found a time before first_occurred; exchange the two")
     if code is None or severity is None:
         return None
-    return DeclaredFault(code, severity, description, FaultStatus(status), first, last, count)
-
-
-def read_severity(fields: Fields) -> Severity | None:
-    """The required `severity`, as a word or a number."""
-    if not fields.require("severity", "ERROR"):
-        return None
-    labels: Sequence[str] = [severity.name for severity in Severity]
-    numbers = [str(severity.value) for severity in Severity]
-    word = fields.choice("severity", [*labels, *numbers])
-    if word is None:
-        return None
-    return Severity(int(word)) if word in numbers else Severity[word]
+    spec = FaultSpec(code, severity, description, debounce, snapshot, symptoms)
+    return DeclaredFault(spec, FaultStatus(status), first, last, count)
 
 
 def _read_count(fields: Fields) -> int:

@@ -5,7 +5,6 @@ from typing import Any, Final
 
 from entities.model import App, Area, Component, Entity, EntityKind, Function
 from gateway.local.answers import EntityRef
-from gateway.local.bindings import Resources
 from gateway.local.manifest.declarations import Declarations, Declared, Link, RosBinding
 from gateway.local.manifest.fields import Fields, Reference
 from gateway.local.manifest.nameplate import read_asset_identity, read_identity
@@ -78,9 +77,6 @@ class EntityReader:
     def _component(self, fields: Fields, source: str) -> dict[str, Any]:
         common = self._read_common(fields, EntityKind.COMPONENT)
         namespace = fields.text("namespace")
-        external = fields.flag("external") or False
-        if self._found.resources.get(_component_ref(common["id"]), Resources()).faults:
-            self._admit_faults(fields, common["id"], external=external)
         return {
             **common,
             "source": source,
@@ -91,15 +87,8 @@ class EntityReader:
             "area": self._link(fields, "area", Rule.R006, _AREAS),
             "parent_component_id": self._link(fields, "parent_component_id", Rule.R006, _COMPONENTS),
             "depends_on": self._links(fields, "depends_on", Rule.R008, _COMPONENTS),
-            "external": external,
+            "external": fields.flag("external") or False,
         }
-
-    def _admit_faults(self, fields: Fields, component_id: str, *, external: bool) -> None:
-        """Only an external Component reports its own faults; of others their Apps do (docs/manifest.md, "Faults")."""
-        self._found.fault_places[component_id] = fields.place_of("faults")
-        if not external:
-            message = f"found faults on {component_id!r}, allowed on apps and on components with 'external: true'"
-            fields.problem(Rule.G009, "faults", message + "; move them to an app located on it")
 
     def _read_app(self, fields: Fields) -> None:
         binding = _read_binding(fields)
@@ -160,10 +149,6 @@ class EntityReader:
         references: tuple[Reference, ...] = fields.references(key)
         self._found.links.extend(Link(rule, key, targets, reference.id, reference.place) for reference in references)
         return tuple(dict.fromkeys(reference.id for reference in references))
-
-
-def _component_ref(component_id: str) -> EntityRef:
-    return EntityRef(EntityKind.COMPONENT, component_id)
 
 
 def _read_binding(fields: Fields) -> RosBinding | None:

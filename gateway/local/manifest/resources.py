@@ -1,21 +1,23 @@
 """Reads Grove's own sections of the manifest, those of a Component or App: each section has its own reader."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, TypeVar
 
 from entities.model import EntityKind
-from gateway.local.bindings import Resources
+from gateway.local.bindings import DataBinding, Resources
+from gateway.local.fault_rule import FaultRule
 from gateway.local.logs.bindings import LogBinding, log_name
 from gateway.local.manifest.configurations import read_configuration
 from gateway.local.manifest.data_bindings import read_data
 from gateway.local.manifest.declared_faults import read_fault
 from gateway.local.manifest.declared_operations import read_operation
+from gateway.local.manifest.fault_rules import read_entity_rules, read_item_rules
 from gateway.local.manifest.fields import Fields
 from gateway.local.manifest.log_bindings import read_log
 from gateway.local.manifest.problem import Rule
 
-SECTIONS: Final = ("data", "operations", "configurations", "faults", "logs")
+SECTIONS: Final = ("data", "operations", "configurations", "faults", "logs", "rules")
 
 Item = TypeVar("Item")
 
@@ -25,13 +27,40 @@ def read_resources(fields: Fields, kind: EntityKind, base: Path) -> Resources:
     if kind not in {EntityKind.COMPONENT, EntityKind.APP}:
         _refuse_sections(fields, kind)
         return Resources()
+    rules: list[FaultRule] = []
+
+    def read_watched_data(item: Fields) -> DataBinding | None:
+        """The item; the rules that stand at it are put with the others."""
+        binding = read_data(item, base)
+        if binding is None:
+            item.mappings("rules")
+        else:
+            rules.extend(read_item_rules(item, binding.spec.id, binding.spec.type))
+        return binding
+
+    data: tuple[DataBinding, ...] = _read_list(fields, "data", "id", read_watched_data)
+    rules.extend(read_entity_rules(fields, {binding.spec.id: binding.spec.type for binding in data}))
+    faults = _read_list(fields, "faults", "code", read_fault)
+    _require_single_codes(fields, rules, {fault.spec.code for fault in faults})
     return Resources(
-        data=_read_list(fields, "data", "id", lambda item: read_data(item, base)),
+        data=data,
         operations=_read_list(fields, "operations", "id", lambda item: read_operation(item, base)),
         configurations=_read_list(fields, "configurations", "id", read_configuration),
-        faults=_read_list(fields, "faults", "code", read_fault),
         logs=_read_logs(fields, base),
+        faults=faults,
+        rules=tuple(rules),
     )
+
+
+def _require_single_codes(fields: Fields, rules: Sequence[FaultRule], declared: set[str]) -> None:
+    """What one rule reports another must not heal, nor may a fault that is declared to be there."""
+    seen = set(declared)
+    for rule in rules:
+        code = rule.fault.code
+        if code in seen:
+            message = f"found {code!r} of a rule again on {fields.text('id')!r}; give each rule a code of its own"
+            fields.problem(Rule.G008, "rules", message)
+        seen.add(code)
 
 
 def _refuse_sections(fields: Fields, kind: EntityKind) -> None:

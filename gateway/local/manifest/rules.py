@@ -23,7 +23,6 @@ def check_rules(found: Declarations, report: Report) -> None:
     _check_links(found, places, report)
     _check_cycles(found, places, report)
     _check_bindings(found, report)
-    _check_component_faults(found, report)
 
 
 Places = Mapping[EntityKind, Mapping[str, Place]]
@@ -116,16 +115,3 @@ def _check_bindings(found: Declarations, report: Report) -> None:
         if owner != app.id:
             message = f"found {binding.key} again, app {owner!r} is bound to it already; change one of them"
             report.add(Rule.R010, binding.place, message)
-
-
-def _check_component_faults(found: Declarations, report: Report) -> None:
-    """An external Component with Apps on it reports through these, so faults of its own would never be seen."""
-    located = {app.component_id: app.id for app in found.apps if app.component_id}
-    for component_id, place in found.fault_places.items():
-        if component_id in located:
-            report.add(
-                Rule.G009,
-                place,
-                f"found faults on {component_id!r}, but app {located[component_id]!r} is located on it and"
-                f" reports for it; move the faults to that app",
-            )

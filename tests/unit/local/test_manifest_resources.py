@@ -11,13 +11,11 @@ from gateway.local.bindings import (
     Configuration,
     DataBinding,
     DataSpec,
-    DeclaredFault,
-    FaultStatus,
     HeldData,
     Resources,
-    Severity,
 )
 from gateway.local.decoding import Decoding
+from gateway.local.fault_spec import Debounce, DeclaredFault, FaultSpec, FaultStatus, Severity
 from gateway.local.origins import FileOrigin
 from gateway.local.value_range import ValueRange
 from gateway.local.values import DataType
@@ -118,16 +116,15 @@ def test_a_configuration_has_all_its_keys(load: Load) -> None:
 
 
 def test_a_fault_needs_only_a_code_and_a_severity(load: Load) -> None:
-    assert fault(load, "{code: P_LOW, severity: ERROR}") == DeclaredFault("P_LOW", Severity.ERROR)
+    assert fault(load, "{code: P_LOW, severity: ERROR}") == DeclaredFault(FaultSpec("P_LOW", Severity.ERROR))
 
 
 def test_a_fault_has_all_its_keys(load: Load) -> None:
     item = """{code: P, severity: 3, description: low, status: HEALED, occurrence_count: 7,
-               first_occurred: 1786538411.5, last_occurred: 2026-08-12T14:40:12+02:00}"""
+               first_occurred: 1786538411.5, last_occurred: 2026-08-12T14:40:12+02:00,
+               fail: 3, heal: never, snapshot: [pressure, "pump:speed"], symptoms: [Q, R]}"""
     assert fault(load, item) == DeclaredFault(
-        code="P",
-        severity=Severity.CRITICAL,
-        description="low",
+        FaultSpec("P", Severity.CRITICAL, "low", Debounce(3, None), ("pressure", "pump:speed"), ("Q", "R")),
         status=FaultStatus.HEALED,
         first_occurred_ns=1_786_538_411_500_000_000,
         last_occurred_ns=1_786_538_412_000_000_000,
@@ -152,6 +149,8 @@ def test_a_time_without_zone_is_utc(load: Load) -> None:
         "severity: 1, first_occurred: -5",
         "severity: 1, last_occurred: 1.0e+30",
         "severity: 1, last_occurred: true",
+        "severity: 1, fail: 0",
+        "severity: 1, heal: sometimes",
     ],
 )
 def test_a_key_of_a_fault_out_of_range_is_a_problem(load: Load, keys: str) -> None:

@@ -62,12 +62,6 @@ MISTAKES = [
     ("G008", 2, "apps: [{id: a, faults: [{code: x, severity: 1}, {code: x, severity: 2}]}]"),
     ("G009", 2, "areas: [{id: a, data: [{id: x, value: 1}]}]"),
     ("G009", 2, "functions: [{id: a, faults: [{code: x, severity: 1}]}]"),
-    ("G009", 2, "components: [{id: a, faults: [{code: x, severity: 1}]}]"),
-    (
-        "G009",
-        2,
-        "components: [{id: a, external: true, faults: [{code: x, severity: 1}]}]\napps: [{id: b, is_located_on: a}]",
-    ),
     ("G009", 2, "apps: [{id: a, data: [{id: x, file: f, value: 1}]}]"),
     ("G009", 2, "apps: [{id: a, data: [{id: x, psutil: cpu_count, writable: true}]}]"),
     ("G009", 2, 'apps: [{id: a, data: [{id: x, file: ""}]}]'),
