@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 from gateway.host_programs import host_programs
 from gateway.local.host import HostSource
+from gateway.local.host_rules import MachineLimits
 from gateway.local.logs.kept import log_numbers
 from gateway.local.machine import PsutilMachine
 from gateway.local.manifest.load import LoadedManifest
 from gateway.local.manifest_source import ManifestSource
+from gateway.local.settings import LocalSettings
 from gateway.local.source import Source
 from gateway.settings import Settings
 
@@ -21,7 +23,18 @@ def own_sources(settings: Settings, manifest: LoadedManifest | None) -> Sequence
     if manifest is not None:
         sources.append(ManifestSource(manifest, time.time_ns, numbers))
     if settings.local.host:
-        host = HostSource(socket.gethostname(), PsutilMachine(time.time), time.time_ns)
+        host = HostSource(socket.gethostname(), PsutilMachine(time.time), time.time_ns, _limits(settings.local))
         programs = host_programs(host.ref.id, settings.local, time.time_ns, numbers)
         sources += [host] if programs is None else [host, programs]
     return sources
+
+
+def _limits(local: LocalSettings) -> MachineLimits | None:
+    if not local.fault_rules:
+        return None
+    return MachineLimits(
+        disk_percent=local.disk_limit_percent,
+        memory_percent=local.memory_limit_percent,
+        temperature_celsius=local.temperature_limit_celsius,
+        hold_s=local.fault_hold_ms / 1000,
+    )

@@ -13,7 +13,7 @@ from typing import Annotated, Final, Literal
 from annotated_types import Ge, Le, MinLen, Predicate, doc
 
 from discovery.settings import FindingSettings
-from gateway.local.settings import ProcessSetting
+from gateway.local.settings import LocalSettings
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
 _NAMESPACE: Final = re.compile(r"/|(/[A-Za-z0-9_]+)+")
@@ -167,31 +167,6 @@ class DiscoverySettings:
 
     manifest_strict_validation: bool = True
     """Whether warnings about the manifest refuse it too."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LocalSettings:
-    """The sources of our own entities. After reading, `host` and `manifest` are what is in force,
-    whichever of the two groups said so.
-    """
-
-    host: bool = True
-    """Whether this machine is served as a Component."""
-
-    manifest: Path | None = None
-    """The manifest to serve."""
-
-    processes: tuple[ProcessSetting, ...] = ()
-    """Processes of this machine that are Apps on it."""
-
-    units: tuple[str, ...] = ()
-    """systemd units of this machine that are Apps on it, such as `nginx.service`."""
-
-    watch_interval_ms: Interval = 2000
-    """Milliseconds between two looks at whether processes and units run."""
-
-    allow_control: bool = False
-    """Whether clients may start, stop and restart units and stop processes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

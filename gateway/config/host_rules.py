@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from entities.model import is_valid_id
 from gateway.config.findings import Finding
 from gateway.config.problems import shown
-from gateway.local.settings import is_unit, unit_app_id
-from gateway.settings import LocalSettings
+from gateway.local.settings import LocalSettings, is_unit, unit_app_id
 
 
 def host_mistakes(local: LocalSettings) -> Iterator[Finding]:

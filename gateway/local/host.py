@@ -10,6 +10,7 @@ from entities.model import Component, EntityKind, GatewayTree
 from gateway.local.answers import EntityRef
 from gateway.local.bindings import DataSpec
 from gateway.local.data_items import TOO_SLOW, ReadFailure, Reading, Sample
+from gateway.local.host_rules import MachineLimits, machine_rules
 from gateway.local.machine import Machine, Probe
 from gateway.local.shared_read import Clock, SharedRead
 from gateway.local.source import Changed, EntityResources, Offer, Source
@@ -52,11 +53,13 @@ class HostItem:
 class HostSource:
     """The machine we run on; `start` adds the sensors that only looking can find."""
 
-    def __init__(self, host_name: str, machine: Machine, clock: Clock) -> None:
+    def __init__(self, host_name: str, machine: Machine, clock: Clock, limits: MachineLimits | None = None) -> None:
+        """`limits`: beyond which the machine reports faults; None: it reports none."""
         self.ref = EntityRef(EntityKind.COMPONENT, host_id(host_name))
         self._host_name = host_name
         self._machine = machine
         self._clock = clock
+        self._limits = limits
         # Mutable: the probes known so far, how each sensor failed last, and what is offered.
         self._probes: Sequence[Probe] = machine.standard()
         self._failures: dict[str, str] = {}
@@ -77,7 +80,8 @@ class HostSource:
             source="runtime",
             data=tuple(items),
         )
-        return Offer(GatewayTree(components=(component,)), {self.ref: EntityResources(data=items)})
+        rules = () if self._limits is None else machine_rules(items, self._limits)
+        return Offer(GatewayTree(components=(component,)), {self.ref: EntityResources(data=items, rules=rules)})
 
     async def start(self) -> None:
         """Look for disks and temperatures, which only looking can find."""

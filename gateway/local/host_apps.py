@@ -12,6 +12,7 @@ from gateway.local.answers import EntityRef
 from gateway.local.bindings import DataSpec
 from gateway.local.control import Control
 from gateway.local.data_items import TOO_SLOW, ReadFailure, Reading, Sample
+from gateway.local.fault_rule import FaultRule
 from gateway.local.figures import Look, Looks, Program, Programs, Unseen
 from gateway.local.logs.entry import LogOrigin
 from gateway.local.operations import Operation
@@ -91,11 +92,12 @@ class ProgramItem:
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """What a program has beside its figures: logs, and what may be done to it."""
+    """What a program has beside its figures: logs, what may be done to it, and what is wrong with it when."""
 
     logs: tuple[LogOrigin, ...] = ()
     operations: Mapping[str, Operation] = field(default_factory=dict)
     control: Control | None = None
+    rules: tuple[FaultRule, ...] = ()
 
 
 class HostApps:
@@ -195,6 +197,7 @@ def _resources(program: Program, watch: Watch, beside: Beside) -> EntityResource
         operations=beside.operations,
         logs=beside.logs,
         control=beside.control,
+        rules=beside.rules,
     )
 
 

@@ -1,10 +1,11 @@
-"""Settings about the programs of this machine that are served as Apps: part of `local.*`."""
+"""Settings about what is ours: this machine, its programs, the manifest (`local.*`)."""
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from annotated_types import MaxLen, MinLen, doc
+from annotated_types import Ge, Le, MaxLen, MinLen, doc
 
 DEFAULT_SUFFIX: Final = ".service"
 """What a unit's name ends with if it has no suffix, as for `systemctl`."""
@@ -33,6 +34,46 @@ class ProcessSetting:
     def app_id(self) -> str:
         """The id of the App."""
         return _word(self.name) if self.id is None else self.id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalSettings:
+    """The sources of our own entities. After reading, `host` and `manifest` are what is in force,
+    whichever of the two groups said so.
+    """
+
+    host: bool = True
+    """Whether this machine is served as a Component."""
+
+    manifest: Path | None = None
+    """The manifest to serve."""
+
+    processes: tuple[ProcessSetting, ...] = ()
+    """Processes of this machine that are Apps on it."""
+
+    units: tuple[str, ...] = ()
+    """systemd units of this machine that are Apps on it, such as `nginx.service`."""
+
+    watch_interval_ms: Annotated[int, Ge(100), Le(60_000)] = 2000
+    """Milliseconds between two looks at whether processes and units run."""
+
+    fault_rules: bool = True
+    """Whether this machine reports full disks, full memory and heat as faults, and failed units."""
+
+    disk_limit_percent: Annotated[int, Ge(1), Le(100)] = 95
+    """Percent of a disk used, beyond which it is full."""
+
+    memory_limit_percent: Annotated[int, Ge(1), Le(100)] = 95
+    """Percent of the memory used, beyond which it is full."""
+
+    temperature_limit_celsius: Annotated[int, Ge(1), Le(1000)] = 90
+    """Degrees Celsius of any sensor, beyond which it is too hot."""
+
+    fault_hold_ms: Annotated[int, Ge(100), Le(3_600_000)] = 30_000
+    """Milliseconds that a value must stay beyond its limit before it is a fault."""
+
+    allow_control: bool = False
+    """Whether clients may start, stop and restart units and stop processes."""
 
 
 def is_unit(text: str) -> bool:

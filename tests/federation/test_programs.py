@@ -19,6 +19,8 @@ async def test_a_process_that_stops_and_starts_is_seen_two_gateways_away(cluster
         "local.processes": [{"name": token, "match": "cmdline", "id": "pump"}],
         "local.watch_interval_ms": 100,
         "local.allow_control": True,
+        "local.disk_limit_percent": 1,
+        "local.fault_hold_ms": 100,
     }
     rack = {"components": [{"id": "rack"}], "apps": [{"id": "pump", "is_located_on": "rack"}]}
     c = cluster.add("c", manifest=rack, settings=settings)
@@ -53,6 +55,12 @@ async def test_a_process_that_stops_and_starts_is_seen_two_gateways_away(cluster
         components = {item["id"]: item for item in (await a.get("/components")).items}
         (machine,) = components.keys() - {"rack"}
         assert (await a.get(f"/components/{machine}/status")).json == {"status": "ready"}
+
+        async def disk_is_full() -> bool:
+            faults = (await a.get(f"/components/{machine}/faults")).items
+            return "DISK_ROOT_FULL" in [fault["fault_code"] for fault in faults]
+
+        await eventually(disk_is_full)
     finally:
         process.kill()
         process.wait()

@@ -27,12 +27,11 @@ from gateway.local.manifest_source import ManifestSource
 from gateway.local.own import OwnEntities
 from gateway.local.process_control import PROCESS_TRANSITIONS, ProcessStop
 from gateway.local.processes import ProcessPrograms, find_processes
-from gateway.local.settings import ProcessSetting, unit_app_id, unit_name
+from gateway.local.settings import LocalSettings, ProcessSetting, unit_app_id, unit_name
 from gateway.local.source import Source
 from gateway.local.unit_control import UNIT_TRANSITIONS, unit_actions
 from gateway.local.unit_state import parse_units
 from gateway.local.units import UnitPrograms
-from gateway.settings import LocalSettings
 from tests.federation.eventually import eventually
 from tests.unit.local.conftest import START_NS, HandClock, Load, accepted, app
 from tests.unit.local.systemctl import FakeSystemctl
