@@ -12,6 +12,7 @@ import pytest_asyncio
 from entities.classify import MAX_DEPTH
 from entities.model import EntityKind
 from gateway.http.path import relation_names
+from gateway.local.storage_file import FILE_NAME
 from tests.docs.pages import API, code_words, rows, spans
 from tests.docs.test_api import documented_routes, expanded
 from tests.federation.gateways import Cluster, Gateway, eventually
@@ -63,6 +64,7 @@ SAMPLES = {
     "execution_id": "1",
     "config_id": "gain",
     "fault_code": "HOT",
+    "transition": "restart",
 }
 NO_ROUTE = {"error_code": "resource-not-found", "message": "Resource not found", "parameters": {"status": 404}}
 
@@ -126,7 +128,7 @@ async def undocumented_fields(pair: Pair, methods: set[str]) -> dict[str, str]:
         body = {"type": "double", "data": 2.0} if method in ("PUT", "POST") else None
         answer = await pair.a.request(method, path_of(path), json=body)
         assert answer.json != NO_ROUTE, route
-        assert answer.status != 501, route
+        assert answer.status != 501 or "{transition}" in route, route  # of what nobody can start or stop it is 501
         unknown |= {key: route for key in keys_below(answer.json) if key not in words}
     return unknown
 
@@ -177,7 +179,10 @@ async def test_relations_and_warnings_are_those_of_the_page(pair: Pair) -> None:
 
 @in_shared_loop
 async def test_clearing_faults_keeps_to_the_status_that_was_asked_for(pair: Pair) -> None:
-    await pair.b.restart()
+    await pair.b.stop()
+    for kept in (pair.b.process.folder / "state").glob(f"{FILE_NAME}*"):  # faults that other tests cleared stay so
+        kept.unlink()
+    await pair.b.start()
     answer = await pair.b.request("DELETE", "/faults?status=pending")
     assert (answer.status, answer.headers["X-Medkit-Local-Only"]) == (204, "true")
     assert {fault["status"] for fault in (await pair.b.get("/faults")).items} == {"CONFIRMED"}

@@ -355,3 +355,9 @@ async def test_a_name_that_two_members_have_is_ambiguous_too(client: Client, arm
     assert arm.wait.given == []
     answer = await client.request("POST", path.replace("Stand", "leg%3AStand"), json={})
     assert read(answer, Result).parameters == {"success": True}
+
+
+@pytest.mark.parametrize("ending", ["/", "?wait=no"])
+async def test_the_location_is_the_path_of_the_execution_and_nothing_else(client: Client, ending: str) -> None:
+    answer = await client.request("POST", f"{EXECUTIONS}{ending}", json={})
+    assert answer.headers["Location"] == f"{EXECUTIONS}/{read(answer, Started, 202).id}"
