@@ -27,8 +27,9 @@ COMMANDS: Final = {
     "tree": "gateway.commands.tree",
     "health": "gateway.commands.health",
     "route": "gateway.commands.route",
+    "token": "gateway.commands.token",
 }
-"""In which module the function of this name is, in the order of the help."""
+"""In which module the function of this name is, or the group of commands, in the order of the help."""
 
 
 def command_line(names: Iterable[str] = COMMANDS) -> typer.Typer:
@@ -41,7 +42,11 @@ def command_line(names: Iterable[str] = COMMANDS) -> typer.Typer:
     )
     app.callback()(grove)
     for name in names:
-        app.command()(getattr(import_module(COMMANDS[name]), name))
+        found = getattr(import_module(COMMANDS[name]), name)
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=name)
+        else:
+            app.command()(found)
     app.command()(version)
     return app
 

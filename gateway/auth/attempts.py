@@ -29,6 +29,7 @@ class AttemptLimits:
 class _Count:
     failures: float
     at: float
+    is_told: bool = False
 
 
 class _Counts:
@@ -48,12 +49,16 @@ class _Counts:
         left = found.failures - (now - found.at) / self._limits.forgiven_s
         return max(0.0, (left - self._most + 1) * self._limits.forgiven_s)
 
-    def add(self, key: Hashable, now: float) -> None:
+    def add(self, key: Hashable, now: float) -> bool:
+        """Counts a failure; whether it is the first for which others have to wait, since all were forgiven."""
         found = self._counts.pop(key, None)
         left = 0.0 if found is None else max(0.0, found.failures - (now - found.at) / self._limits.forgiven_s)
-        self._counts[key] = _Count(left + 1, now)
+        was_told = found is not None and found.is_told and left > 0
+        is_full = left + 1 > self._most - 1
+        self._counts[key] = _Count(left + 1, now, is_told=was_told or is_full)
         while len(self._counts) > self._limits.remembered:
             self._counts.popitem(last=False)
+        return is_full and not was_told
 
 
 class Attempts:
@@ -76,11 +81,10 @@ class Attempts:
         return ceil(wait)
 
     def failed(self, client: str, address: str) -> bool:
-        """Counts a failure; whether it is the last that is answered at once."""
+        """Counts a failure; whether from now on others are refused, which is news."""
         now, where = self._clock(), network_of(address)
-        self._by_address.add(where, now)
-        self._by_client.add(client, now)
-        return self.retry_after_s(client, address) > 0
+        of_address, of_client = self._by_address.add(where, now), self._by_client.add(client, now)
+        return of_address or of_client
 
     def succeeded(self, client: str, address: str) -> None:
         """Notes that this address knows the client's secret."""

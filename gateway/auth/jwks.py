@@ -88,6 +88,11 @@ class PublishedKeys:
                     async with asyncio.timeout(pause):
                         await self._wanted.wait()
 
+    async def fetch_once(self) -> None:
+        """The keys as they are now, for a program that does not run; `trouble` tells if they could not be had."""
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S)) as session:
+            self._note(await self._fetch(session))
+
     async def _fetch(self, session: aiohttp.ClientSession) -> str | None:
         """Takes up what is published now; why that was not possible, if so."""
         try:

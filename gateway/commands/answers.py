@@ -31,7 +31,7 @@ async def get_ok(api: Api, path: str) -> Mapping[str, Any]:
     """The object at `path`; any status but 200 fails with the gateway's own message."""
     answer = await api.get(path)
     if answer.status != 200:
-        raise CommandFailed(f"{api.base}{PREFIX}{path} answers {answer.status}: {_message(answer.body)}")
+        raise CommandFailed(f"{api.base}{PREFIX}{path} answers {answer.status}: {message_of(answer.body)}")
     if not isinstance(answer.body, dict):
         raise CommandFailed(f"{api.base}{PREFIX}{path} answers no JSON object: is it a gateway?")
     return answer.body
@@ -51,6 +51,7 @@ def extension(body: Mapping[str, Any]) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _message(body: Any) -> str:
+def message_of(body: Any) -> str:
+    """What an error says."""
     message = body.get("message") if isinstance(body, dict) else None
     return message if isinstance(message, str) else "no reason given"

@@ -3,13 +3,13 @@
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
 
 import aiohttp
 
-from gateway.commands.answers import PREFIX, Answer, Api
+from gateway.commands.answers import PREFIX, Answer
 from gateway.commands.failure import CommandFailed
 
 TIMEOUT_S: Final = 10.0
@@ -33,9 +33,19 @@ class HttpApi:
 
     async def get(self, path: str) -> Answer:
         """The answer to `GET /api/v1<path>`; every failure ends here as CommandFailed."""
+        return await self._ask("GET", path)
+
+    async def post(self, path: str, body: Mapping[str, str]) -> Answer:
+        """The same for `POST`, with a JSON object."""
+        return await self._ask("POST", path, body)
+
+    async def _ask(self, method: str, path: str, body: Mapping[str, str] | None = None) -> Answer:
         url = f"{self.base}{PREFIX}{path}"
         try:
-            async with self._slots, self._session.get(url, allow_redirects=False) as response:
+            async with (
+                self._slots,
+                self._session.request(method, url, json=body, allow_redirects=False) as response,
+            ):
                 return Answer(response.status, json.loads(await _read(response)))
         except aiohttp.ClientConnectorError as error:
             # With several addresses tried there is no single errno.
@@ -60,8 +70,9 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
 
 
 @asynccontextmanager
-async def open_api(base: str) -> AsyncIterator[Api]:
-    """The API of the gateway at `base`, for as long as the context lasts."""
+async def open_api(base: str, token: str | None = None) -> AsyncIterator[HttpApi]:
+    """The API of the gateway at `base`, for as long as the context lasts; `token` is shown with every request."""
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
-    async with aiohttp.ClientSession(timeout=timeout) as session:
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    async with aiohttp.ClientSession(timeout=timeout, headers=headers) as session:
         yield HttpApi(session, base)

@@ -9,12 +9,12 @@ from gateway.commands.answers import PREFIX, Answer, Api, extension
 from gateway.commands.asking import ask
 from gateway.commands.display import print_json, print_line, print_pairs
 from gateway.commands.failure import CommandFailed
-from gateway.commands.options import DEFAULT_URL, Output, OutputOption, Url
+from gateway.commands.options import DEFAULT_URL, Output, OutputOption, TokenFile, Url
 
 
-def health(url: Url = DEFAULT_URL, output: OutputOption = Output.TABLE) -> None:
+def health(url: Url = DEFAULT_URL, output: OutputOption = Output.TABLE, token_file: TokenFile = None) -> None:
     """Tell how a gateway is; exit code 1 unless it answers 200."""
-    answer = ask(url, fetch_health)
+    answer = ask(url, fetch_health, token_file)
     if output is Output.JSON:
         print_json(answer.body)
     else:

@@ -1,6 +1,7 @@
 """The options of the commands that ask a running gateway."""
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,3 +18,6 @@ class Output(StrEnum):
 
 Url = Annotated[str, typer.Argument(metavar="[URL]", help="Where the gateway answers.")]
 OutputOption = Annotated[Output, typer.Option("-o", "--output", help="As a table or as JSON.")]
+TokenFile = Annotated[
+    Path | None, typer.Option("--token-file", metavar="FILE", help="A token to show; see grove token new.")
+]

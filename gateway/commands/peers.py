@@ -7,7 +7,7 @@ from typing import Any, Final
 from gateway.commands.answers import Api, extension, get_ok
 from gateway.commands.asking import ask
 from gateway.commands.display import print_json, print_line, print_table
-from gateway.commands.options import DEFAULT_URL, Output, OutputOption, Url
+from gateway.commands.options import DEFAULT_URL, Output, OutputOption, TokenFile, Url
 
 _TIMES: Final = frozenset({"since", "last_ok"})
 _DETAILS: Final = (
@@ -17,9 +17,9 @@ _LATEST: Final = 253_402_000_000
 """Unix seconds of the last time that can be shown (year 9999); what answers may send any number."""
 
 
-def peers(url: Url = DEFAULT_URL, output: OutputOption = Output.TABLE) -> None:
+def peers(url: Url = DEFAULT_URL, output: OutputOption = Output.TABLE, token_file: TokenFile = None) -> None:
     """List the peers of a gateway, those that it found and does not use, and how they all are."""
-    found, troubles = ask(url, fetch_page)
+    found, troubles = ask(url, fetch_page, token_file)
     if output is Output.JSON:
         print_json(found or [])
         return

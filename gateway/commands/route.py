@@ -10,7 +10,7 @@ from gateway.commands.answers import Api, extension, get_ok, items_of
 from gateway.commands.asking import ask
 from gateway.commands.display import print_json, print_table
 from gateway.commands.failure import CommandFailed
-from gateway.commands.options import DEFAULT_URL, Output, OutputOption, Url
+from gateway.commands.options import DEFAULT_URL, Output, OutputOption, TokenFile, Url
 
 _COLUMNS = ("ID", "TYPE", "OWNER", "REACHABLE", "PATH", "SOURCE", "CONTRIBUTORS", "INSTANCE", "HREF")
 
@@ -19,13 +19,14 @@ def route(
     entity_id: Annotated[str, typer.Argument(metavar="ID", help="Id of an area, component, app or function.")],
     url: Url = DEFAULT_URL,
     output: OutputOption = Output.TABLE,
+    token_file: TokenFile = None,
 ) -> None:
     """Tell which gateway answers for an entity, over which hops; one row per kind."""
 
     async def question(api: Api) -> list[Mapping[str, Any]]:
         return await fetch_routes(api, entity_id)
 
-    found = ask(url, question)
+    found = ask(url, question, token_file)
     if output is Output.JSON:
         print_json(found)
     else:

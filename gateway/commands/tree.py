@@ -12,7 +12,7 @@ from rich.tree import Tree
 from gateway.commands.answers import Api, extension, get_ok, items_of
 from gateway.commands.asking import ask
 from gateway.commands.display import cell, console, print_json, print_line
-from gateway.commands.options import DEFAULT_URL, Output, OutputOption, Url
+from gateway.commands.options import DEFAULT_URL, Output, OutputOption, TokenFile, Url
 
 MAX_LEVELS: Final = 32
 """Deepest nesting of Areas or Components that is followed."""
@@ -51,9 +51,9 @@ class _Lists:
     functions: list[Mapping[str, Any]]
 
 
-def tree(url: Url = DEFAULT_URL, output: OutputOption = Output.TABLE) -> None:
+def tree(url: Url = DEFAULT_URL, output: OutputOption = Output.TABLE, token_file: TokenFile = None) -> None:
     """Show areas, components, apps and functions as a tree, each with its source."""
-    forest = ask(url, fetch_forest)
+    forest = ask(url, fetch_forest, token_file)
     if output is Output.JSON:
         print_json(asdict(forest))
         return

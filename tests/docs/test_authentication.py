@@ -1,12 +1,18 @@
 """The page about authentication: its table is the program's, and so are its figures and words."""
 
+import shutil
+from pathlib import Path
+
+import pytest
+
 from gateway.auth import attempts, jwks, keys, sessions, tokens
 from gateway.auth.access import TABLE
 from gateway.auth.roles import Role
 from gateway.http import oauth
 from gateway.http.errors import ApiError
 from gateway.http.handlers.auth import MAX_FORM_BYTES
-from tests.docs.pages import DOCS, lines_of, rows, spans
+from tests.docs.pages import DOCS, lines_of, rows, spans, steps
+from tests.docs.terminals import Terminals
 
 PAGE = DOCS / "authentication.md"
 
@@ -59,3 +65,11 @@ def test_the_page_says_the_figures_of_the_program() -> None:
     ):
         assert figure in text, figure
     assert tokens.MAX_LIFETIME_S == 365 * 24 * 3600
+
+
+@pytest.mark.skipif(
+    not all(map(shutil.which, ("curl", "jq", "openssl"))), reason="a reader of this page has curl, jq and openssl"
+)
+async def test_every_command_of_the_page_says_what_the_page_says(tmp_path: Path) -> None:
+    async with Terminals(tmp_path) as terminals:
+        await terminals.follow(steps(PAGE))

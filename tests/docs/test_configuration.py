@@ -121,9 +121,9 @@ def test_both_shapes_of_a_file_say_the_same(tmp_path: Path) -> None:
 
 
 def test_every_command_is_documented() -> None:
-    commands = {
-        command.name or getattr(command.callback, "__name__", "") for command in command_line().registered_commands
-    }
+    app = command_line()
+    commands = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
+    commands |= {str(group.name) for group in app.registered_groups}
     assert {spans(row[0])[0].split()[1] for row in rows(CONFIGURATION, "Commands")} == commands
 
 

@@ -72,3 +72,16 @@ def test_no_more_than_the_burst_and_what_was_forgiven_is_ever_answered(steps: li
             attempts.failed("ci", "a")
             answered += 1
     assert answered <= limits.per_address + clock.now / limits.forgiven_s + 1
+
+
+def test_a_long_attack_is_news_once_and_again_after_all_was_forgiven() -> None:
+    clock = Clock()
+    attempts = Attempts(AttemptLimits(per_address=3, forgiven_s=6), clock=clock)
+    news = []
+    for _ in range(50):
+        if attempts.retry_after_s("ci", "a") == 0:
+            news.append(attempts.failed("ci", "a"))
+        clock.now += 2
+    assert news.count(True) == 1
+    clock.now += 100
+    assert [attempts.failed("ci", "a") for _ in range(3)] == [False, False, True]
