@@ -16,6 +16,7 @@ COPY entities /src/entities
 COPY discovery /src/discovery
 COPY peers /src/peers
 COPY gateway /src/gateway
+COPY grove /src/grove
 RUN /opt/grove/bin/pip install --no-deps /src && /opt/grove/bin/pip uninstall --yes pip
 
 FROM python:${PYTHON}-slim

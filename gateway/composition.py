@@ -27,7 +27,7 @@ from gateway.local.manifest.load import LoadedManifest
 from gateway.local.own import OwnEntities
 from gateway.local.storage import Storage
 from gateway.mdns import Mdns
-from gateway.own_sources import own_sources
+from gateway.own_sources import MakeSource, own_sources
 from gateway.own_warnings import storage_warnings
 from gateway.peer_credentials import PeerCredentials
 from gateway.peers_tls import PeersTls
@@ -105,14 +105,15 @@ def compose(
     tls: ServerTls | None = None,
     auth: AuthService | None = None,
     files: int,
+    program: MakeSource | None = None,
 ) -> Gateway:
     """A gateway that does nothing yet. `standing`: warnings that hold as long as it runs; `tls`: of its listener.
 
-    `files`: how many this process may have open.
+    `files`: how many this process may have open. `program`: what the program that embeds the gateway offers.
     """
     connections = Connections(connection_limits(settings, files))
     storage = Storage(state.path, clock=time.time_ns)
-    own = OwnEntities(own_sources(settings, manifest), clock=time.time_ns, storage=storage)
+    own = OwnEntities(own_sources(settings, manifest, program), clock=time.time_ns, storage=storage)
     resolver = Resolver(ResolverSettings())
     federation = _federation(settings, identity, state, own=own, resolver=resolver, standing=standing)
     mdns = Mdns(settings, identity)

@@ -10,7 +10,7 @@ import gc
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,8 @@ from gateway.descriptors import raise_limit
 from gateway.http.listener import Listener
 from gateway.local.manifest.load import LoadedManifest, load_manifest
 from gateway.local.manifest.problem import problem_lines
+from gateway.local.own import OwnEntities
+from gateway.own_sources import MakeSource
 from gateway.server_tls import CertificateRefusedError, ServerTls
 from gateway.settings import Settings
 from gateway.state_dir import StateDir, StateDirInUseError, take_identity
@@ -47,8 +49,19 @@ ADDRESS_IN_USE: Final = 3
 STATE_DIR_IN_USE: Final = 4
 
 
-def run(settings: Settings, *, files: Sequence[Path], warnings: Sequence[SettingsWarning]) -> int:
-    """Runs a gateway until SIGINT or SIGTERM; the exit code."""
+def run(
+    settings: Settings,
+    *,
+    files: Sequence[Path],
+    warnings: Sequence[SettingsWarning],
+    program: MakeSource | None = None,
+    ready: Callable[[OwnEntities], None] | None = None,
+) -> int:
+    """Runs a gateway until SIGINT or SIGTERM; the exit code.
+
+    `program`: what the program that embeds it offers. `ready` is given the own entities, on their event loop, before
+    anything is served.
+    """
     manifest = _manifest(settings)
     if isinstance(manifest, int):
         return manifest
@@ -73,8 +86,9 @@ def run(settings: Settings, *, files: Sequence[Path], warnings: Sequence[Setting
             tls=tls,
             auth=auth,
             files=raise_limit(),
+            program=program,
         )
-        return uvloop.run(_Run(gateway, settings, identity, state, files).serve())
+        return uvloop.run(_Run(gateway, settings, identity, state, files, ready).serve())
     except CertificateRefusedError as error:
         sys.stderr.write(f"grove: the API cannot be served over https: {error}\n")
         return BAD_CONFIGURATION
@@ -134,6 +148,7 @@ class _Run:
     identity: GatewayIdentity
     state: StateDir
     files: Sequence[Path]
+    ready: Callable[[OwnEntities], None] | None
 
     async def serve(self) -> int:
         """Everything that runs, until a signal; the exit code. An error in any loop ends all of them."""
@@ -141,6 +156,8 @@ class _Run:
         stop.listen()
         code = FAILED
         try:
+            if self.ready is not None:
+                self.ready(self.gateway.own)
             await self.gateway.own.start()
             async with asyncio.TaskGroup() as group:
                 peers = group.create_task(self.gateway.federation.run(), name="federation")

@@ -2,12 +2,12 @@
 
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from gateway.host_programs import host_programs
 from gateway.local.host import HostSource
 from gateway.local.host_rules import MachineLimits
-from gateway.local.logs.kept import log_numbers
+from gateway.local.logs.kept import Numbers, log_numbers
 from gateway.local.machine import PsutilMachine
 from gateway.local.manifest.load import LoadedManifest
 from gateway.local.manifest_source import ManifestSource
@@ -15,11 +15,16 @@ from gateway.local.settings import LocalSettings
 from gateway.local.source import Source
 from gateway.settings import Settings
 
+MakeSource = Callable[[Numbers], Source]
+"""What the program that embeds the gateway offers, given the numbers of log entries."""
 
-def own_sources(settings: Settings, manifest: LoadedManifest | None) -> Sequence[Source]:
-    """The manifest, then this machine and its programs."""
+
+def own_sources(
+    settings: Settings, manifest: LoadedManifest | None, program: MakeSource | None = None
+) -> Sequence[Source]:
+    """The program that embeds the gateway, then the manifest, then this machine and its programs."""
     numbers = log_numbers(time.time_ns)
-    sources: list[Source] = []
+    sources: list[Source] = [] if program is None else [program(numbers)]
     if manifest is not None:
         sources.append(ManifestSource(manifest, time.time_ns, numbers))
     if settings.local.host:

@@ -97,6 +97,15 @@ class HeldItem:
     async def listed(self) -> Reading:
         return self._sample
 
+    @property
+    def sample(self) -> Sample | None:
+        """What is held now."""
+        return self._sample
+
+    def hold(self, value: Any) -> None:
+        """Replace the value; it must be of the item's type. From any thread."""
+        self._sample = Sample(value, self._clock())
+
     async def write(self, value: Any) -> WriteFailure | None:
         """Replace the value; never fails."""
         self._sample = Sample(value, self._clock())

@@ -13,7 +13,7 @@ from entities.records import Link, Record, TreeDocument
 from gateway.http.entity_json import Item, Marks, Ros2
 from tests.docs.pages import ROOT
 
-PACKAGES = ("entities", "discovery", "peers", "gateway")
+PACKAGES = ("entities", "discovery", "peers", "gateway", "grove")
 
 LOCAL_ANSWERS = (
     "configuration_store",
