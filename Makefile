@@ -58,7 +58,7 @@ unit: setup  ## the quick tests only: the import table and the units
 bench: setup  ## figures as ratios against nginx and bare aiohttp
 	$(BIN)/python -m benchmarks
 
-soak: setup  ## SOAK_REQUESTS over SOAK_FLAPS failing links and killed gateways: every answer true, nothing grown
+soak: setup  ## SOAK_REQUESTS over SOAK_FLAPS failing links and killed gateways: every answer true, nothing grown, nothing lost
 	$(PYTEST) tests/soak -m soak --capture=no --timeout=0
 
 format: setup  ## let ruff mend what it can

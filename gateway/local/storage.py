@@ -157,6 +157,8 @@ class Storage:
         if self._file is None:
             await self._open()
         elif self.failure is not None and not self._waiting:
+            with suppress(sqlite3.Error):  # what is stored twice may be all that fills the disk
+                await self._file.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
             probe = Statement("INSERT OR REPLACE INTO probe VALUES (1, ?)", (self._clock(),))
             self.keep((probe,), lambda _: None)
         await self._commit_waiting()
