@@ -35,6 +35,8 @@ async def test_a_full_disk_refuses_changes_with_the_cause_and_hides_no_fault(clu
         if answer.status != 200:
             break
         kept = text
+    else:
+        raise AssertionError("everything was stored")
     assert answer.status == 503
     assert answer.json["error_code"] == "service-unavailable"
     assert answer.json["parameters"]["details"] == "the disk fails or is full"
