@@ -23,15 +23,16 @@ def here() -> tuple[int, str]:
 
 
 async def test_a_free_thread_does_the_next_piece_under_its_name() -> None:
-    first, first_name = await done(here, "grove-first")
-    again = await eventually(lambda: free_again(first))
-    assert (first_name, again) == ("grove-first", "grove-second")
+    seen = {threading.get_ident()}
 
+    async def is_used_again() -> bool:
+        found, name = await done(here, f"grove-{len(seen)}")
+        assert name == f"grove-{len(seen)}"
+        known = found in seen
+        seen.add(found)
+        return known
 
-async def free_again(thread_id: int) -> str | None:
-    """The name of the thread if it does a further piece of work."""
-    found, name = await done(here, "grove-second")
-    return name if found == thread_id else None
+    assert await eventually(is_used_again)
 
 
 async def test_work_that_hangs_takes_nothing_from_other_work() -> None:
