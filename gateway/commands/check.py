@@ -11,6 +11,7 @@ from gateway.config.reader import LoadedSettings, SettingsRefused
 from gateway.config.summary import differences
 from gateway.local.manifest.load import load_manifest
 from gateway.local.manifest.problem import problem_lines
+from gateway.local.manifest_schema.document import manifest_schema_text
 from gateway.log import LogOptions, set_up_logging
 from gateway.settings import Settings
 
@@ -23,8 +24,13 @@ def check(
     assignments: Assignments = None,
     name: GatewayName = None,
     namespace: GatewayNamespace = None,
+    *,
+    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of manifests, for editors.")] = False,
 ) -> None:
     """Tell all mistakes of a configuration and its manifest, or "ok" and what differs from the defaults."""
+    if schema:
+        typer.echo(manifest_schema_text(), nl=False)
+        return
     set_up_logging(LogOptions("console", "info"), sys.stderr)  # what loading a manifest has to say
     loaded = load([*(config or ()), *(more or ())], assignments, name, namespace)
     match loaded:

@@ -14,7 +14,9 @@ METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 LONGEST_TIMEOUT_S: Final = 3600.0
 """Seconds that anything of the manifest may be waited for at most."""
 
-_SHORTEST_TIMEOUT_S: Final = 0.01
+SHORTEST_TIMEOUT_S: Final = 0.01
+"""And at least."""
+
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _SECRET_HEADER: Final = re.compile(r"authori[sz]ation|cookie|api[-_]?key|token|secret|passw", re.IGNORECASE)
@@ -23,7 +25,7 @@ _FRAMING: Final = frozenset({"host", "content-length", "transfer-encoding", "con
 
 def read_timeout(fields: Fields, longest_s: float = LONGEST_TIMEOUT_S) -> float | None:
     """`timeout`, in seconds."""
-    return fields.number("timeout", _SHORTEST_TIMEOUT_S, longest_s)
+    return fields.number("timeout", SHORTEST_TIMEOUT_S, longest_s)
 
 
 def read_command(fields: Fields, base: Path) -> CommandCall | None:

@@ -189,11 +189,13 @@ class Fields:
 
     def ignore_unread(self) -> None:
         """Note the unread keys for the log: files written for other gateways may hold more than we serve."""
+        self.report.know(self.place.path, self._known)
         for key in self.unread():
             self.report.ignore(self.path_of(key))
 
     def refuse_unread(self) -> None:
         """Report the unread keys: nobody but Grove writes these items, so they are mistakes."""
+        self.report.know(self.place.path, self._known)
         for key in self.unread():
             allowed = ", ".join(self._known)
             guess = suggestion(key, list(self._known))

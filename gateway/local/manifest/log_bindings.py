@@ -22,7 +22,7 @@ from gateway.local.manifest.problem import Rule
 
 FORMATS: Final = ("plain", "pattern", "json")
 _SEVERITIES: Final = {severity.word: severity for severity in LogSeverity}
-_FILE_KEYS: Final = ("format", "pattern", "fields", "time_format", "severity", "severities")
+FILE_KEYS: Final = ("format", "pattern", "fields", "time_format", "severity", "severities")
 
 
 def read_log(fields: Fields, base: Path) -> LogBinding | None:
@@ -58,7 +58,7 @@ def _read_name(fields: Fields) -> str | None:
 
 
 def _read_journal(fields: Fields, journal: Fields, name: str | None) -> JournalLogBinding | None:
-    for key in _FILE_KEYS:
+    for key in FILE_KEYS:
         if fields.has(key):
             fields.problem(Rule.G009, key, f"found {key!r} beside 'journal', which has a form of its own; remove it")
     unit, identifier = journal.text("unit"), journal.text("identifier")

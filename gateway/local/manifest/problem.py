@@ -1,7 +1,7 @@
 """What can be wrong with a manifest: the rules, a problem as a value, and the report that collects them."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from pathlib import Path
@@ -90,6 +90,7 @@ class Report:
     def __init__(self) -> None:
         self._problems: dict[ManifestProblem, None] = {}  # a key may be read twice, its problem counts once
         self._ignored: set[str] = set()
+        self.known_keys: dict[str, set[str]] = {}
 
     def add(self, rule: Rule, place: Place, message: str) -> None:
         """Record that `rule` is broken at `place`."""
@@ -97,7 +98,11 @@ class Report:
 
     def ignore(self, path: str) -> None:
         """Record a key nobody reads; the same key of several entities counts once."""
-        self._ignored.add(re.sub(r"\[\d+\]", "", path))
+        self._ignored.add(_without_indexes(path))
+
+    def know(self, path: str, keys: Iterable[str]) -> None:
+        """Record which keys the reader looks for in a mapping: what the schema for editors must have, too."""
+        self.known_keys.setdefault(_without_indexes(path), set()).update(keys)
 
     @property
     def problems(self) -> Sequence[ManifestProblem]:
@@ -112,3 +117,7 @@ class Report:
     def refuses(self, *, strict: bool) -> bool:
         """Whether the manifest must not be used."""
         return any(strict or problem.severity is ProblemSeverity.ERROR for problem in self._problems)
+
+
+def _without_indexes(path: str) -> str:
+    return re.sub(r"\[\d+\]", "", path)
