@@ -1,12 +1,14 @@
 """The arguments of an operation: what may be given, and what is wrong with what was given. Pure.
 
-A closed vocabulary, so that every limit can be told to a client and no check costs more than a look at the value.
+A closed vocabulary, so that every limit can be told to a client.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from gateway.local.value_range import ValueRange
 from gateway.local.values import DataType, MisfitError, conform
 
 ARGUMENT_NAME_LIMIT: Final = 64
@@ -32,7 +34,7 @@ _JSON_SCHEMA_TYPES: Final = {
 class Argument:
     """One argument. `default` None = it is left out when it is not given.
 
-    `minimum` and `maximum` bound numbers, `max_length` bounds texts, `choices` are all the values there are.
+    `minimum`, `maximum` and `step` bound numbers, `max_length` and `pattern` texts; `choices` are all values there are.
     """
 
     name: str
@@ -41,7 +43,9 @@ class Argument:
     default: Any = None
     minimum: float | None = None
     maximum: float | None = None
+    step: float | None = None
     max_length: int | None = None
+    pattern: re.Pattern[str] | None = None
     choices: tuple[Any, ...] = ()
     unit: str | None = None
     description: str = ""
@@ -49,16 +53,10 @@ class Argument:
     def fit(self, value: Any) -> Any:
         """`value` as this argument's type. Raises MisfitError, saying what was found and what is allowed."""
         fitted = conform(value, self.type)
-        if self.choices and fitted not in self.choices:
-            allowed = ", ".join(map(repr, self.choices))
-            raise MisfitError(f"found {_shown(fitted)}, allowed are {allowed}")
-        if self.minimum is not None and fitted < self.minimum:
-            raise MisfitError(f"found {fitted}, allowed is {self.minimum} or more")
-        if self.maximum is not None and fitted > self.maximum:
-            raise MisfitError(f"found {fitted}, allowed is {self.maximum} or less")
         longest = ARGUMENT_TEXT_LIMIT if self.max_length is None else self.max_length
-        if self.type is DataType.STRING and len(fitted) > longest:
+        if isinstance(fitted, str) and len(fitted) > longest:
             raise MisfitError(f"found {len(fitted)} characters, allowed are at most {longest}")
+        ValueRange(self.minimum, self.maximum, self.step, self.choices, self.pattern).check(fitted)
         return fitted
 
 
@@ -117,13 +115,10 @@ def _argument_schema(argument: Argument) -> dict[str, Any]:
         "default": argument.default,
         "minimum": argument.minimum,
         "maximum": argument.maximum,
+        "x-step": argument.step,
         "maxLength": argument.max_length,
+        "pattern": None if argument.pattern is None else f"^(?:{argument.pattern.pattern})$",
         "enum": list(argument.choices) or None,
         "x-unit": argument.unit,
     }
     return {key: value for key, value in told.items() if value is not None}
-
-
-def _shown(value: Any) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= 80 else f"{shown[:80]}..."

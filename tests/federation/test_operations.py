@@ -163,7 +163,9 @@ async def test_an_execution_at_the_leaf_is_led_from_the_top(chain: Chain, entity
 async def test_parameters_that_do_not_fit_are_refused_by_the_owner(chain: Chain) -> None:
     answer = await start(chain.top, "/functions/work/operations/weld", {"parameters": {"amps": 300}})
     assert (answer.status, answer.json["error_code"]) == (400, "invalid-parameter")
-    assert answer.json["parameters"]["fields"] == [{"field": "amps", "message": "found 300, allowed is 200 or less"}]
+    assert answer.json["parameters"]["fields"] == [
+        {"field": "amps", "message": "found 300, allowed are values up to 200"}
+    ]
 
 
 @in_shared_loop

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from gateway.local.calls import CommandCall, HeaderValue, SecretFile, SecretVariable, WebCall
 from gateway.local.manifest.fields import Fields
 from gateway.local.manifest.problem import Rule
+from gateway.local.template import names_in
 
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
@@ -99,6 +100,8 @@ def _wrong_url(url: str) -> str | None:
         return f"found {url!r}, which is no URL ({error})"
     if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
         return f"found {url!r}, allowed are http and https URLs with a host"
+    if names_in(parts.netloc):
+        return "found a name in braces in the host, which would let a value lead to any other"
     if "@" in parts.netloc:
         return "found a password in the URL, which everybody would see; write it as a header from a file"
     return None

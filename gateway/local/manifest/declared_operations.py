@@ -3,7 +3,7 @@
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from gateway.local.calls import CommandCall, WebCall
 from gateway.local.executions import RUNNING_LIMIT
@@ -11,6 +11,7 @@ from gateway.local.manifest.calls import LONGEST_TIMEOUT_S, read_command, read_w
 from gateway.local.manifest.fields import Fields
 from gateway.local.manifest.items import read_item_id, read_type
 from gateway.local.manifest.problem import Rule
+from gateway.local.manifest.ranges import read_range
 from gateway.local.operation_arguments import ARGUMENT_NAME_LIMIT, ARGUMENT_TEXT_LIMIT, Argument
 from gateway.local.operation_bindings import CommandBinding, OperationBinding, WebBinding
 from gateway.local.operations import (
@@ -25,7 +26,6 @@ LONGEST_EXECUTION_S: Final = 7 * 24 * 3600.0
 """Seconds that an asynchronous operation may take at most, and unless something else is said an hour."""
 
 _ARGUMENT_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_NUMBERS: Final = (DataType.INT, DataType.DOUBLE)
 _PARAMETERS_AS_JSON: Final = "json"
 _COMMAND_KEYS: Final = ("shell", "directory", "environment", "stdin")
 
@@ -118,22 +118,30 @@ def _read_arguments(fields: Fields) -> tuple[Argument, ...]:
 def _read_argument(fields: Fields) -> Argument | None:
     name = _read_argument_name(fields)
     data_type = read_type(fields) or DataType.STRING
-    required = fields.flag("required") or False
+    allowed = read_range(fields, data_type)
     argument = Argument(
         name=name or "",
         type=data_type,
-        required=required,
-        minimum=_read_bound(fields, "min", data_type),
-        maximum=_read_bound(fields, "max", data_type),
+        required=fields.flag("required") or False,
+        minimum=allowed.minimum,
+        maximum=allowed.maximum,
+        step=allowed.step,
         max_length=_read_whole(fields, "max_length", 1, ARGUMENT_TEXT_LIMIT),
+        pattern=allowed.pattern,
+        choices=allowed.choices,
         unit=fields.text("unit"),
         description=fields.text("description", multiline=True) or "",
     )
     if argument.max_length is not None and data_type is not DataType.STRING:
         fields.problem(Rule.G009, "max_length", f"found it on {data_type.value}, allowed on string; remove it")
-    if argument.minimum is not None and argument.maximum is not None and argument.minimum > argument.maximum:
-        fields.problem(Rule.G009, "max", "found less than 'min'; exchange the two")
-    return None if name is None else _with_values(fields, argument)
+    default = fields.value("default")
+    if name is None or default is None:
+        return None if name is None else argument
+    try:
+        return replace(argument, default=argument.fit(default))
+    except MisfitError as error:
+        fields.problem(Rule.G009, "default", f"{error}; change 'default' or what is allowed")
+        return argument
 
 
 def _read_argument_name(fields: Fields) -> str | None:
@@ -145,38 +153,6 @@ def _read_argument_name(fields: Fields) -> str | None:
     allowed = f"allowed are at most {ARGUMENT_NAME_LIMIT} letters, digits and '_', not beginning with a digit"
     fields.problem(Rule.G004, "name", f"found {name!r}, {allowed}; rename it")
     return None
-
-
-def _with_values(fields: Fields, argument: Argument) -> Argument:
-    """The argument with its `enum` and `default`, which must fit it."""
-    choices = fields.value("enum")
-    if choices is not None and not (isinstance(choices, list) and choices):
-        fields.problem(Rule.G003, "enum", "found no list of values, allowed is for example [slow, fast]")
-        choices = None
-    fitting = [_fitting(fields, "enum", argument, choice) for choice in choices or ()]
-    argument = replace(argument, choices=tuple(choice for choice in fitting if choice is not None))
-    default = fields.value("default")
-    return argument if default is None else replace(argument, default=_fitting(fields, "default", argument, default))
-
-
-def _fitting(fields: Fields, key: str, argument: Argument, value: Any) -> Any:
-    try:
-        return argument.fit(value)
-    except MisfitError as error:
-        fields.problem(Rule.G003, key, f"{error}; change '{key}' or what the argument allows")
-        return None
-
-
-def _read_bound(fields: Fields, key: str, data_type: DataType) -> float | None:
-    bound = fields.value(key)
-    if bound is None:
-        return None
-    if isinstance(bound, bool) or not isinstance(bound, int | float):
-        fields.problem(Rule.G003, key, f"found {bound!r}, allowed are numbers")
-        return None
-    if data_type not in _NUMBERS:
-        fields.problem(Rule.G009, key, f"found it on {data_type.value}, allowed on int and double; remove it")
-    return bound
 
 
 def _read_whole(fields: Fields, key: str, least: int, most: int) -> int | None:

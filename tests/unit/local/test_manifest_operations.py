@@ -1,5 +1,6 @@
 """Operations as the manifest declares them, and every mistake in them with what to do."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,8 @@ def test_everything_that_a_command_can_say(load: Load, tmp_path: Path) -> None:
          arguments: [
            {name: speed, type: double, required: true, min: 0.5, max: 9, unit: mm/s, description: how fast},
            {name: mode, default: slow, enum: [slow, fast]},
-           {name: note, max_length: 20}]}
+           {name: times, type: int, default: 2, step: 2},
+           {name: note, max_length: 20, pattern: "[a-z]+"}]}
         """,
     )
     assert found == CommandBinding(
@@ -53,7 +55,8 @@ def test_everything_that_a_command_can_say(load: Load, tmp_path: Path) -> None:
                     description="how fast",
                 ),
                 Argument("mode", DataType.STRING, default="slow", choices=("slow", "fast")),
-                Argument("note", DataType.STRING, max_length=20),
+                Argument("times", DataType.INT, default=2, step=2),
+                Argument("note", DataType.STRING, max_length=20, pattern=re.compile("[a-z]+")),
             ),
             confirm="Sure?",
             timeout_s=90,
@@ -110,6 +113,8 @@ def test_the_records_list_declared_operations(load: Load) -> None:
         ("{id: x, command: [go], http: {url: 'http://a/'}}", "G009", "command", "found 'command' beside 'http'"),
         ("{id: x, stdin: json, http: {url: 'http://a/'}}", "G009", "stdin", "beside 'http'"),
         ("{id: x, http: {url: 'ftp://a/'}}", "G003", "http.url", "allowed are http and https"),
+        ("{id: x, http: 'http://{a}/'}", "G003", "http.url", "found a name in braces in the host"),
+        ("{id: x, http: {url: 'http://dev.{a}/', body: 1}}", "G003", "http.url", "found a name in braces in the host"),
         ("{id: x, http: {method: POST}}", "G006", "http.url", "'url' is missing"),
         ("{id: x, http: {url: 'http://a/', verb: GET}}", "G007", "http.verb", "found the key 'verb'"),
         ("{id: x, command: [go], stdin: yaml}", "G003", "stdin", "allowed are json"),
@@ -136,18 +141,23 @@ def test_the_records_list_declared_operations(load: Load) -> None:
         ("{id: x, command: [go], arguments: [{name: a-b}]}", "G004", "arguments[0].name", "letters, digits and '_'"),
         ("{id: x, command: [go], arguments: [{name: a}, {name: a}]}", "G008", "arguments[1].name", "twice"),
         ("{id: x, command: [go], arguments: [{name: a, type: text}]}", "G003", "arguments[0].type", "found 'text'"),
-        ("{id: x, command: [go], arguments: [{name: a, min: 1}]}", "G009", "arguments[0].min", "allowed on int"),
+        (
+            "{id: x, command: [go], arguments: [{name: a, min: 1}]}",
+            "G009",
+            "arguments[0].min",
+            "on a value of type string",
+        ),
         (
             "{id: x, command: [go], arguments: [{name: a, type: int, min: 3, max: 2}]}",
             "G009",
             "arguments[0].max",
-            "found less than 'min'",
+            "found 2, allowed are numbers from min, 3",
         ),
         (
             "{id: x, command: [go], arguments: [{name: a, type: int, min: 3, default: 2}]}",
-            "G003",
+            "G009",
             "arguments[0].default",
-            "found 2, allowed is 3 or more",
+            "found 2, allowed are values from 3",
         ),
         (
             "{id: x, command: [go], arguments: [{name: a, enum: [x, 1]}]}",
@@ -155,14 +165,15 @@ def test_the_records_list_declared_operations(load: Load) -> None:
             "arguments[0].enum",
             "found int, allowed is string",
         ),
-        ("{id: x, command: [go], arguments: [{name: a, enum: []}]}", "G003", "arguments[0].enum", "found no list"),
+        ("{id: x, command: [go], arguments: [{name: a, enum: []}]}", "G003", "arguments[0].enum", "allowed is a list"),
         (
             "{id: x, command: [go], arguments: [{name: a, type: int, max_length: 3}]}",
             "G009",
             "arguments[0].max_length",
             "allowed on string",
         ),
-        ("{id: x, command: [go], arguments: [{name: a, pattern: x}]}", "G007", "arguments[0].pattern", "allowed are"),
+        ("{id: x, command: [go], arguments: [{name: a, pattern: '['}]}", "G003", "arguments[0].pattern", "regular"),
+        ("{id: x, command: [go], arguments: [{name: a, regex: x}]}", "G007", "arguments[0].regex", "allowed are"),
     ],
 )
 def test_every_mistake_is_named_with_what_to_do(load: Load, item: str, code: str, path: str, told: str) -> None:

@@ -1,5 +1,6 @@
 """Arguments are checked by a closed vocabulary, and told as a JSON Schema that says the same."""
 
+import re
 from typing import Any
 
 import jsonschema
@@ -16,6 +17,7 @@ ARGUMENTS = (
     Argument("mode", DataType.STRING, choices=("slow", "fast")),
     Argument("note", DataType.STRING, max_length=5),
     Argument("dry", DataType.BOOL),
+    Argument("label", DataType.STRING, pattern=re.compile("s|lo+")),
     Argument("points", DataType.ARRAY),
     Argument("extra", DataType.OBJECT),
 )
@@ -38,19 +40,28 @@ def test_what_fits_is_passed_on_with_the_defaults(given: dict[str, Any], expecte
     ("given", "field", "message"),
     [
         ({}, "speed", "missing, a value of type double"),
-        ({"speed": 11}, "speed", "found 11.0, allowed is 10 or less"),
-        ({"speed": -1}, "speed", "found -1.0, allowed is 0 or more"),
+        ({"speed": 11}, "speed", "found 11.0, allowed are values from 0 up to 10"),
+        ({"speed": -1}, "speed", "found -1.0, allowed are values from 0 up to 10"),
         ({"speed": "3"}, "speed", "found string, allowed is double"),
         ({"speed": 1, "times": 1.5}, "times", "found double, allowed is int"),
         ({"speed": 1, "times": True}, "times", "found bool, allowed is int"),
         ({"speed": 1, "mode": "Fast"}, "mode", "found 'Fast', allowed are 'slow', 'fast'"),
         ({"speed": 1, "note": "123456"}, "note", "found 6 characters, allowed are at most 5"),
+        ({"speed": 1, "label": "slo"}, "label", "found 'slo', allowed is text like s|lo+"),
         ({"speed": 1, "points": {}}, "points", "found object, allowed is array"),
-        ({"speed": 1, "spede": 2}, "spede", "unknown, allowed are speed, times, mode, note, dry, points, extra"),
+        ({"speed": 1, "spede": 2}, "spede", "unknown, allowed are speed, times, mode, note, dry, label, points, extra"),
     ],
 )
 def test_what_does_not_fit_is_told_with_what_is_allowed(given: dict[str, Any], field: str, message: str) -> None:
     assert fit_arguments(ARGUMENTS, given) == [ArgumentProblem(field, message)]
+
+
+def test_steps_count_from_the_minimum() -> None:
+    arguments = (Argument("level", DataType.INT, minimum=1, step=5),)
+    assert fit_arguments(arguments, {"level": 11}) == {"level": 11}
+    assert fit_arguments(arguments, {"level": 10}) == [
+        ArgumentProblem("level", "found 10, allowed are steps of 5 from 1")
+    ]
 
 
 def test_all_problems_come_at_once_but_not_without_end() -> None:
@@ -68,7 +79,10 @@ def test_an_operation_without_arguments_takes_none_and_one_that_says_nothing_tak
 
 
 json_values = st.recursive(
-    st.booleans() | st.integers(-20, 20) | st.floats(-20, 20) | st.sampled_from(["slow", "fast", "", "longer text"]),
+    st.booleans()
+    | st.integers(-20, 20)
+    | st.floats(-20, 20)
+    | st.sampled_from(["slow", "fast", "", "s", "loo", "longer text"]),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from("ab"), inner, max_size=2),
     max_leaves=3,
 )

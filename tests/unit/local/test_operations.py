@@ -125,7 +125,7 @@ async def test_no_parameters_are_parameters_too(clock: HandClock, body: Any) -> 
         ({"parameters": [1]}, "invalid-request", "'parameters' must be a JSON object"),
         ({"speed": 3}, "invalid-request", "must stand in 'parameters': found speed"),
         ({}, "invalid-parameter", "speed: missing, a value of type int"),
-        ({"input": {"speed": 12}}, "invalid-parameter", "speed: found 12, allowed is 9 or less"),
+        ({"input": {"speed": 12}}, "invalid-parameter", "speed: found 12, allowed are values from 1 up to 9"),
         ({"input": {"speed": 3, "x": 1}}, "invalid-parameter", "x: unknown, allowed are speed"),
     ],
 )
