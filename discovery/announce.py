@@ -11,7 +11,7 @@ import structlog
 from zeroconf import Error, NonUniqueNameException, ServiceInfo
 from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
-from discovery.interfaces import Interface
+from discovery.interfaces import Interface, wait_for_trials
 from discovery.mdns import ReadInterfaces
 from discovery.multicast import try_port
 from discovery.records import Announcement, numbered_label, service_type
@@ -70,12 +70,16 @@ class Announcer:
         try:
             while True:
                 await self._follow(await self._read_interfaces())
-                await asyncio.sleep(self._settings.interfaces_s)
+                on_trial = any(one.on_trial for one in self._served)
+                await asyncio.sleep(self._settings.trial_s if on_trial else self._settings.interfaces_s)
         finally:
             await self._close()
 
     async def _follow(self, served: tuple[Interface, ...]) -> None:
         """Announces on the interfaces as they are now, if they changed or it is time to try again."""
+        if wait_for_trials(served):
+            self._served = served
+            return
         changed, self._served = served != self._served, served
         if not changed and (self._responder is not None or self._clock() < self._retry_at):
             return

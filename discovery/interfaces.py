@@ -5,10 +5,12 @@ import ipaddress
 import socket
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import psutil
+
+from discovery.trials import Trial, read_trials
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IpInterface = ipaddress.IPv4Interface | ipaddress.IPv6Interface
@@ -24,11 +26,15 @@ class Interface:
     index: int
     loopback: bool
     addresses: tuple[IpInterface, ...]
+    """Those that can be spoken from now."""
+    on_trial: bool = False
+    """Whether there is another, that the system still asks the network about; for a second or two (RFC 4862, 5.4)."""
 
 
 def read_interfaces() -> tuple[Interface, ...]:
     """The interfaces as they are now, by name. Reads files of the system: not for the event loop."""
     addresses = psutil.net_if_addrs()
+    trials = read_trials()
     found = []
     for name, state in sorted(psutil.net_if_stats().items()):
         flags = state.flags.split(",")
@@ -39,8 +45,12 @@ def read_interfaces() -> tuple[Interface, ...]:
             index = socket.if_nametoindex(name)
         except OSError:  # it went between the two readings
             continue
-        ip = [each for each in addresses.get(name, ()) if each.family in _IP_FAMILIES]
-        found.append(Interface(name, index, loopback, tuple(_with_prefix(each.address, each.netmask) for each in ip)))
+        own = [
+            _with_prefix(each.address, each.netmask) for each in addresses.get(name, ()) if each.family in _IP_FAMILIES
+        ]
+        ready = tuple(address for address in own if (index, address.ip) not in trials)
+        on_trial = any(trials.get((index, address.ip)) is Trial.PENDING for address in own)
+        found.append(Interface(name, index, loopback, ready, on_trial))
     return tuple(found)
 
 
@@ -87,7 +97,11 @@ def interfaces_in_reach(
     """
     if names:
         return tuple(one for one in interfaces if one.name in names)
-    return tuple(one for one in interfaces if any(_is_bound(one, address.ip, bound) for address in one.addresses))
+    return tuple(
+        one
+        for one in interfaces
+        if any(_is_bound(one, address.ip, bound) for address in one.addresses) or _may_be_bound_soon(one, bound)
+    )
 
 
 def interfaces_served(
@@ -99,15 +113,25 @@ def interfaces_served(
         own = [address for address in one.addresses if _is_bound(one, address.ip, bound)]
         # A link-local address means something else on every link; it is told only where there is no other.
         told = [address for address in own if not address.ip.is_link_local] or own
-        if told:
-            served.append(Interface(one.name, one.index, one.loopback, tuple(told)))
+        if told or _may_be_bound_soon(one, bound):
+            served.append(replace(one, addresses=tuple(told)))
     return tuple(served)
+
+
+def wait_for_trials(interfaces: Iterable[Interface]) -> bool:
+    """Whether there is nothing to speak from yet, and soon will be."""
+    seen = tuple(interfaces)
+    return any(one.on_trial for one in seen) and not any(one.addresses for one in seen)
 
 
 def _is_bound(interface: Interface, ip: IpAddress, bound: frozenset[IpAddress]) -> bool:
     if ip in bound:
         return True
     return not interface.loopback and any(each.is_unspecified and each.version == ip.version for each in bound)
+
+
+def _may_be_bound_soon(interface: Interface, bound: frozenset[IpAddress]) -> bool:
+    return interface.on_trial and any(each.version == 6 and not each.is_loopback for each in bound)
 
 
 def _with_prefix(text: str, mask: str | None) -> IpInterface:

@@ -17,7 +17,7 @@ from zeroconf import DNSIncoming, DNSOutgoing, DNSQuestion
 
 from discovery.budget import SenderBudget
 from discovery.endpoint import FoundBy
-from discovery.interfaces import Interface
+from discovery.interfaces import Interface, wait_for_trials
 from discovery.multicast import Multicast
 from discovery.neighbours import Bounds, Neighbour, Neighbours
 from discovery.networks import IpNetwork
@@ -133,7 +133,8 @@ class MdnsSource:
                 now = self._clock()
                 if now >= look_at:
                     await self._look_for_interfaces()
-                    look_at = now + self._settings.interfaces_s
+                    on_trial = any(one.on_trial for one in self._open_on)
+                    look_at = now + (self._settings.trial_s if on_trial else self._settings.interfaces_s)
                 if self._sockets is not None and now >= self._ask_at:
                     self._ask(self._sockets, now)
                 self._table.forget_old(now)
@@ -159,6 +160,8 @@ class MdnsSource:
             return
         self._close()
         self._open_on = interfaces
+        if wait_for_trials(interfaces):
+            return
         self._retry_at = self._clock() + self._settings.retry_s
         try:
             self._sockets = Multicast.open(interfaces, self._hear)

@@ -121,6 +121,9 @@ class MdnsSettings:
     interfaces_s: float = 2.0
     """Between two looks at the network interfaces."""
 
+    trial_s: float = 0.2
+    """The same while an address is on trial: it can be used in a second or two."""
+
     first_pause_s: float = 1.0
     """Between the first and the second question; then twice as long each time (section 5.2)."""
 

@@ -75,6 +75,11 @@ class Host(Namespace):
         """Puts the cable back."""
         self._switch.ip("link", "set", f"to-{self.name}", "up")
 
+    def set_ipv6(self, interface: str, key: str, value: int) -> None:
+        """Sets `net.ipv6.conf.<interface>.<key>`."""
+        path = f"/proc/sys/net/ipv6/conf/{interface}/{key}"
+        run(*self.command("sh", "-c", f"echo {value} > {path}"))
+
     def gateway(self, folder: Path, settings: dict[str, Any], *, host: str = "0.0.0.0") -> Gateway:
         """A gateway of this host's name on port 8080, not started yet; asked over the host's own loopback."""
         one = Gateway(self.name, folder / self.name, self.session, {"components": [{"id": f"of_{self.name}"}]})
@@ -135,26 +140,25 @@ class Switch(Namespace):
                 run("ip", "netns", "del", host.namespace)
             run("ip", "netns", "del", self.namespace)
 
-    def host(self, name: str, *addresses: str) -> Host:
-        """One more host with these addresses (`10.0.0.1/24`) on its `eth0`. IPv6 ones are usable at once."""
+    def host(self, name: str, *addresses: str, trial_s: int = 0) -> Host:
+        """One more host with these addresses (`10.0.0.1/24`) on its `eth0`.
+
+        IPv6 ones, the link-local one too, are on trial for so many seconds: nothing can be sent from them yet.
+        """
         host = Host(name, self)
         run("ip", "netns", "add", host.namespace)
         self.hosts[name] = host
         port = f"to-{name}"
         self.ip("link", "add", port, "type", "veth", "peer", "eth0", "netns", host.namespace)
         self.ip("link", "set", port, "master", _SWITCH, "up")
-        # Else the link-local address, from which mDNS speaks, is on trial for the first seconds.
-        run(
-            *host.command(
-                "sh",
-                "-c",
-                "echo 0 | tee /proc/sys/net/ipv6/conf/all/accept_dad /proc/sys/net/ipv6/conf/eth0/accept_dad",
-            )
-        )
+        for interface in ("all", "eth0"):
+            host.set_ipv6(interface, "accept_dad", 1 if trial_s else 0)
+        host.set_ipv6("eth0", "dad_transmits", trial_s)
         host.ip("link", "set", "lo", "up")
         host.ip("link", "set", "eth0", "up")
         for address in addresses:
-            host.ip("address", "add", address, "dev", "eth0", *(["nodad"] if ":" in address else []))
+            skip = [] if trial_s or ":" not in address else ["nodad"]
+            host.ip("address", "add", address, "dev", "eth0", *skip)
         return host
 
     def gateway(self, host: Host, folder: Path, settings: dict[str, Any], *, bind: str = "0.0.0.0") -> Gateway:

@@ -56,3 +56,12 @@ async def trouble(gateway: Gateway, within: float = SOON_S) -> str:
         return (await warnings(gateway)).get("mdns_unavailable")
 
     return await eventually(check, within) or ""
+
+
+async def has_no_trouble(gateway: Gateway, within: float = SOON_S) -> None:
+    """Waits until there is no warning `mdns_unavailable`."""
+
+    async def check() -> bool:
+        return "mdns_unavailable" not in await warnings(gateway)
+
+    await eventually(check, within)

@@ -1,4 +1,5 @@
 import errno
+from dataclasses import replace
 from ipaddress import ip_address, ip_interface
 
 import pytest
@@ -10,6 +11,7 @@ from discovery.interfaces import (
     interfaces_in_reach,
     interfaces_served,
     read_interfaces,
+    wait_for_trials,
 )
 
 LO = Interface("lo", 1, loopback=True, addresses=(ip_interface("127.0.0.1/8"), ip_interface("::1/128")))
@@ -56,6 +58,22 @@ def test_named_interfaces_are_listened_on_and_announced_on_only_where_we_answer(
     assert reached("127.0.0.1", "eth0") == ["eth0"]
     assert served("127.0.0.1", "eth0") == {}
     assert served("0.0.0.0", "wlan0", "nothing") == {"wlan0": ["192.168.1.1"]}
+
+
+def test_an_interface_whose_address_is_on_trial_is_kept_in_sight_where_ipv6_is_served() -> None:
+    trial = Interface("eth0", 2, loopback=False, addresses=(), on_trial=True)
+    for choose in (interfaces_in_reach, interfaces_served):
+        assert choose((LO, trial), bound_addresses("::")) == (trial,)
+        assert choose((LO, trial), bound_addresses("0.0.0.0")) == ()
+        assert [one.name for one in choose((LO, trial), bound_addresses("::1"))] == ["lo"]
+
+
+def test_who_has_another_address_does_not_wait_for_one_on_trial() -> None:
+    trial = Interface("eth0", 2, loopback=False, addresses=(), on_trial=True)
+    assert wait_for_trials([trial])
+    assert not wait_for_trials([trial, LO])
+    assert not wait_for_trials([replace(trial, on_trial=False)])
+    assert not wait_for_trials([replace(ETH0, on_trial=True)])
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "0.0.0.0", "10.0.0.1"])

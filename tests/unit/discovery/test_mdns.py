@@ -3,6 +3,7 @@ import contextlib
 import re
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from zeroconf import DNSPointer
@@ -242,6 +243,39 @@ async def test_fault_057_an_interface_that_comes_is_listened_on_and_announced_on
         up.extend(await on_loopback())
         await eventually(lambda: "a" in looker.found and announcer.trouble is None)
         assert looker.readings[-1].trouble is None
+
+
+async def test_fault_056_an_address_on_trial_is_waited_for_in_silence_and_then_used_at_once(service: str) -> None:
+    (loopback,) = await on_loopback()
+    now = [replace(loopback, addresses=(), on_trial=True)]
+
+    async def interfaces() -> tuple[Interface, ...]:
+        return tuple(now)
+
+    seldom = MdnsSettings(interfaces_s=3600, trial_s=0.05)
+    async with (
+        looking(service, seldom, read_interfaces=interfaces) as looker,
+        announcing(service, announcement("a"), seldom, read_interfaces=interfaces) as announcer,
+    ):
+        await eventually(lambda: looker.readings)
+        now[:] = [loopback]
+        await eventually(lambda: "a" in looker.found and announcer.is_announced)
+        assert {reading.trouble for reading in looker.readings} == {None}
+
+
+async def test_fault_056_an_address_that_passes_its_trial_is_announced_beside_the_other(service: str) -> None:
+    (loopback,) = await on_loopback()
+    now = [replace(loopback, on_trial=True)]
+
+    async def interfaces() -> tuple[Interface, ...]:
+        return tuple(now)
+
+    seldom = MdnsSettings(interfaces_s=3600, trial_s=0.05)
+    async with looking(service) as looker, announcing(service, announcement("a"), seldom, read_interfaces=interfaces):
+        await eventually(lambda: "a" in looker.found)
+        other = type(loopback.addresses[0])("127.0.0.5/8")
+        now[:] = [replace(loopback, addresses=(other,))]
+        await eventually(lambda: {one.url for one in looker.readings[-1].found} >= {"http://127.0.0.5:8080"})
 
 
 async def test_fault_057_a_changed_address_is_announced_anew_under_the_same_name(service: str) -> None:
