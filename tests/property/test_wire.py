@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -68,6 +69,7 @@ IDENTITIES = st.builds(
 )
 
 
+@cache  # making a strategy takes longer than drawing from it
 def records(instance: str) -> st.SearchStrategy[Record]:
     return st.builds(
         Record,
@@ -84,13 +86,17 @@ def records(instance: str) -> st.SearchStrategy[Record]:
     )
 
 
+OTHERS = st.lists(INSTANCES, max_size=3, unique=True)
+NAMES = st.dictionaries(IDS, IDS, min_size=1, max_size=2)
+
+
 @st.composite
 def documents(draw: st.DrawFn, generation: int = 1) -> TreeDocument:
     """A full document of the first gateway."""
-    others = draw(st.lists(INSTANCES, max_size=3, unique=True))
+    others = draw(OTHERS)
     instances = list(dict.fromkeys([f"{0:022}", *others]))
     names = {
-        one: draw(st.dictionaries(IDS, IDS, min_size=1, max_size=2))
+        one: draw(NAMES)
         for one in draw(st.sets(st.sampled_from(instances)))
     }
     return TreeDocument(
