@@ -29,6 +29,8 @@ from gateway.settings import Settings
 
 _LAST_STEP: Final = re.compile(r"(\.[^.\[]+|\[[0-9]+\])$")
 
+_ADAPTER: Final = TypeAdapter(Settings)
+
 
 @dataclass(frozen=True, slots=True)
 class LoadedSettings:
@@ -103,11 +105,6 @@ def read_settings(
     )
 
 
-@functools.cache
-def _adapter() -> TypeAdapter[Settings]:
-    return TypeAdapter(Settings)
-
-
 def _validate(shaped: Mapping[str, Any], places: Mapping[str, Place]) -> _Validated:
     try:
         return _Validated(_build(shaped), frozenset(), ())
@@ -125,7 +122,7 @@ def _build(shaped: Mapping[str, Any]) -> Settings:
         *groups, last = key.split(".")
         functools.reduce(lambda node, group: node.setdefault(group, {}), groups, tree)[last] = value
     # JSON, because strict reading of JSON takes paths and tuples, and still no text for a number.
-    return _adapter().validate_json(json.dumps(tree), strict=True)
+    return _ADAPTER.validate_json(json.dumps(tree), strict=True)
 
 
 def _problem(detail: Mapping[str, Any], places: Mapping[str, Place]) -> Problem:

@@ -30,9 +30,10 @@ LOADED: Final = (
     "discovery.file",
     "discovery.mdns",
     "gateway.cli",
+    "gateway.commands.api",
     "gateway.lifecycle",
 )
-"""What a child finds loaded, with all that these import."""
+"""What a child finds loaded beside the commands, with all that these import."""
 
 MESSAGE_BYTES: Final = 1 << 17
 """Longer than any Start: less than the kernel takes in one piece."""
@@ -71,7 +72,9 @@ class Ended(msgspec.Struct, frozen=True, tag=True):
 
 def load() -> None:
     """Imports what children need, and leaves it alone: what they do not touch they share."""
-    for name in LOADED:
+    from gateway.cli import COMMANDS
+
+    for name in (*LOADED, *COMMANDS.values()):
         importlib.import_module(name)
     threads = len(list(Path("/proc/self/task").iterdir()))
     assert threads == 1, f"importing {LOADED} has started {threads - 1} threads, which no child would have"

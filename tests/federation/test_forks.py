@@ -53,6 +53,35 @@ async def test_a_forked_process_is_as_a_started_one(tmp_path: Path) -> None:
     assert forked["alike"] == started["alike"]
 
 
+LOADS = """
+import sys
+from gateway.cli import main
+
+before = {*sys.modules}
+try:
+    main(sys.argv[1:])
+finally:
+    print("loaded", *sorted({*sys.modules} - before))
+"""
+
+
+async def test_a_gateway_has_nothing_left_to_load(tmp_path: Path) -> None:
+    """Or every start of every test would pay for it. What typer loads late it loads of its own."""
+    process = module(tmp_path, LOADS)
+    values = ("server.port:=0", "aggregation.enabled:=true", "aggregation.peers:=[{name: b, url: 'http://[::1]:9'}]")
+    process.arguments = ["-m", "code_of_a_test", "run", *(part for value in values for part in ("-p", value))]
+    process.start()
+
+    def is_ready() -> bool:
+        process.check_running()
+        return "gateway ready" in process.log_text()
+
+    await eventually(is_ready)
+    assert await process.stop() == 0
+    (loaded,) = [line for line in process.log_text().splitlines() if line.startswith("loaded")]
+    assert [name for name in loaded.split()[1:] if name.partition(".")[0] != "typer"] == []
+
+
 async def test_no_two_processes_draw_the_same_numbers(tmp_path: Path) -> None:
     process = Process("test", ["-m", "tests.federation.portrait"], tmp_path)
     drawn = [(await portrait(process))["own"] for _ in range(2 * NURSERIES)]

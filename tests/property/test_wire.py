@@ -95,10 +95,7 @@ def documents(draw: st.DrawFn, generation: int = 1) -> TreeDocument:
     """A full document of the first gateway."""
     others = draw(OTHERS)
     instances = list(dict.fromkeys([f"{0:022}", *others]))
-    names = {
-        one: draw(NAMES)
-        for one in draw(st.sets(st.sampled_from(instances)))
-    }
+    names = {one: draw(NAMES) for one in draw(st.sets(st.sampled_from(instances)))}
     return TreeDocument(
         1, instances[0], "b" * 22, generation, tuple(draw(records(one)) for one in instances), names=names
     )
