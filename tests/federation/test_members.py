@@ -1,0 +1,172 @@
+"""Collections of Areas, Functions and parent Components over three chained gateways: every member's items once, under
+ids that work when they are sent back."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+import pytest_asyncio
+
+from tests.federation.eventually import eventually
+from tests.federation.gateways import Cluster, GatewayProcess
+
+in_shared_loop = pytest.mark.asyncio(loop_scope="module")
+
+PLACES = {"top": "boss", "middle": "arm", "leaf": "arm"}
+"""Each gateway's App; the leaf's is called `leaf__arm` above it."""
+
+APPS_AT_TOP = {"top": "boss", "middle": "arm", "leaf": "leaf__arm"}
+
+AGGREGATES = ("functions/work", "areas/cell", "components/line")
+WITH_STATIONS = ("areas/cell", "components/line")
+"""Those to which the stations belong, not only the Apps on them."""
+
+
+def manifest(place: str, folder: Path) -> Mapping[str, Any]:
+    """One station of a line that all share, with one App; every item of every gateway has the same ids."""
+    (folder / "program.log").write_text(f"2026-01-02T03:04:05Z WARN hello from {place}\n")
+    app = {
+        "id": PLACES[place],
+        "is_located_on": f"station_{place}",
+        "data": [{"id": "x", "value": f"app at {place}", "writable": True}],
+        "configurations": [{"id": "limit", "value": 1}],
+        "faults": [
+            {"code": "SAME", "severity": "ERROR", "description": f"the same at {place}"},
+            {"code": f"ONLY_{place.upper()}", "severity": "WARN", "description": f"of {place} alone"},
+            {"code": "CLEARED_BY_ALL", "severity": "INFO"},
+            {"code": f"CLEARED_BY_{place.upper()}", "severity": "INFO"},
+        ],
+        "logs": [{"file": str(folder / "program.log")}],
+    }
+    station = {
+        "id": f"station_{place}",
+        "parent_component_id": "line",
+        "area": "cell",
+        "data": [{"id": "t", "value": f"station at {place}"}],
+    }
+    return {
+        "areas": [{"id": "cell"}],
+        "components": [{"id": "line", "area": "cell"}, station],
+        "apps": [app],
+        "functions": [{"id": "work", "hosted_by": [PLACES[place]]}],
+    }
+
+
+@dataclass(frozen=True)
+class Chain:
+    """The top asks the middle, which asks the leaf."""
+
+    top: GatewayProcess
+    by_place: Mapping[str, GatewayProcess]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def chain(shared_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Chain:
+    gateways: dict[str, GatewayProcess] = {}
+    below: tuple[tuple[str, GatewayProcess], ...] = ()
+    for place in ("leaf", "middle", "top"):
+        declared = manifest(place, tmp_path_factory.mktemp(place))
+        gateways[place] = shared_cluster.add(place, manifest=declared, peers=below)
+        below = ((place, gateways[place]),)
+    await asyncio.gather(*(gateway.start() for gateway in gateways.values()))
+    chain = Chain(gateways["top"], gateways)
+
+    async def is_whole() -> bool:
+        answers = [await chain.top.get(f"/{entity}/data") for entity in AGGREGATES]
+        wanted = {"functions/work": 3, "areas/cell": 6, "components/line": 6}
+        return [len(answer.items) for answer in answers] == [wanted[entity] for entity in AGGREGATES]
+
+    await eventually(is_whole)
+    return chain
+
+
+async def one(chain: Chain, entity: str, collection: str, item_id: str) -> Any:
+    answer = await chain.top.get(f"/{entity}/{collection}/{quote(item_id, safe='')}")
+    assert answer.status == 200, (item_id, answer.json)
+    return answer.json
+
+
+@in_shared_loop
+@pytest.mark.parametrize("entity", AGGREGATES)
+async def test_every_members_data_are_listed_once_with_ids_that_lead_to_them(chain: Chain, entity: str) -> None:
+    listed = await chain.top.get(f"/{entity}/data")
+    assert "partial" not in listed.medkit
+    assert len({*listed.ids}) == len(listed.ids)
+    wanted = {f"app at {place}" for place in PLACES}
+    if entity in WITH_STATIONS:
+        wanted |= {f"station at {place}" for place in PLACES}
+    found = [(await one(chain, entity, "data", item_id)) for item_id in listed.ids]
+    assert sorted(item["data"] for item in found) == sorted(wanted)
+    assert [item["id"] for item in found] == listed.ids
+    named = {(item["value"], *item["x-medkit"]["member_ids"]) for item in listed.items if item["id"].endswith("x")}
+    assert named == {(f"app at {place}", app) for place, app in APPS_AT_TOP.items()}
+
+
+@in_shared_loop
+@pytest.mark.parametrize("entity", AGGREGATES)
+async def test_a_value_is_written_where_its_id_leads(chain: Chain, entity: str) -> None:
+    for place, app in APPS_AT_TOP.items():
+        path = f"/{entity}/data/{quote(f'{app}:x', safe='')}"
+        written = await chain.top.request("PUT", path, json={"value": f"written at {place}"})
+        assert (written.status, written.json["id"]) == (200, f"{app}:x")
+        own = await chain.by_place[place].get(f"/apps/{PLACES[place]}/data/x")
+        assert own.json["data"] == f"written at {place}"
+        await chain.top.request("PUT", path, json={"value": f"app at {place}"})
+
+
+@in_shared_loop
+@pytest.mark.parametrize("entity", AGGREGATES)
+async def test_every_members_configurations_are_listed_once_and_changed_by_their_ids(chain: Chain, entity: str) -> None:
+    listed = await chain.top.get(f"/{entity}/configurations")
+    assert sorted(listed.ids) == sorted(f"{app}:limit" for app in APPS_AT_TOP.values())
+    assert sorted(parameter["x-medkit"]["source"] for parameter in listed.medkit["parameters"]) == sorted(
+        APPS_AT_TOP.values()
+    )
+    for number, (place, app) in enumerate(APPS_AT_TOP.items(), start=10):
+        path = f"/{entity}/configurations/{quote(f'{app}:limit', safe='')}"
+        assert (await chain.top.request("PUT", path, json={"data": number})).status == 200
+        assert (await one(chain, entity, "configurations", f"{app}:limit"))["data"] == number
+        own = await chain.by_place[place].get(f"/apps/{PLACES[place]}/configurations/limit")
+        assert own.json["data"] == number
+    assert (await chain.top.request("DELETE", f"/{entity}/configurations")).status in (200, 204, 207)
+    for place, app in PLACES.items():
+        own = await chain.by_place[place].get(f"/apps/{app}/configurations/limit")
+        assert own.json["data"] == 1
+
+
+@in_shared_loop
+@pytest.mark.parametrize("entity", AGGREGATES)
+async def test_every_members_faults_are_listed_once_and_found_by_their_codes(chain: Chain, entity: str) -> None:
+    listed = await chain.top.get(f"/{entity}/faults")
+    lasting = [fault["description"] for fault in listed.items if not fault["fault_code"].startswith("CLEARED")]
+    assert sorted(lasting) == sorted(
+        [*(f"the same at {place}" for place in PLACES), *(f"of {place} alone" for place in PLACES)]
+    )
+    assert listed.medkit["count"] == len(listed.items)
+    for place in PLACES:
+        detail = await one(chain, entity, "faults", f"ONLY_{place.upper()}")
+        assert detail["item"]["fault_name"] == f"of {place} alone"
+    assert (await one(chain, entity, "faults", "SAME"))["item"]["fault_name"].startswith("the same at ")
+
+
+@in_shared_loop
+@pytest.mark.parametrize("entity", AGGREGATES)
+async def test_every_members_log_is_in_the_log_once(chain: Chain, entity: str) -> None:
+    listed = await chain.top.get(f"/{entity}/logs")
+    assert sorted(entry["message"].rpartition(" ")[2] for entry in listed.items) == sorted(PLACES)
+    assert all(entry["x-medkit"]["member_ids"] for entry in listed.items if "x-medkit" in entry)
+
+
+@in_shared_loop
+async def test_a_fault_is_cleared_by_its_code_wherever_it_is(chain: Chain) -> None:
+    assert (await chain.top.request("DELETE", "/functions/work/faults/CLEARED_BY_LEAF")).status == 204
+    own = await chain.by_place["leaf"].get("/apps/arm/faults?status=cleared")
+    assert "CLEARED_BY_LEAF" in {fault["fault_code"] for fault in own.items}
+    assert (await chain.top.request("DELETE", "/functions/work/faults/CLEARED_BY_ALL")).status == 204
+    for place, app in PLACES.items():
+        own = await chain.by_place[place].get(f"/apps/{app}/faults?status=cleared")
+        assert "CLEARED_BY_ALL" in {fault["fault_code"] for fault in own.items}
