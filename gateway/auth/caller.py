@@ -15,6 +15,8 @@ class Caller:
 
     name: str
     role: Role
+    good_s: float
+    """Seconds until its token ends."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,12 +98,13 @@ class Gatekeeper:
 
     def _known(self, token: Token) -> Caller | Disbelieved:
         """The caller as it stands now: a client that is no more has no rights, one that was demoted has fewer."""
+        good_s = token.expires + LEEWAY_S - self._wall()
         if self._rules.from_elsewhere:
-            return Caller(token.subject, token.role)
+            return Caller(token.subject, token.role, good_s)
         client = self._clients.get(token.subject)
         if client is None:
             return Disbelieved(BadToken.REVOKED.value)
-        return Caller(token.subject, min(token.role, client.role))
+        return Caller(token.subject, min(token.role, client.role), good_s)
 
     async def _believed(self, text: str) -> Token | BadToken:
         found = self._verified(text, self._keys.current())

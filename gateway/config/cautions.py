@@ -32,6 +32,12 @@ def _about_the_network(settings: Settings) -> Iterator[SettingsWarning]:
             f"server.host is {host}: everybody who reaches this machine may read and write without authentication; "
             "bind 127.0.0.1, or let only a reverse proxy that authenticates reach the port",
         )
+    if settings.auth.enabled and not settings.server.tls.enabled and not is_loopback(host):
+        yield SettingsWarning(
+            "cleartext_tokens",
+            f"server.host is {host} and server.tls is off: secrets and tokens of clients travel in clear text; switch "
+            "server.tls on, or let only a reverse proxy with https reach the port",
+        )
     local = settings.local
     if local.allow_control and asks_nobody and (local.processes or local.units):
         yield SettingsWarning(

@@ -15,8 +15,9 @@ from aiohttp.streams import EMPTY_PAYLOAD
 from gateway.http import errors
 from gateway.http.connections import Admission
 from gateway.http.door import Door, Protection
+from gateway.http.flowing import flows
 from gateway.http.handlers.auth import answer_auth
-from gateway.http.middleware.auth import admit
+from gateway.http.middleware.auth import admit, while_good
 from gateway.http.middleware.errors import answer_to
 from gateway.http.middleware.log import RequestLog, mark_request_id
 from gateway.http.path import PathProblem, ServerPath, parse_target
@@ -87,7 +88,10 @@ class Api:
             await _ask_on(request)
         if isinstance(parsed, ServerPath) and signs_in:
             return await answer_auth(request, parsed, authority)
-        return await self._services.dispatch(request, parsed)
+        answering = self._services.dispatch(request, parsed)
+        if request.caller is not None and flows(request, parsed):
+            return await while_good(request, request.caller, answering)
+        return await answering
 
     def _mark(self, request: ApiRequest, answer: web.StreamResponse) -> None:
         mark_request_id(request, answer)

@@ -16,8 +16,9 @@ from gateway.http import errors
 from gateway.http.answer import WholeAnswer
 from gateway.http.brought_back import brought_back
 from gateway.http.call import Call
+from gateway.http.flowing import flows
 from gateway.http.passing_on import pass_on
-from gateway.http.path import EntityPath, ServerPath
+from gateway.http.path import EntityPath
 from gateway.http.request import ApiRequest
 from gateway.http.stream_slots import Ending
 from gateway.http.translate import VERBATIM, Translation, reverse
@@ -178,15 +179,7 @@ def _condition(name: str, value: str, translation: Translation) -> str:
 
 def is_stream(call: Call) -> bool:
     """Whether the answer will flow without an end: it then takes a stream's slot and no request's."""
-    if "text/event-stream" in call.request.headers.get("Accept", ""):
-        return True
-    match call.route:
-        case ServerPath(name=name, rest=rest):
-            return name == "x-medkit-events" or rest == ("stream",)
-        case EntityPath(rest=(*_, "events")):
-            return True
-        case _:
-            return False
+    return flows(call.request, call.route)
 
 
 def _unreached(end: GiveUp, *, is_read: bool) -> errors.ApiError:

@@ -3,12 +3,16 @@
 Source: docs/authentication.md, "Which requests need a token".
 """
 
-from aiohttp import hdrs
+import asyncio
+from collections.abc import Awaitable
+
+from aiohttp import hdrs, web
 
 from entities.hops import TARGET
 from gateway.auth.access import least_role, needs_token
 from gateway.auth.caller import Authority, Caller, Disbelieved
 from gateway.http import oauth
+from gateway.http.middleware.errors import has_begun
 from gateway.http.path import Route
 from gateway.http.request import ApiRequest
 
@@ -32,6 +36,24 @@ async def admit(request: ApiRequest, route: Route, authority: Authority) -> None
     role = least_role(request.method, route)
     if found.role < role:
         raise oauth.insufficient_scope(role, found.role)
+
+
+async def while_good(
+    request: ApiRequest, caller: Caller, answering: Awaitable[web.StreamResponse]
+) -> web.StreamResponse:
+    """The answer to a request that flows without an end: it ends with the caller's token. Raises OAuthError: 401."""
+    limit = asyncio.timeout(caller.good_s)
+    try:
+        async with limit:
+            return await answering
+    except TimeoutError:
+        if not limit.expired():
+            raise
+    if has_begun(request):
+        if request.transport is not None:
+            request.transport.close()
+        raise ConnectionResetError("the token ended, and with it the stream")
+    raise oauth.invalid_token("it has expired")
 
 
 async def _caller(request: ApiRequest, authority: Authority) -> Caller | Disbelieved | None:

@@ -38,6 +38,7 @@ class RequestLog:
                 status=answer.status,
                 elapsed_ms=round((asyncio.get_running_loop().time() - request.arrived) * 1000, 1),
                 request_id=request.request_id,
+                caller=None if request.caller is None else request.caller.name,
             )
 
 

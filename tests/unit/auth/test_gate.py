@@ -4,9 +4,14 @@ import asyncio
 from typing import Any
 
 import pytest
+from aiohttp import web
+from structlog.testing import capture_logs
 
 from gateway.auth.access import Policy
 from gateway.auth.roles import Role
+from gateway.auth.tokens import LEEWAY_S
+from gateway.http.path import Route
+from gateway.http.request import ApiRequest
 from gateway.settings import CorsSettings
 from peers.view import PeerStatus, Warned
 from tests.unit.auth.gatekeeping import Gate
@@ -221,3 +226,44 @@ async def test_a_believed_token_is_believed_again_until_it_is_revoked() -> None:
         assert [(await client.get("/api/v1/apps", headers)).status for _ in range(3)] == [200, 200, 200]
         await keeper.revoke(token)
         assert (await client.get("/api/v1/apps", headers)).status == 401
+
+
+async def flowing(request: ApiRequest, _route: Route) -> web.StreamResponse:
+    """A stream of events that never ends."""
+    response = web.StreamResponse()
+    response.content_type = "text/event-stream"
+    await response.prepare(request)
+    await response.write(b"data: 1\n\n")
+    await asyncio.Event().wait()
+    return response
+
+
+async def waiting(_request: ApiRequest, _route: Route) -> web.StreamResponse:
+    """One that does not begin."""
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+def ending_soon(gate: Gate) -> str:
+    """A token that counts for a moment more."""
+    gate.clock.now = NOW + 3600 + LEEWAY_S - 0.2
+    return signed(claims())
+
+
+async def test_a_stream_ends_with_the_token_it_was_opened_with() -> None:
+    gate = Gate()
+    with capture_logs() as logs:
+        async with serving(World(dispatch=flowing, authority=gate.make())) as client:
+            shown = f"Authorization: Bearer {ending_soon(gate)}"
+            received = await client.raw(f"GET /api/v1/x-medkit-events HTTP/1.1\r\nHost: x\r\n{shown}\r\n\r\n".encode())
+    assert received.startswith(b"HTTP/1.1 200 ")
+    assert b"data: 1" in received
+    assert [entry for entry in logs if entry["log_level"] != "debug"] == []
+
+
+async def test_a_stream_that_has_not_begun_when_the_token_ends_is_401() -> None:
+    gate = Gate()
+    async with serving(World(dispatch=waiting, authority=gate.make())) as client:
+        headers = {"Authorization": f"Bearer {ending_soon(gate)}", "Accept": "text/event-stream"}
+        answer = await client.get("/api/v1/apps/cam/data", headers)
+    assert (answer.status, answer.json["error"]) == (401, "invalid_token")

@@ -112,6 +112,22 @@ def test_an_open_port_is_warned_about(host: str) -> None:
     assert not is_loopback(host)
 
 
+AUTH = ("auth.enabled:=true", f"auth.jwt_secret:={'x' * 32}", "auth.clients:=a:b:admin")
+
+
+def test_tokens_in_clear_text_are_warned_about(tmp_path: Path) -> None:
+    assert codes("server.host:=0.0.0.0", *AUTH) == ["cleartext_tokens"]
+    assert codes(*AUTH) == []
+    assert codes("server.host:=0.0.0.0", *AUTH, "auth.require_auth_for:=none") == [
+        "open_to_network",
+        "cleartext_tokens",
+    ]
+    pem = tmp_path / "x.pem"
+    pem.touch()
+    tls = ("server.tls.enabled:=true", f"server.tls.cert_file:={pem}", f"server.tls.key_file:={pem}")
+    assert codes("server.host:=0.0.0.0", *AUTH, *tls) == []
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost"])
 def test_loopback_is_not_open(host: str) -> None:
     assert codes(f"server.host:={host}") == []
