@@ -65,6 +65,8 @@ class PeerEndpoint:
     address_rule: AddressRule = AddressRule.ANY
     source: str = field(default="static", compare=False)
     """The name of the source; who found it changes nothing of where it is."""
+    terms: str = field(default="", repr=False)
+    """What else its settings say of how it is to be talked to; other terms need other connections. No secrets."""
     instance: str | None = field(default=None, compare=False)
     """The instance id it is said to have: who proves another one there is not the one that was found."""
 

@@ -1,5 +1,6 @@
 """The static peers: both forms of the settings as one tuple of endpoints, every mistake named."""
 
+import dataclasses
 import ipaddress
 import re
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from discovery.endpoint import PeerEndpoint
-from discovery.settings import FindingSettings
+from discovery.settings import FindingSettings, PeerSetting
 
 NAME_RULE: Final = "1 to 256 letters, digits, '-' and '_', without '__'"
 URL_RULE: Final = "http://HOST[:PORT] or https://HOST[:PORT]"
@@ -57,6 +58,7 @@ class _Claim:
     name: str
     url_key: str
     url: str
+    terms: str = ""
 
 
 def static_endpoints(settings: FindingSettings) -> tuple[PeerEndpoint, ...]:
@@ -85,7 +87,7 @@ def parse_static(settings: FindingSettings) -> StaticPeers:
         else:
             urls[url] = claim.url_key
             if not found:
-                endpoints.append(PeerEndpoint(name=claim.name, url=url))
+                endpoints.append(PeerEndpoint(name=claim.name, url=url, terms=claim.terms))
         names.setdefault(claim.name, claim.name_key)
         mistakes.extend(found)
     return StaticPeers(tuple(endpoints), tuple(mistakes))
@@ -152,11 +154,17 @@ def _normalise_ipv6(host: str) -> str | None:
 
 def _claims(settings: FindingSettings) -> Iterator[_Claim]:
     for index, peer in enumerate(settings.peers):
-        yield _Claim(f"peers[{index}].name", peer.name, f"peers[{index}].url", peer.url)
+        yield _Claim(f"peers[{index}].name", peer.name, f"peers[{index}].url", peer.url, _terms(peer))
     pairs = zip(settings.peer_names, settings.peer_urls, strict=False)
     for index, (name, url) in enumerate(pairs):
         if name or url:  # upstream's files pad their lists with ""
             yield _Claim(f"peer_names[{index}]", name, f"peer_urls[{index}]", url)
+
+
+def _terms(peer: PeerSetting) -> str:
+    """Everything that is set beside name and URL; empty if nothing is."""
+    told = dataclasses.asdict(dataclasses.replace(peer, name="", url=""))
+    return " ".join(f"{key}={value}" for key, value in told.items() if value)
 
 
 def _name_mistakes(claim: _Claim, names: dict[str, str]) -> Iterator[PeerMistake]:

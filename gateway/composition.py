@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from discovery.endpoint import PeerEndpoint
 from entities.identity import GatewayIdentity
 from gateway.auth.caller import AuthService
+from gateway.current import CurrentSettings
 from gateway.descriptors import connection_limits
 from gateway.finders import Finders
 from gateway.http.api import Api
@@ -24,13 +25,13 @@ from gateway.http.readers import UpstreamReaders
 from gateway.http.services import ServedIdentity, Services
 from gateway.http.stream_slots import StreamSlots
 from gateway.local.manifest.load import LoadedManifest
+from gateway.local.manifest_source import ManifestSource
 from gateway.local.own import OwnEntities
 from gateway.local.storage import Storage
 from gateway.mdns import Mdns
 from gateway.own_sources import MakeSource, own_sources
 from gateway.own_warnings import storage_warnings
-from gateway.peer_credentials import PeerCredentials
-from gateway.peers_tls import PeersTls
+from gateway.peer_terms import PeerTerms
 from gateway.server_tls import ServerTls
 from gateway.settings import Settings
 from gateway.state_dir import StateDir
@@ -66,7 +67,9 @@ class Gateway:
     connections: Connections
     writes: FinishingWrites
     own: OwnEntities
+    manifest: ManifestSource | None
     federation: Federation
+    terms: PeerTerms
     finders: Finders
     resolver: Resolver
     mdns: Mdns
@@ -96,7 +99,7 @@ class CurrentDocuments:
 
 
 def compose(
-    settings: Settings,
+    current: CurrentSettings,
     identity: GatewayIdentity,
     state: StateDir,
     *,
@@ -111,11 +114,14 @@ def compose(
 
     `files`: how many this process may have open. `program`: what the program that embeds the gateway offers.
     """
+    settings = current.settings
     connections = Connections(connection_limits(settings, files))
     storage = Storage(state.path, clock=time.time_ns)
-    own = OwnEntities(own_sources(settings, manifest, program), clock=time.time_ns, storage=storage)
+    sources = own_sources(settings, manifest, program)
+    own = OwnEntities(sources, clock=time.time_ns, storage=storage)
+    terms = PeerTerms(settings.aggregation)
     resolver = Resolver(ResolverSettings())
-    federation = _federation(settings, identity, state, own=own, resolver=resolver, standing=standing)
+    federation = _federation(settings, identity, state, own=own, terms=terms, resolver=resolver, standing=standing)
     mdns = Mdns(settings, identity)
     finders = Finders(settings, identity, federation, mdns.source)
     drain = DrainFlag()
@@ -160,6 +166,7 @@ def compose(
             *(() if tls is None else tls.warnings()),
             *connections.warnings(),
             *storage_warnings(storage),
+            *current.warnings(),
             *(() if auth is None else auth.warnings()),
         ),
         draining=lambda: drain.is_set,
@@ -178,7 +185,9 @@ def compose(
         writes=writes,
         streams=streams,
         own=own,
+        manifest=next((source for source in sources if isinstance(source, ManifestSource)), None),
         federation=federation,
+        terms=terms,
         finders=finders,
         resolver=resolver,
         mdns=mdns,
@@ -194,6 +203,7 @@ def _federation(
     state: StateDir,
     *,
     own: OwnEntities,
+    terms: PeerTerms,
     resolver: Resolver,
     standing: Sequence[Warned],
 ) -> Federation:
@@ -201,18 +211,15 @@ def _federation(
     transport = _transport(settings)
     budget = ByteBudget(transport.total_budget_bytes)
 
-    tls_of = PeersTls(aggregation)
-    credentials = PeerCredentials(aggregation)
-
     def make_client(endpoint: PeerEndpoint) -> PeerClient:
         return PeerClient(
             endpoint,
             transport,
             resolver=resolver,
-            tls=tls_of(endpoint),
+            tls=terms.tls(endpoint),
             budget=budget,
-            credential=credentials.of(endpoint),
-            passes_authorization=credentials.passes_on(endpoint),
+            credential=terms.credential(endpoint),
+            passes_authorization=terms.passes_on(endpoint),
         )
 
     federation = Federation(

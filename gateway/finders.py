@@ -49,7 +49,7 @@ class Finders:
         self._federation = federation
         self._neighbours = neighbours
         aggregation = settings.aggregation
-        self._static = static_endpoints(aggregation) if aggregation.enabled else ()
+        static = static_endpoints(aggregation) if aggregation.enabled else ()
         self._subnets = tuple(ipaddress.ip_network(subnet) for subnet in aggregation.discovery_subnets)
         listed = tuple(_sources(aggregation)) if aggregation.enabled else ()
         self._listed = frozenset(source.name for source in listed)
@@ -59,8 +59,9 @@ class Finders:
             publish=federation.set_endpoints,
         )
         federation.roster.on_found = self._peers_changed
-        federation.set_endpoints(EndpointSet(self._static, unread=self._manager.unread))
-        # Mutable: the port we listen on, None until it is known; our interfaces as they were seen last.
+        federation.set_endpoints(EndpointSet(static, unread=self._manager.unread))
+        # Mutable: the static peers; the port we listen on, None until it is known; our interfaces as seen last.
+        self._static = static
         self._port = settings.server.port or None
         self._interfaces: tuple[OwnInterface, ...] = ()
         federation.remember(self._may_return, self._rules().address_rule)
@@ -68,6 +69,11 @@ class Finders:
     async def run(self) -> None:
         """Looks for peers until cancelled; an error in any source ends all of them, loudly."""
         await self._manager.run()
+
+    def configured(self, settings: Settings) -> None:
+        """The static peers are these from now on; nothing else of the settings counts."""
+        self._static = static_endpoints(settings.aggregation) if settings.aggregation.enabled else ()
+        self._manager.reconsider()
 
     def listening(self, port: int) -> None:
         """We listen there now: what is found at that port may be ourselves."""

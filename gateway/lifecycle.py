@@ -24,12 +24,15 @@ from gateway.auth.caller import AuthService
 from gateway.banner import api_url, banner
 from gateway.composition import Gateway, compose
 from gateway.config.problems import SettingsWarning
+from gateway.config.reader import LoadedSettings
+from gateway.current import CurrentSettings
 from gateway.descriptors import raise_limit
 from gateway.http.listener import Listener
 from gateway.local.manifest.load import LoadedManifest, load_manifest
 from gateway.local.manifest.problem import problem_lines
 from gateway.local.own import OwnEntities
 from gateway.own_sources import MakeSource
+from gateway.reloading import Reloading, Reread, Sources
 from gateway.server_tls import CertificateRefusedError, ServerTls
 from gateway.settings import Settings
 from gateway.state_dir import StateDir, StateDirInUseError, take_identity
@@ -50,18 +53,20 @@ STATE_DIR_IN_USE: Final = 4
 
 
 def run(
-    settings: Settings,
+    loaded: LoadedSettings,
+    reread: Reread,
     *,
-    files: Sequence[Path],
-    warnings: Sequence[SettingsWarning],
     program: MakeSource | None = None,
     ready: Callable[[OwnEntities], None] | None = None,
+    is_alone: bool = False,
 ) -> int:
     """Runs a gateway until SIGINT or SIGTERM; the exit code.
 
-    `program`: what the program that embeds it offers. `ready` is given the own entities, on their event loop, before
-    anything is served.
+    `reread` gives the settings as they are later. `program`: what the program that embeds it offers. `ready` is given
+    the own entities, on their event loop, before anything is served. `is_alone`: the process is there for nothing else,
+    and may be ended when all is done.
     """
+    settings = loaded.settings
     manifest = _manifest(settings)
     if isinstance(manifest, int):
         return manifest
@@ -73,22 +78,27 @@ def run(
     try:
         tls = ServerTls(settings.server.tls, time.time) if settings.server.tls.enabled else None
         identity = take_identity(state, settings.name)
-        standing = _standing(state, warnings)
+        standing = _standing(state, loaded.warnings)
+        files = raise_limit()
+        current = CurrentSettings(settings, loaded.warnings)
         auth = _auth(settings, state)
         if isinstance(auth, int):
             return auth
         gateway = compose(
-            settings,
+            current,
             identity,
             state,
             manifest=manifest,
             standing=standing,
             tls=tls,
             auth=auth,
-            files=raise_limit(),
+            files=files,
             program=program,
         )
-        return uvloop.run(_Run(gateway, settings, identity, state, files, ready).serve())
+        reloading = Reloading(gateway, current, Sources(loaded.files, reread), files=files)
+        return uvloop.run(
+            _Run(gateway, settings, current, reloading, identity, state, loaded.files, ready, is_alone).serve()
+        )
     except CertificateRefusedError as error:
         sys.stderr.write(f"grove: the API cannot be served over https: {error}\n")
         return BAD_CONFIGURATION
@@ -130,7 +140,9 @@ def _state_dir(settings: Settings) -> StateDir:
 
 
 def _standing(state: StateDir, warnings: Sequence[SettingsWarning]) -> tuple[Warned, ...]:
-    found = [Warned(warning.code, warning.message) for warning in warnings]
+    for warning in warnings:
+        log.warning(warning.message, code=warning.code)
+    found = []
     if state.ephemeral:
         why = f"the identity of this gateway is new at every start: {state.why}; set server.state_dir to keep it"
         found.append(Warned("ephemeral_identity", why))
@@ -145,15 +157,19 @@ class _Run:
 
     gateway: Gateway
     settings: Settings
+    current: CurrentSettings
+    reloading: Reloading
     identity: GatewayIdentity
     state: StateDir
     files: Sequence[Path]
     ready: Callable[[OwnEntities], None] | None
+    is_alone: bool
 
     async def serve(self) -> int:
         """Everything that runs, until a signal; the exit code. An error in any loop ends all of them."""
         stop = StopSignals()
         stop.listen()
+        self.reloading.listen()
         code = FAILED
         try:
             if self.ready is not None:
@@ -163,6 +179,7 @@ class _Run:
                 peers = group.create_task(self.gateway.federation.run(), name="federation")
                 finders = group.create_task(self.gateway.finders.run(), name="discovery")
                 own = group.create_task(self.gateway.own.run(), name="own entities")
+                reloading = group.create_task(self.reloading.run(), name="reloading")
                 beside = [
                     group.create_task(part.run(), name=name)
                     for name, part in (("certificate", self.gateway.tls), ("tokens", self.gateway.auth))
@@ -171,6 +188,7 @@ class _Run:
                 code = await self._listen_until(stop, group)
                 for task in beside:
                     task.cancel()
+                reloading.cancel()
                 own.cancel()
                 finders.cancel()
                 peers.cancel()
@@ -180,7 +198,8 @@ class _Run:
                 log.exception("a loop of the gateway died", exc_info=failure)
         finally:
             await self.gateway.own.close()
-        end_without_threads(code)
+        if self.is_alone:
+            end_without_threads(code)
         return code
 
     async def _listen_until(self, stop: StopSignals, group: asyncio.TaskGroup) -> int:
@@ -213,7 +232,7 @@ class _Run:
             announcing.cancel()
             self.gateway.federation.broadcast.say_farewell()
             self.gateway.streams.end()
-            await drain(listener, self.gateway.writes, server, stop)
+            await drain(listener, self.gateway.writes, self.current.settings.server, stop)
         log.info("gateway stopped")
         return OK
 

@@ -13,7 +13,7 @@ from typing import Any
 from gateway import lifecycle
 from gateway.commands.check import mistake_lines
 from gateway.commands.run import log_without_effect
-from gateway.config.reader import SettingsRefused, read_settings
+from gateway.config.reader import LoadedSettings, SettingsRefused, read_settings
 from gateway.local.own import OwnEntities
 from gateway.log import LogOptions, parse_log_options, set_up_logging
 from grove.app import App
@@ -45,7 +45,12 @@ def run(
         **(settings or {}),
     }
     assignments = [f"{key}:={json.dumps(value)}" for key, value in given.items() if value is not None]
-    loaded = read_settings([Path(file) for file in files], os.environ, assignments, name=name or _name(apps))
+    paths, own_name = [Path(file) for file in files], name or _name(apps)
+
+    def read() -> LoadedSettings | SettingsRefused:
+        return read_settings(paths, os.environ, assignments, name=own_name)
+
+    loaded = read()
     mistakes = [] if isinstance(options, LogOptions) else [*map(str, options)]
     if isinstance(loaded, SettingsRefused):
         mistakes += mistake_lines(loaded)
@@ -60,13 +65,7 @@ def run(
             app.bind(own, asyncio.get_running_loop())
 
     try:
-        return lifecycle.run(
-            loaded.settings,
-            files=loaded.files,
-            warnings=loaded.warnings,
-            program=partial(ProgramSource, apps),
-            ready=bind,
-        )
+        return lifecycle.run(loaded, read, program=partial(ProgramSource, apps), ready=bind)
     finally:
         for app in apps:
             app.unbind()

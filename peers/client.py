@@ -19,7 +19,7 @@ from peers.presenting import NOTHING, Presenting
 from peers.request import PeerRequest, RequestWriter, Terms, WireRequest
 from peers.resolver import Resolver
 from peers.secret import Secret
-from peers.settings import TransportSettings
+from peers.settings import RETIRE_S, TransportSettings
 from peers.tls import PeerTls
 
 __all__ = [
@@ -175,6 +175,13 @@ class PeerClient:
     def drop_idle(self) -> None:
         """Close the connections nobody uses: the peer is down, or another one now."""
         self._pool.drop_idle()
+
+    async def retire(self, *, is_ours: bool = False) -> None:
+        """Let everything under way come to its end, for `RETIRE_S` at most, then close everything.
+
+        `is_ours`: its streams are our own, and need no end.
+        """
+        await self._pool.retire(RETIRE_S, with_streams=not is_ours)
 
     async def aclose(self) -> None:
         """Close everything. Exchanges under way end with an error; further ones are refused."""

@@ -38,14 +38,17 @@ class EventLink:
     def __init__(
         self,
         peer: str,
-        client: PeerClient,
+        client: Callable[[], PeerClient],
         settings: EventLinkSettings,
         *,
         told: Callable[[int], None],
         lost: Callable[[], None],
         jitter: random.Random,
     ) -> None:
-        """`told(generation)`: the peer has this generation; `lost()`: an open line ended. Both must not block."""
+        """`client`: the one to use now. `told(generation)`: the peer has this generation; `lost()`: an open line ended.
+
+        None of them may block.
+        """
         self._peer = peer
         self._client = client
         self._settings = settings
@@ -72,7 +75,7 @@ class EventLink:
 
     async def _listen(self) -> None:
         loop = asyncio.get_running_loop()
-        answer = await self._client.send(
+        answer = await self._client().send(
             _REQUEST,
             deadline=loop.time() + self._settings.open_timeout_ms / 1000,
             stream=True,

@@ -21,7 +21,7 @@ from peers.health import Health, HealthSettings
 from peers.lookout import Lookout
 from peers.memory import Note, PeerMemory
 from peers.mutual import MutualPeers
-from peers.peer import Peer
+from peers.peer import Clients, Peer
 from peers.refresh import Refresh, RefreshSettings, first_view
 from peers.registry import Registry
 from peers.roster import Roster, RosterSettings
@@ -101,6 +101,7 @@ class Federation:
         self._lookout = Lookout(self._watcher)
         self.roster.on_join = self._join
         self.roster.on_leave = self._leave
+        self.roster.on_readdress = self._readdress
         self.roster.on_doubt = self._doubt
         # Mutable: what asks for a save.
         self._unsaved = asyncio.Event()
@@ -154,7 +155,7 @@ class Federation:
         )
         watcher.line = EventLink(
             peer.name,
-            peer.watch_client,
+            lambda: peer.watch_client,
             self._settings.events,
             told=watcher.news,
             lost=watcher.hurry,
@@ -168,6 +169,13 @@ class Federation:
 
     def _leave(self, peer: Peer) -> None:
         self._lookout.stop(peer)
+        self._changed()
+
+    def _readdress(self, peer: Peer, clients: Clients) -> None:
+        self._lookout.retire(peer.name, clients)
+        watcher = self._lookout.get(peer.name)
+        if watcher is not None:
+            watcher.kick(read=True)
         self._changed()
 
     def _doubt(self, peer: Peer) -> None:

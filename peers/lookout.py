@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
 
-from peers.peer import Peer
+from peers.peer import Clients, Peer
 from peers.watcher import Watcher
 
 
@@ -19,7 +19,7 @@ class Lookout:
         self._watchers: dict[str, Watcher] = {}
         self._tasks: dict[str, tuple[asyncio.Task[None], ...]] = {}
         self._group: asyncio.TaskGroup | None = None
-        self._left: list[Peer] = []
+        self._left: list[Clients] = []
 
     def __len__(self) -> int:
         return len(self._watchers)
@@ -54,17 +54,21 @@ class Lookout:
             tasks.append(self._group.create_task(watcher.line.run(), name=f"listen to {peer.name}"))
         self._tasks[peer.name] = tuple(tasks)
 
+    def retire(self, peer: str, clients: Clients) -> None:
+        """Let what is under way over these come to its end, and close them; `peer` has others now, or none."""
+        if self._group is None:
+            self._left.append(clients)
+        else:
+            self._group.create_task(clients.retire(), name=f"retire the clients of {peer}")
+
     def stop(self, peer: Peer) -> None:
-        """Watch it no longer, and close its connections."""
+        """Watch it no longer, let requests under way come to their end, and close its connections."""
         self._watchers.pop(peer.name, None)
         for task in self._tasks.pop(peer.name, ()):
             task.cancel()
-        if self._group is None:
-            self._left.append(peer)
-        else:
-            self._group.create_task(peer.aclose(), name=f"close {peer.name}")
+        self.retire(peer.name, peer.clients)
 
     async def aclose(self) -> None:
         """Close the connections of those that left when nothing ran."""
-        await asyncio.gather(*(peer.aclose() for peer in self._left))
+        await asyncio.gather(*(one.aclose() for one in self._left))
         self._left.clear()

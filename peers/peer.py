@@ -1,5 +1,6 @@
 """One peer: its endpoint, client, health, and the last document it gave. Mutable, owned by the registry."""
 
+import asyncio
 from dataclasses import dataclass, field
 
 from discovery.endpoint import FoundBy, PeerEndpoint
@@ -12,7 +13,7 @@ from peers.clones import BootLedger
 from peers.foreign_health import UpstreamHealth
 from peers.health import Health, PeerState
 from peers.native import HeldTree
-from peers.settings import TransportSettings
+from peers.settings import UPSTREAM_CONTROL, UPSTREAM_TRANSPORT, TransportSettings
 from peers.view import PeerStatus
 
 DUPLICATE = "duplicate"
@@ -28,6 +29,25 @@ class Refusal:
 
     reason: str
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """The clients of one peer: for requests of others, and for our own, if that is another one."""
+
+    client: PeerClient
+    control: PeerClient | None
+
+    async def retire(self) -> None:
+        """Let requests of others come to their end, and leave our own; then close all connections."""
+        control = [] if self.control is None else [self.control.retire(is_ours=True)]
+        await asyncio.gather(self.client.retire(), *control)
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self.client.aclose()
+        if self.control is not None:
+            await self.control.aclose()
 
 
 @dataclass(slots=True)
@@ -90,11 +110,25 @@ class Peer:
         self.client.limit_to(requests)
         self.watch_client.limit_to(control)
 
+    def readdress(self, endpoint: PeerEndpoint, client: PeerClient, control: PeerClient) -> Clients:
+        """It is the same peer at another place, or talked to on other terms: requests go there from now on.
+
+        Who it is, is found out by the next probe. The clients it had before are to be retired.
+        """
+        before = self.clients
+        self.endpoint, self.client, self.control = endpoint, client, control
+        if self.upstream is not None:
+            self.limit_to(UPSTREAM_TRANSPORT, UPSTREAM_CONTROL)
+        return before
+
+    @property
+    def clients(self) -> Clients:
+        """What it is talked to with now."""
+        return Clients(self.client, self.control)
+
     async def aclose(self) -> None:
         """Close all connections to it."""
-        await self.client.aclose()
-        if self.control is not None:
-            await self.control.aclose()
+        await self.clients.aclose()
 
     @property
     def trusted(self) -> bool:

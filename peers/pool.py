@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from dataclasses import dataclass
+from typing import Final
 
 import structlog
 
@@ -13,6 +14,10 @@ from peers.errors import PeerError, PeerReason
 from peers.settings import TransportSettings
 
 log = structlog.get_logger("peers")
+
+
+_RETIRE_LOOK_S: Final = 0.05
+_QUIET_LOOKS: Final = 2  # one that repeats its request has no connection for a moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +170,26 @@ class ConnectionPool:
         for connection in list(self._idle):
             connection.abort()
         self._idle.clear()
+
+    async def retire(self, patience_s: float, *, with_streams: bool) -> None:
+        """Let what is under way come to its end, but for what takes longer, then close all.
+
+        Nobody comes here any more but who was on the way. Streams are cut off at once, unless it is `with_streams`.
+        """
+        self._max_idle = 0
+        self.drop_idle()
+        if not with_streams:
+            for connection in [one for one in self._all if one.streaming]:
+                connection.abort()
+        deadline = asyncio.get_running_loop().time() + patience_s
+        try:
+            quiet = 0
+            while quiet < _QUIET_LOOKS and asyncio.get_running_loop().time() < deadline:
+                await asyncio.sleep(_RETIRE_LOOK_S)
+                lanes = (self._requests, self._streams)
+                quiet = 0 if any(lane.active or lane.queue for lane in lanes) else quiet + 1
+        finally:
+            await self.aclose()
 
     async def aclose(self) -> None:
         """Close all connections, and wait until they are. Exchanges under way end with an error."""

@@ -1,6 +1,7 @@
 """The mutable set of peers, who each of them really is, and what must not be one. No loops: `watcher.py` has them."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import structlog
 
@@ -13,12 +14,23 @@ from peers.clones import BootLedger
 from peers.errors import PeerError, PeerReason
 from peers.health import Health
 from peers.native import Probed
-from peers.peer import DUPLICATE, IDENTITY_CHANGED, Peer, Refusal
+from peers.peer import DUPLICATE, IDENTITY_CHANGED, Clients, Peer, Refusal
 from peers.peer_warnings import warnings_about
 from peers.settings import UPSTREAM_CONTROL, UPSTREAM_TRANSPORT
 from peers.view import PeerStatus, Warned
 
 log = structlog.get_logger("peers")
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """What became of the peers: those that are new, those that are none any more, and those that stayed although
+    they are talked to otherwise, each with the clients it had before.
+    """
+
+    added: list[Peer]
+    removed: list[Peer]
+    readdressed: list[tuple[Peer, Clients]]
 
 
 class Registry:
@@ -50,23 +62,32 @@ class Registry:
         """The peer of this name."""
         return self._peers.get(name)
 
-    def reconcile(self, endpoints: Sequence[PeerEndpoint]) -> tuple[list[Peer], list[Peer]]:
-        """Makes the set equal to `endpoints`; returns (added, removed). The caller closes the removed clients."""
+    def reconcile(self, endpoints: Sequence[PeerEndpoint]) -> Reconciled:
+        """Makes the set equal to `endpoints`. The caller closes what is not used any more.
+
+        A configured peer that has another URL, or other terms, than before stays the same peer.
+        """
         static = [one for one in endpoints if one.found_by is FoundBy.STATIC]
         found = sorted((one for one in endpoints if one.found_by is not FoundBy.STATIC), key=lambda one: one.name)
         kept: dict[str, Peer] = {}
         added: list[Peer] = []
+        readdressed: dict[str, Clients] = {}
         for endpoint in (*static, *found):
             old = self._peers.get(endpoint.name)
             if old is not None and old.endpoint == endpoint:
                 kept[endpoint.name] = old
+                continue
+            if old is not None and old.trusted and endpoint.found_by is FoundBy.STATIC:
+                log.info("peer is talked to otherwise", peer=old.name, before=old.endpoint.url, now=endpoint.url)
+                clients = old.readdress(endpoint, self._make_client(endpoint), self._make_client(endpoint))
+                kept[endpoint.name], readdressed[endpoint.name] = old, clients
                 continue
             peer = Peer(endpoint, self._make_client(endpoint), self._make_health(), self._make_client(endpoint))
             kept[endpoint.name] = peer
             added.append(peer)
         removed = [peer for peer in self._peers.values() if kept.get(peer.name) is not peer]
         self._peers = kept
-        return added, removed
+        return Reconciled(added, removed, [(kept[name], clients) for name, clients in readdressed.items()])
 
     def client(self, peer: str) -> PeerClient | None:
         """The client of a peer (for forwarding and fan-out)."""

@@ -17,7 +17,7 @@ from peers.client import PeerClient
 from peers.health import PeerState
 from peers.homes import Homes
 from peers.native import Probed
-from peers.peer import DUPLICATE, Peer
+from peers.peer import DUPLICATE, Clients, Peer
 from peers.registry import Registry
 
 log = structlog.get_logger("peers")
@@ -64,6 +64,8 @@ class Roster:
         self._clock = clock
         self.on_join: Callable[[Peer], None] = lambda _peer: None
         """Called with every peer that is new: it is to be watched."""
+        self.on_readdress: Callable[[Peer, Clients], None] = lambda _peer, _clients: None
+        """Called with every peer that is talked to otherwise, and the clients it had: they are to be retired."""
         self.on_leave: Callable[[Peer], None] = lambda _peer: None
         """Called with every peer that is one no longer: it is to be closed."""
         self.on_doubt: Callable[[Peer], None] = lambda _peer: None
@@ -237,7 +239,8 @@ class Roster:
     def _set_peers(self, discovered: Mapping[str, PeerEndpoint]) -> None:
         """Makes the peers the configured ones and these; who is found and is no peer becomes a candidate."""
         static = [one for one in self._endpoints.admitted if one.found_by is FoundBy.STATIC]
-        added, removed = self._registry.reconcile([*static, *discovered.values()])
+        reconciled = self._registry.reconcile([*static, *discovered.values()])
+        added, removed = reconciled.added, reconciled.removed
         waiting = [one for one in self._endpoints.admitted if one.found_by is not FoundBy.STATIC]
         self.candidates.replace(one for one in waiting if one.url not in discovered)
         left = {peer.endpoint.url: peer for peer in removed}
@@ -251,7 +254,9 @@ class Roster:
             self.on_leave(peer)
         for peer in added:
             self.on_join(peer)
-        if added or removed:
+        for peer, clients in reconciled.readdressed:
+            self.on_readdress(peer, clients)
+        if added or removed or reconciled.readdressed:
             self.on_found()
 
     def _holder_of(self, instance: str | None, *, but: Peer | None = None) -> Peer | None:

@@ -12,6 +12,9 @@ Count = Annotated[int, Ge(1), Le(65_536)]
 KIB: Final = 1024
 MIB: Final = 1024 * 1024
 
+RETIRE_S: Final = 30.0
+"""Seconds that requests under way to a peer that was removed, or is at another place now, may take to end."""
+
 THREAD_BYTES: Final = 256 * KIB
 """From this size on what a peer answered is parsed in a thread, so that the loop stays free."""
 

@@ -32,7 +32,7 @@ def run(
     log_without_effect(loaded)
     from gateway import lifecycle  # noqa: PLC0415 -- the server's imports are not for those who only check
 
-    raise typer.Exit(lifecycle.run(loaded.settings, files=loaded.files, warnings=loaded.warnings))
+    raise typer.Exit(lifecycle.run(loaded, lambda: load(config, assignments, name, namespace), is_alone=True))
 
 
 def log_without_effect(loaded: LoadedSettings) -> None:

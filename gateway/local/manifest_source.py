@@ -1,6 +1,9 @@
-"""What the manifest declares, as a source: its tree does not change while the gateway runs."""
+"""What the manifest declares, as a source: its tree changes when the manifest is read again."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Hashable, Mapping
+from functools import partial
+from typing import Any, TypeVar
 
 from gateway.local.answers import EntityRef
 from gateway.local.bindings import BoundData, DataBinding, HeldData, Resources
@@ -13,6 +16,29 @@ from gateway.local.operation_workers import OperationWorkers
 from gateway.local.shared_read import Clock
 from gateway.local.source import Changed, EntityResources, Offer, Source
 
+T = TypeVar("T")
+
+
+class _Made:
+    """What was made of each declaration; the same one in the same place as before is made once."""
+
+    def __init__(self, before: "_Made | None") -> None:
+        """`before`: what was made of the manifest before."""
+        self._before: Mapping[Hashable, tuple[Any, Any]] = {} if before is None else before.known
+        # Mutable: by place, the declaration and what was made of it.
+        self.known: dict[Hashable, tuple[Any, Any]] = {}
+
+    def of(self, place: Hashable, declared: Any, make: Callable[[], T]) -> T:
+        """What is made of the declaration in this place."""
+        before, found = self._before.get(place, (None, None))
+        made: T = found if before == declared else make()
+        self.known[place] = (declared, made)
+        return made
+
+    def settle(self) -> None:
+        """All is made: what was made before, and is not any more, may go."""
+        self._before = {}
+
 
 class ManifestSource:
     """The declared entities and what their resources are bound to."""
@@ -23,10 +49,10 @@ class ManifestSource:
         self._numbers = numbers or log_numbers(clock)
         self._binder = Binder(clock)
         self._workers = OperationWorkers()
-        resources: Mapping[EntityRef, EntityResources] = {
-            ref: self._bound(declared, ref) for ref, declared in manifest.resources.items()
-        }
-        self._offer = Offer(manifest.tree, resources)
+        # Mutable: what is made of each declaration, what is offered, and whether that is news.
+        self._made = _Made(None)
+        self._offer = self._offer_of(manifest)
+        self._news = asyncio.Event()
 
     @property
     def offer(self) -> Offer:
@@ -36,21 +62,47 @@ class ManifestSource:
         """There is nothing to look for."""
 
     async def run(self, changed: Changed) -> None:
-        """Nothing changes."""
+        """Tells when another manifest took the place of the one before."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            changed()
 
     async def close(self) -> None:
         """Readings, commands and requests under way are ended."""
         await self._binder.close()
         await self._workers.close()
 
-    def _bound(self, declared: Resources, ref: EntityRef) -> EntityResources:
+    def replace(self, manifest: LoadedManifest) -> None:
+        """Offer this from now on; what is declared as before stays what it was, with all that it remembers."""
+        self._offer = self._offer_of(manifest)
+        self._news.set()
+
+    def _offer_of(self, manifest: LoadedManifest) -> Offer:
+        made = _Made(self._made)
+        resources: Mapping[EntityRef, EntityResources] = {
+            ref: self._bound(declared, ref, made) for ref, declared in manifest.resources.items()
+        }
+        made.settle()
+        self._made = made
+        return Offer(manifest.tree, resources)
+
+    def _bound(self, declared: Resources, ref: EntityRef, made: "_Made") -> EntityResources:
         return EntityResources(
-            data={binding.spec.id: self._item(binding, ref) for binding in declared.data},
-            operations={binding.spec.id: self._workers.operation(binding) for binding in declared.operations},
+            data={
+                one.spec.id: made.of((ref, "data", one.spec.id), one, partial(self._item, one, ref))
+                for one in declared.data
+            },
+            operations={
+                one.spec.id: made.of((ref, "operation", one.spec.id), one, partial(self._workers.operation, one))
+                for one in declared.operations
+            },
             configurations=declared.configurations,
             faults=declared.faults,
-            logs=tuple(bound_log(binding, self._clock, self._numbers) for binding in declared.logs),
-            rules=declared.rules,
+            logs=tuple(
+                made.of((ref, "log", number), one, partial(bound_log, one, self._clock, self._numbers))
+                for number, one in enumerate(declared.logs)
+            ),
         )
 
     def _item(self, binding: DataBinding, ref: EntityRef) -> DataItem:

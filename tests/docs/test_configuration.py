@@ -17,6 +17,7 @@ from gateway.config.keys import INSIDE_ROS, KEYS, UNBUILT_GROUPS, UNBUILT_OF_PEE
 from gateway.config.reader import LoadedSettings, read_settings
 from gateway.local.settings import ProcessSetting
 from gateway.log import FORMATS, LEVELS
+from gateway.reloading import LIVE_GROUPS, LIVE_KEYS
 from tests.docs.pages import CONFIGURATION, DOCS, lines_of, rows, spans
 
 GROUPS = (
@@ -99,6 +100,13 @@ def test_what_is_not_built_is_said_and_what_is_said_is_not_built() -> None:
 
 def test_keys_without_effect_say_so_where_they_are_described() -> None:
     assert [key for key in UNBUILT_OF_PEERS if "without effect yet" not in documented("One peer")[key][3]] == []
+
+
+def test_what_counts_without_a_restart_is_listed_and_nothing_else() -> None:
+    lines = [line.text for line in lines_of(CONFIGURATION) if line.heading == "Reading again"]
+    listed = spans("\n".join(lines).split("at once, without a restart:")[1].split("Every other key")[0])
+    assert {*listed} - {"local.manifest"} == LIVE_KEYS | {group.rstrip(".") for group in LIVE_GROUPS}
+    assert {*KEYS} >= LIVE_KEYS
 
 
 def test_both_shapes_of_a_file_say_the_same(tmp_path: Path) -> None:

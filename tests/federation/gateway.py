@@ -131,11 +131,15 @@ class Gateway(GatewayProcess):
         aggregation.setdefault("peer_names", []).append(name)
         aggregation.setdefault("peer_urls", []).append(target if isinstance(target, str) else target.url)
 
-    async def start(self, wait: bool = True) -> None:
-        """Writes the files, then as any other."""
+    def write(self) -> None:
+        """Writes the files, as each start does: one that runs reads them again."""
         wrapped = {"ros2_medkit_gateway": {"ros__parameters": self.config}}
         (self.process.folder / "gateway.yaml").write_text(yaml.safe_dump(wrapped))
         if self.manifest is not None:
             manifest = {"manifest_version": "1.0", **self.manifest}
             (self.process.folder / "manifest.yaml").write_text(yaml.safe_dump(manifest, sort_keys=False))
+
+    async def start(self, wait: bool = True) -> None:
+        """Writes the files, then as any other."""
+        self.write()
         await super().start(wait)

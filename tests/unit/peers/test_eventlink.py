@@ -39,7 +39,9 @@ class Line:
 async def line_to(script: Script, settings: EventLinkSettings = PATIENT, *, wanted: bool = True) -> AsyncIterator[Line]:
     async with serving(script) as server, client_to(server.url) as client:
         line = Line(server)
-        line.link = EventLink("b", client, settings, told=line.told.append, lost=line.lose, jitter=random.Random(1))
+        line.link = EventLink(
+            "b", lambda: client, settings, told=line.told.append, lost=line.lose, jitter=random.Random(1)
+        )
         line.link.want(wanted)
         running = asyncio.create_task(line.link.run())
         try:

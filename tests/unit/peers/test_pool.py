@@ -296,6 +296,45 @@ async def test_closing_the_client_ends_what_is_under_way_and_refuses_the_rest() 
         assert later.reason is PeerReason.DESTINATION_UNAVAILABLE
 
 
+async def test_a_client_that_is_retired_lets_what_is_under_way_end_and_then_closes() -> None:
+    let = asyncio.Event()
+
+    async def late(wire: Wire) -> None:
+        await wire.request()
+        await let.wait()
+        await wire.send(OK)
+        await wire.gone()
+
+    async with serving(late) as server, client_to(server.url, max_requests=1) as client:
+        sending = [asyncio.create_task(client.send(GET, deadline=within())) for _ in range(2)]
+        await eventually(lambda: len(server.requests) == 1 and client.figures.queued == 1)
+        retiring = asyncio.create_task(client.retire())
+        await asyncio.sleep(0.2)
+        assert not retiring.done()
+        let.set()
+        answers = await asyncio.gather(*sending)
+        assert all(isinstance(answer, PeerAnswer) for answer in answers), answers
+        await retiring
+        assert isinstance(await client.send(GET, deadline=within()), PeerError)
+
+
+async def test_of_a_client_that_is_retired_our_own_streams_end_at_once_and_those_of_others_do_not() -> None:
+    async def endless(wire: Wire) -> None:
+        await wire.request()
+        await wire.send(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n")
+        await wire.gone()
+
+    for is_ours in (True, False):
+        async with serving(endless) as server, client_to(server.url) as client:
+            stream = await client.send(GET, deadline=within(), stream=True)
+            assert isinstance(stream, PeerAnswer)
+            retiring = asyncio.create_task(client.retire(is_ours=is_ours))
+            await asyncio.sleep(0.3)
+            assert retiring.done() is is_ours
+            await stream.aclose()
+            await retiring
+
+
 async def test_a_mute_peer_delays_no_other_peer() -> None:
     async with (
         serving(mute) as silent,

@@ -1,5 +1,7 @@
 """The set of peers: who is one, who must not be, and what evidence does to them."""
 
+import dataclasses
+
 import pytest
 
 from discovery.endpoint import FoundBy
@@ -26,15 +28,37 @@ async def test_peers_stand_as_configured_and_then_discovered_ones_by_name() -> N
 async def test_reconcile_keeps_who_is_the_same_and_hands_back_who_is_to_be_closed() -> None:
     async with peering(endpoint("b"), endpoint("c"), endpoint("d")) as found:
         same, moved, gone = (found.peer(name) for name in "bcd")
-        added, removed = found.registry.reconcile(
+        before = moved.client
+        reconciled = found.registry.reconcile(
             [endpoint("b"), endpoint("c", "http://elsewhere.invalid:1"), endpoint("e")]
         )
-        assert [peer.name for peer in added] == ["c", "e"]
-        assert removed == [moved, gone]
+        assert [peer.name for peer in reconciled.added] == ["e"]
+        assert reconciled.removed == [gone]
+        ((peer, clients),) = reconciled.readdressed
+        assert peer is found.peer("c") is moved
+        assert clients.client is before
         assert found.peer("b") is same
-        assert found.peer("c") is not moved
         assert found.registry.client("d") is None
-        assert found.registry.client("c") is found.peer("c").client
+        assert found.registry.client("c") is moved.client is not before
+
+
+async def test_a_peer_on_other_terms_stays_who_it_is_and_what_it_told() -> None:
+    async with peering(endpoint("b")) as found:
+        peer = found.peer("b")
+        assert found.registry.identify(peer, probed(), now=1.0)
+        peer.health.ok(1.0)
+        other = dataclasses.replace(endpoint("b"), terms="ca_file=other.pem")
+        found.registry.reconcile([other])
+        assert (peer.endpoint, peer.instance, peer.health.linked) == (other, instance("b"), True)
+
+
+async def test_a_discovered_peer_at_another_place_is_another_one() -> None:
+    async with peering(endpoint("b", found_by=MDNS)) as found:
+        before = found.peer("b")
+        moved = endpoint("b", "http://elsewhere.invalid:1", found_by=MDNS)
+        reconciled = found.registry.reconcile([moved])
+        assert [*reconciled.added, *reconciled.removed] == [found.peer("b"), before]
+        assert reconciled.readdressed == []
 
 
 async def test_a_peer_that_is_identified_is_known_by_its_instance() -> None:

@@ -1,0 +1,207 @@
+"""Reads the settings and the manifest again, on SIGHUP and whenever their files change, and puts them into effect.
+
+What is wrong is told and changes nothing. Source: docs/configuration.md, "Reading again".
+"""
+
+import asyncio
+import dataclasses
+import functools
+import signal
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+
+from gateway.composition import Gateway, protection_of
+from gateway.config.keys import KEYS, value_at
+from gateway.config.reader import LoadedSettings, SettingsRefused
+from gateway.current import CurrentSettings
+from gateway.descriptors import connection_limits
+from gateway.file_watch import FileWatch
+from gateway.local.manifest.load import LoadedManifest, load_manifest
+from gateway.local.manifest.problem import problem_lines
+from gateway.settings import Settings
+
+LIVE_GROUPS: Final = ("cors.", "rate_limiting.")
+"""Groups of settings of which everything counts as soon as it is read."""
+
+LIVE_KEYS: Final = frozenset(
+    {
+        "aggregation.peers",
+        "aggregation.peer_urls",
+        "aggregation.peer_names",
+        "server.allowed_hosts",
+        "server.body_bytes_per_s",
+        "server.body_grace_ms",
+        "server.client_address_header",
+        "server.drain_ms",
+        "server.header_timeout_ms",
+        "server.keep_alive_ms",
+        "server.lame_duck_ms",
+        "server.max_connections",
+        "server.max_header_bytes",
+        "server.trusted_proxies",
+        "sse.max_clients",
+    }
+)
+"""Further settings that do; all others need a restart."""
+
+SETTINGS: Final = "configuration"
+MANIFEST: Final = "manifest"
+
+Reread = Callable[[], LoadedSettings | SettingsRefused]
+
+log = structlog.get_logger("gateway")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Sources:
+    """Where the settings come from. `reread` blocks."""
+
+    files: Sequence[Path]
+    reread: Reread
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Read:
+    """What was found: each None where it is as before, a list of mistakes where it cannot be used."""
+
+    settings: LoadedSettings | Sequence[str] | None
+    manifest: LoadedManifest | Sequence[str] | None
+
+
+class Reloading:
+    """Keeps one gateway as its files say."""
+
+    def __init__(self, gateway: Gateway, current: CurrentSettings, sources: Sources, *, files: int) -> None:
+        """`files`: how many this process may have open. Looks at the files; blocks."""
+        self._gateway = gateway
+        self._current = current
+        self._sources = sources
+        self._files = files
+        manifest = current.settings.local.manifest
+        self._settings_watch = FileWatch(sources.files)
+        self._manifest_watch = FileWatch(() if manifest is None else (manifest,))
+        self._watch = FileWatch((*sources.files, *(() if manifest is None else (manifest,))))
+        # Mutable: whether everything is to be read, changed or not.
+        self._asked = asyncio.Event()
+
+    def listen(self) -> None:
+        """From now on SIGHUP asks for it."""
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._asked.set)
+
+    async def run(self) -> None:
+        """Reads again whenever there is reason to, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._read_when_changed(), name="watch configuration")
+            group.create_task(self._read_when_asked(), name="read configuration when asked")
+
+    async def _read_when_changed(self) -> None:
+        async with aclosing(self._watch.changes()) as changes:
+            async for _ in changes:
+                await self.read_again(everything=False)
+
+    async def _read_when_asked(self) -> None:
+        while True:
+            await self._asked.wait()
+            self._asked.clear()
+            log.info("asked to read the configuration again")
+            await self.read_again(everything=True)
+
+    async def read_again(self, *, everything: bool) -> None:
+        """Reads what changed, or `everything`, and puts it into effect as far as it can be used."""
+        found = await asyncio.to_thread(self._read, everything)
+        match found.settings:
+            case None:
+                pass
+            case LoadedSettings():
+                self._current.refused.pop(SETTINGS, None)
+                self._take_settings(found.settings)
+            case mistakes:
+                self._refuse(SETTINGS, mistakes)
+        match found.manifest:
+            case None:
+                pass
+            case LoadedManifest():
+                self._current.refused.pop(MANIFEST, None)
+                if self._gateway.manifest is not None:
+                    self._gateway.manifest.replace(found.manifest)
+                    log.info("manifest read again", file=str(found.manifest.path))
+            case mistakes:
+                self._refuse(MANIFEST, mistakes)
+
+    def _read(self, everything: bool) -> _Read:
+        changed_settings, changed_manifest = self._settings_watch.look(), self._manifest_watch.look()
+        settings = self._read_settings() if everything or changed_settings else None
+        manifest = self._read_manifest() if everything or changed_manifest else None
+        return _Read(settings, manifest)
+
+    def _read_settings(self) -> LoadedSettings | Sequence[str]:
+        empty = [f"{file}: found an empty file; allowed: settings" for file in self._sources.files if _is_empty(file)]
+        if empty:
+            return empty  # most likely somebody writes it just now; it is read again then
+        outcome = self._sources.reread()
+        return outcome if isinstance(outcome, LoadedSettings) else [str(problem) for problem in outcome.problems]
+
+    def _read_manifest(self) -> LoadedManifest | Sequence[str] | None:
+        settings = self._current.settings
+        path = settings.local.manifest
+        if path is None:
+            return None
+        loaded = load_manifest(path, strict=settings.discovery.manifest_strict_validation)
+        return loaded if isinstance(loaded, LoadedManifest) else problem_lines(path, loaded)
+
+    def _refuse(self, what: str, mistakes: Sequence[str]) -> None:
+        if self._current.refused.get(what) != mistakes:
+            log.warning("changed files refused, those before count on", what=what, mistakes=list(mistakes))
+        self._current.refused[what] = mistakes
+
+    def _take_settings(self, loaded: LoadedSettings) -> None:
+        before, found = self._current.settings, loaded.settings
+        changed = [path for path in KEYS if value_at(found, path) != value_at(before, path)]
+        live = [path for path in changed if is_live(path)]
+        waiting = tuple(path for path in changed if not is_live(path))
+        self._current.cautions = loaded.warnings
+        if waiting and waiting != self._current.waiting:
+            log.warning("changed settings need a restart", keys=list(waiting))
+        self._current.waiting = waiting
+        if live:
+            now = functools.reduce(lambda so_far, path: _with(so_far, path, value_at(found, path)), live, before)
+            self._current.settings = now
+            put_into_effect(self._gateway, before, now, files=self._files)
+            log.info("changed settings in effect", keys=live)
+
+
+def is_live(path: str) -> bool:
+    """Whether the setting of this dotted path counts as soon as it is read."""
+    return path in LIVE_KEYS or path.startswith(LIVE_GROUPS)
+
+
+def put_into_effect(gateway: Gateway, before: Settings, now: Settings, *, files: int) -> None:
+    """Everything that can change while the gateway runs, from `before` to `now`."""
+    gateway.api.protect(protection_of(now))
+    gateway.connections.limits = connection_limits(now, files)
+    gateway.streams.limit = now.sse.max_clients
+    if _peers(before) != _peers(now):
+        gateway.terms.take(now.aggregation)
+        gateway.finders.configured(now)
+
+
+def _peers(settings: Settings) -> tuple[Any, ...]:
+    aggregation = settings.aggregation
+    return aggregation.peers, aggregation.peer_urls, aggregation.peer_names
+
+
+def _with(settings: Any, path: str, value: Any) -> Any:
+    """`settings` with another value at this dotted path."""
+    head, _, rest = path.partition(".")
+    return dataclasses.replace(settings, **{head: _with(getattr(settings, head), rest, value) if rest else value})
+
+
+def _is_empty(file: Path) -> bool:
+    try:
+        return file.stat().st_size == 0
+    except OSError:
+        return False

@@ -1,0 +1,55 @@
+"""A manifest that takes the place of another: what is declared as before is the same object."""
+
+import asyncio
+from pathlib import Path
+
+from gateway.local.manifest.load import LoadedManifest, load_manifest
+from gateway.local.manifest_source import ManifestSource
+from gateway.local.own import OwnEntities
+from tests.federation.eventually import eventually
+
+ARM = """
+manifest_version: "1.0"
+apps:
+  - id: arm
+    name: Arm
+    data:
+      - {id: mark, value: "a", writable: true}
+      - {id: speed, value: 1}
+"""
+
+
+async def loaded(folder: Path, text: str) -> LoadedManifest:
+    (folder / "m.yaml").write_text(text)
+    manifest = await asyncio.to_thread(load_manifest, folder / "m.yaml", strict=True)
+    assert isinstance(manifest, LoadedManifest), manifest
+    return manifest
+
+
+async def test_what_stays_is_the_same_what_changed_is_new_and_what_went_is_gone(tmp_path: Path) -> None:
+    source = ManifestSource(await loaded(tmp_path, ARM), lambda: 1)
+    (ref,) = source.offer.resources
+    before = source.offer.resources[ref].data
+    source.replace(await loaded(tmp_path, ARM.replace("value: 1", "value: 2") + "  - {id: leg, name: Leg}\n"))
+    after = source.offer.resources[ref].data
+    assert after["mark"] is before["mark"]
+    assert after["speed"] is not before["speed"]
+    assert sorted(app.id for app in source.offer.tree.apps) == ["arm", "leg"]
+    source.replace(await loaded(tmp_path, ARM))
+    assert [app.id for app in source.offer.tree.apps] == ["arm"]
+    assert source.offer.resources[ref].data["speed"] is not before["speed"]  # it was another one meanwhile
+    await source.close()
+
+
+async def test_whoever_serves_them_is_told(tmp_path: Path) -> None:
+    source = ManifestSource(await loaded(tmp_path, ARM), lambda: 1)
+    own = OwnEntities([source], clock=lambda: 1)
+    told: list[int] = []
+    own.subscribe(lambda: told.append(len(own.tree.apps)))
+    await own.start()
+    running = asyncio.create_task(own.run())
+    source.replace(await loaded(tmp_path, ARM + "  - {id: leg, name: Leg}\n"))
+    await eventually(lambda: told == [2])
+    running.cancel()
+    await asyncio.wait([running])
+    await own.close()
