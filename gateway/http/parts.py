@@ -67,6 +67,8 @@ async def own_parts(
         if isinstance(entries, ResourceError):
             return entries
         return [Part(view.self_id, ref, item) for ref, item in entries]
+    if collection == "data":
+        await own.prepare_data(members)
     parts: list[Part] = []
     for ref in members:
         match collection:

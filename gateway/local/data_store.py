@@ -52,12 +52,17 @@ class DataStore:
 
     async def items(self, ref: EntityRef) -> list[dict[str, Any]]:
         """The list; an item that fails or is slow shows just that, the others are not touched by it."""
-        async for prepared in _in_slices(self._prepared.get(ref, ()), PREPARE_SLICE):
-            prepared.prepare()
+        await self.prepare([ref])
         items: list[dict[str, Any]] = []
         async for item, described in _in_slices(self._described.get(ref, ()), LIST_SLICE):
             items.append(list_item(described, item.spec, await item.listed()))
         return items
+
+    async def prepare(self, refs: Sequence[EntityRef]) -> None:
+        """Begin the readings that the lists of all these will want, so that they wait for the slow ones together."""
+        every = [item for ref in refs for item in self._prepared.get(ref, ())]
+        async for item in _in_slices(every, PREPARE_SLICE):
+            item.prepare()
 
     async def item(self, ref: EntityRef, item_id: str) -> ItemAnswer | ResourceError:
         """One item with its value now. 404 unknown, 503 when it cannot be read."""

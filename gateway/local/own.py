@@ -101,6 +101,10 @@ class OwnEntities:
         """Have `callback` called, on the event loop, whenever the tree changed."""
         self._subscribers.append(callback)
 
+    async def prepare_data(self, refs: Sequence[EntityRef]) -> None:
+        """The data of all these will be listed one after the other: what is slow is begun now."""
+        await self._data.prepare(refs)
+
     async def data_items(self, ref: EntityRef) -> list[dict[str, Any]]:
         """Items {id, name, category, data_type, writable, unit?, value?, x-medkit: {type, access, direction, min?,
         max?, timestamp?, out_of_range?, error?}}; never fails as a whole, and waits for no slow item.
