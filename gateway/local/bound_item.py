@@ -81,7 +81,7 @@ class BoundItem:
         try:
             said = self._binding.decoding.encode(value)
         except MisfitError as error:
-            return WriteFailure(str(error), Fate.NOT_TRIED)
+            return WriteFailure(str(error), Fate.UNFIT)
         try:
             async with asyncio.timeout(self._binding.write_timeout_s):
                 await self._turn.acquire()

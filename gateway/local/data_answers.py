@@ -137,10 +137,14 @@ def misfit(ref: EntityRef, spec: DataSpec, error: MisfitError) -> ResourceError:
 
 
 def unwritten(ref: EntityRef, spec: DataSpec, failure: WriteFailure) -> ResourceError:
-    """502 when what it writes to said no, 503 when that could not be asked, 504 when nobody knows."""
+    """400 for a value that can never be written there, 502 when what it writes to said no, 503 when that could not be
+    asked, 504 when nobody knows.
+    """
     message = f"Data item '{spec.id}' was not written: {failure.reason}"
     parameters = {**_parameters(ref, spec.id), "details": failure.reason}
     match failure.fate:
+        case Fate.UNFIT:
+            return ResourceError(400, "invalid-parameter", message, parameters)
         case Fate.NOT_TRIED:
             return ResourceError(503, "service-unavailable", message, parameters)
         case Fate.REFUSED:

@@ -36,6 +36,7 @@ Reading = Sample | ReadFailure | None
 class Fate(Enum):
     """What is known of a write that failed."""
 
+    UNFIT = "it is no value for what it writes to"
     NOT_TRIED = "what it writes to could not be asked"
     REFUSED = "what it writes to said no"
     UNKNOWN = "it may have been done"

@@ -18,7 +18,7 @@ from gateway.local.process import Exited, NotStarted, TimedOut
 from gateway.local.template import text_of
 from gateway.local.value_file import ValueFileError, write_value_file
 from gateway.local.value_readers import command_trouble
-from gateway.local.web_call import WebAnswer, WebCaller, WebFailure
+from gateway.local.web_call import WebAnswer, WebCaller, WebFailure, climbs
 
 VALUE: Final = "value"
 """The name of the written value in templates."""
@@ -65,6 +65,8 @@ class CommandWriter:
         self._timeout_s = timeout_s
 
     async def put(self, value: Any) -> WriteFailure | None:
+        if "\0" in text_of(value):
+            return WriteFailure("its command cannot be given a text with a NUL character", Fate.UNFIT)
         command = self._call.filled({VALUE: value})
         stdin = b"" if VALUE in self._call.names else f"{text_of(value)}\n".encode()
         outcome = await self._commands.run(command, stdin=stdin, timeout_s=self._timeout_s)
@@ -98,6 +100,8 @@ class WebWriter:
             return WriteFailure(str(error), Fate.NOT_TRIED)
         except TimeoutError:
             return WriteFailure("the file with a header of its request cannot be read in time", Fate.NOT_TRIED)
+        if climbs(request.url):
+            return WriteFailure("the value would lead to another path of its device; send another one", Fate.UNFIT)
         if VALUE not in self._call.names and self._call.body is None:
             headers = {"Content-Type": "application/json"} | dict(request.headers)
             request = replace(request, headers=tuple(headers.items()), body=msgspec.json.encode(value))

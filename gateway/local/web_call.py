@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
+from urllib.parse import unquote, urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -60,6 +61,11 @@ class WebFailure:
 
 
 WebOutcome = WebAnswer | WebFailure
+
+
+def climbs(url: str) -> bool:
+    """Whether the path has a segment that leads upwards, which no manifest needs to say but a value might."""
+    return any(segment in {".", ".."} for segment in unquote(urlsplit(url).path).split("/"))
 
 
 class WebCaller:

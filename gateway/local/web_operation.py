@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 from typing import Any, Final, assert_never
-from urllib.parse import unquote, urlsplit
 
 from entities.jsontext import InvalidJsonError, parse_json
 from gateway.local.calls import SecretError
 from gateway.local.operation_bindings import WebBinding
 from gateway.local.operations import Completed, Failed, OperationSpec, Outcome, Progress
-from gateway.local.web_call import WebAnswer, WebCaller, WebFailure
+from gateway.local.web_call import WebAnswer, WebCaller, WebFailure, climbs
 
 WEB_RESULT_BYTES: Final = 128 * 1024
 """Bytes of an answer that become a result."""
@@ -38,7 +37,7 @@ class WebOperation:
             request = await self._binding.call.filled(parameters)
         except SecretError as error:
             return Failed(str(error))
-        if _climbs(request.url):
+        if climbs(request.url):
             return Failed("a parameter would lead to another path of its device; send another one")
         outcome = await self._caller.ask(request, timeout_s=self.spec.timeout_s + LATER_S, limit_bytes=WEB_RESULT_BYTES)
         match outcome:
@@ -48,11 +47,6 @@ class WebOperation:
                 return Failed(reason, {"may_have_executed": was_sent})
             case _:
                 assert_never(outcome)
-
-
-def _climbs(url: str) -> bool:
-    """Whether the path has a segment that leads upwards, which no manifest needs to say."""
-    return any(segment in {".", ".."} for segment in unquote(urlsplit(url).path).split("/"))
 
 
 def _outcome(answer: WebAnswer) -> Outcome:

@@ -290,6 +290,28 @@ async def test_a_write_that_fails_says_what_is_known(bind: Bind, write: str, sta
     assert answer.parameters.get("may_have_executed") is (True if status == 504 else None)
 
 
+@pytest.mark.parametrize(
+    ("write", "value", "words"),
+    [
+        ("{url: 'http://127.0.0.1:1/set/{value}'}", "..", "would lead to another path"),
+        ("{url: 'http://127.0.0.1:1/set/{value}'}", "a/../../b", "would lead to another path"),
+        ("[tee, level, '{value}']", "a\0b", "with a NUL character"),
+    ],
+)
+async def test_a_value_that_what_it_is_written_to_cannot_take_is_refused(
+    bind: Bind, tmp_path: Path, write: str, value: str, words: str
+) -> None:
+    own = bind(f"id: x, file: level, write: {write}")
+    status, message = await refused(own.write_data(PUMP, "x", {"value": value}))
+    assert (status, words in message) == (400, True)
+    assert not (tmp_path / "level").exists()
+
+
+async def test_a_number_that_cannot_be_scaled_back_is_refused(bind: Bind) -> None:
+    own = bind("id: x, file: level, scale: 1.0e-10, writable: true")
+    assert (await refused(own.write_data(PUMP, "x", {"value": 1e308})))[0] == 400
+
+
 @pytest.mark.parametrize(("said", "status"), [("500 Broken", 502), (None, 504)])
 async def test_a_device_that_refuses_and_one_that_is_silent_differ(bind: Bind, said: str | None, status: int) -> None:
     async def silent(wire: Wire) -> None:
