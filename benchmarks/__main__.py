@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import uvloop
 
-from benchmarks import fanning, forwarding, listing, machine, mute, refreshing, size, spreading
+from benchmarks import fanning, finding, forwarding, listing, machine, mute, refreshing, size, spreading
 from benchmarks.changes import NeverSeenError
 from benchmarks.cores import Cores, choose_cores, pin
 from benchmarks.load import FULL, QUICK, LoadError, Pace
@@ -23,6 +23,7 @@ MEASUREMENTS: Mapping[str, Callable[[Stage], Awaitable[Sequence[Row]]]] = {
     "fan-out": fanning.measure,
     "refresh": refreshing.measure,
     "spread": spreading.measure,
+    "find": finding.measure,
     "mute": mute.measure,
     "size": size.measure,
 }
