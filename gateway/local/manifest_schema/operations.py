@@ -52,10 +52,8 @@ _ARGUMENT_KEYS: Final[Keys] = {
     "type": TYPE | {"default": "string"},
     "required": flag("Whether it must be given.", default=False),
     "default": anything("The value when it is not given."),
-    "min": RANGE_KEYS["min"],
-    "max": RANGE_KEYS["max"],
+    **RANGE_KEYS,
     "max_length": whole("The most characters of a text.", 1, ARGUMENT_TEXT_LIMIT),
-    "enum": RANGE_KEYS["enum"],
     "unit": UNIT,
     "description": text("What it means."),
 }
