@@ -1,8 +1,8 @@
 """The data items of all own entities: listed, read and written (docs/api.md, "Data")."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, Final, TypeVar, assert_never
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, assert_never
 
 from gateway.local.answers import EntityRef, ItemAnswer, ResourceError
 from gateway.local.bindings import DataSpec
@@ -29,7 +29,6 @@ PREPARE_SLICE: Final = 4
 """Readings that are begun at once: to start a thread takes a millisecond on a busy machine."""
 
 Items = Mapping[str, DataItem]
-Element = TypeVar("Element")
 
 
 class DataStore:
@@ -54,15 +53,20 @@ class DataStore:
         """The list; an item that fails or is slow shows just that, the others are not touched by it."""
         await self.prepare([ref])
         items: list[dict[str, Any]] = []
-        async for item, described in _in_slices(self._described.get(ref, ()), LIST_SLICE):
-            items.append(list_item(described, item.spec, await item.listed()))
+        every = self._described.get(ref, ())
+        for start in range(0, len(every), LIST_SLICE):
+            for item, described in every[start : start + LIST_SLICE]:
+                items.append(list_item(described, item.spec, await item.listed()))
+            await asyncio.sleep(0)
         return items
 
     async def prepare(self, refs: Sequence[EntityRef]) -> None:
         """Begin the readings that the lists of all these will want, so that they wait for the slow ones together."""
         every = [item for ref in refs for item in self._prepared.get(ref, ())]
-        async for item in _in_slices(every, PREPARE_SLICE):
-            item.prepare()
+        for start in range(0, len(every), PREPARE_SLICE):
+            for item in every[start : start + PREPARE_SLICE]:
+                item.prepare()
+            await asyncio.sleep(0)
 
     async def item(self, ref: EntityRef, item_id: str) -> ItemAnswer | ResourceError:
         """One item with its value now. 404 unknown, 503 when it cannot be read."""
@@ -102,14 +106,6 @@ class DataStore:
         """The item that is meant by an id or a name."""
         exact = self._items.get(ref, {}).get(word)
         return exact or self._words.get(ref, {}).get(word.lstrip("/"))
-
-
-async def _in_slices(every: Sequence[Element], size: int) -> AsyncIterator[Element]:
-    """All of them, with a rest for others after each `size`."""
-    for number, one in enumerate(every, start=1):
-        yield one
-        if number % size == 0:
-            await asyncio.sleep(0)
 
 
 def _fitting(ref: EntityRef, spec: DataSpec, found: Any) -> Any:
