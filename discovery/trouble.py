@@ -9,8 +9,9 @@ _REMEDIES: Final = {
         "(Avahi: disallow-other-stacks=no in avahi-daemon.conf; systemd-resolved: MulticastDNS=no)"
     ),
     errno.EACCES: (
-        "the system forbids it: port 5353 itself needs no privilege (nor does setcap cap_net_bind_service help), so "
-        "look for a security policy or a container's rules, or run as root to see whether that is it"
+        "the system forbids it: port 5353 needs no privilege, and setcap cap_net_bind_service helps only where "
+        "net.ipv4.ip_unprivileged_port_start is above 5353; look there, then for a security policy or a container's "
+        "rules, or run as root to see whether that is it"
     ),
     errno.EPERM: (
         "a firewall or a security policy forbids it: allow UDP port 5353 to and from 224.0.0.251 and ff02::fb"

@@ -49,7 +49,10 @@ class Finders:
         self._federation = federation
         self._neighbours = neighbours
         aggregation = settings.aggregation
-        static = static_endpoints(aggregation) if aggregation.enabled else ()
+        # Mutable: the static peers; the port we listen on, None until it is known; our interfaces as seen last.
+        self._static = static_endpoints(aggregation) if aggregation.enabled else ()
+        self._port = settings.server.port or None
+        self._interfaces: tuple[OwnInterface, ...] = ()
         self._subnets = tuple(ipaddress.ip_network(subnet) for subnet in aggregation.discovery_subnets)
         listed = tuple(_sources(aggregation)) if aggregation.enabled else ()
         self._listed = frozenset(source.name for source in listed)
@@ -59,11 +62,7 @@ class Finders:
             publish=federation.set_endpoints,
         )
         federation.roster.on_found = self._peers_changed
-        federation.set_endpoints(EndpointSet(static, unread=self._manager.unread))
-        # Mutable: the static peers; the port we listen on, None until it is known; our interfaces as seen last.
-        self._static = static
-        self._port = settings.server.port or None
-        self._interfaces: tuple[OwnInterface, ...] = ()
+        federation.set_endpoints(EndpointSet(self._static, unread=self._manager.unread))
         federation.remember(self._may_return, self._rules().address_rule)
 
     async def run(self) -> None:
@@ -73,7 +72,7 @@ class Finders:
     def configured(self, settings: Settings) -> None:
         """The static peers are these from now on; nothing else of the settings counts."""
         self._static = static_endpoints(settings.aggregation) if settings.aggregation.enabled else ()
-        self._manager.reconsider()
+        self._peers_changed()
 
     def listening(self, port: int) -> None:
         """We listen there now: what is found at that port may be ourselves."""

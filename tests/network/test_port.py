@@ -11,7 +11,7 @@ import pytest
 
 from discovery.interfaces import Interface
 from tests.federation.eventually import eventually
-from tests.network.hosts import Host, Switch
+from tests.network.hosts import Host, Switch, run
 from tests.network.questions import MDNS, trouble, warnings
 from tests.unit.discovery.network import announcement, announcing, looking, new_service
 
@@ -58,6 +58,19 @@ async def test_promise_t08_the_port_needs_no_privilege_and_is_shared_with_who_sh
         assert "mdns_unavailable" not in await warnings(gateway)
         status = Path(f"/proc/{gateway.process.pid}/status").read_text()
         assert "CapEff:\t0000000000000000\n" in status
+    assert await gateway.stop() == 0
+
+
+async def test_without_permission_a_gateway_serves_and_names_the_cause(switch: Switch, tmp_path: Path) -> None:
+    host = switch.host("a", "10.0.0.1/24")
+    run(*host.command("sh", "-c", "echo 6000 > /proc/sys/net/ipv4/ip_unprivileged_port_start"))
+    gateway = switch.gateway(host, tmp_path, MDNS)
+    gateway.process.prefix = [*gateway.process.prefix, "setpriv", "--bounding-set", "-all", "--inh-caps", "-all"]
+    await gateway.start()
+    told = await trouble(gateway)
+    assert "EACCES: Permission denied" in told
+    assert "net.ipv4.ip_unprivileged_port_start" in told
+    assert (await gateway.get("/components")).ids == ["of_a"]
     assert await gateway.stop() == 0
 
 

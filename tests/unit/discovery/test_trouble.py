@@ -18,7 +18,7 @@ def test_promise_53_the_line_of_the_tutorial_is_word_for_word() -> None:
     ("number", "told"),
     [
         (errno.EADDRINUSE, "another program holds UDP port 5353"),
-        (errno.EACCES, "port 5353 itself needs no privilege"),
+        (errno.EACCES, "port 5353 needs no privilege"),
         (errno.EPERM, "firewall"),
         (errno.ENETUNREACH, "no network that carries multicast"),
         (errno.ENODEV, "tried again by itself"),
