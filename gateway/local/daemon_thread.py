@@ -54,6 +54,7 @@ class _Worker(threading.Thread):
         while (job := self._next()) is not None:
             job()
             del job  # or what it holds stays alive while we wait
+            self.name = "grove-idle"
             _idle.append(self)
 
     def _next(self) -> Job | None:

@@ -111,9 +111,15 @@ async def test_an_exception_reaches_those_who_wait_and_nothing_stays_stuck(clock
 
 
 def test_a_reading_that_outlives_its_loop_ends_in_silence(gate: Gate, clock: HandClock) -> None:
-    shared = SharedRead(gate, clock=clock, timeout_s=0.01)
+    readers: list[threading.Thread] = []
+
+    def read() -> int:
+        readers.append(threading.current_thread())
+        return gate()
+
+    shared = SharedRead(read, clock=clock, timeout_s=0.01)
     assert asyncio.run(shared.get()) is None
-    (reader,) = (thread for thread in threading.enumerate() if thread.name == "grove-read")
+    (reader,) = readers
     assert reader.daemon
     gate.opened.set()
     reader.join(10)
