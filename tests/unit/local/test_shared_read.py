@@ -1,6 +1,7 @@
 """A blocking reading costs one thread at a time, and nobody waits for it for ever."""
 
 import asyncio
+import queue
 import threading
 from collections.abc import Iterator
 
@@ -111,15 +112,15 @@ async def test_an_exception_reaches_those_who_wait_and_nothing_stays_stuck(clock
 
 
 def test_a_reading_that_outlives_its_loop_ends_in_silence(gate: Gate, clock: HandClock) -> None:
-    readers: list[threading.Thread] = []
+    readers: queue.SimpleQueue[threading.Thread] = queue.SimpleQueue()
 
     def read() -> int:
-        readers.append(threading.current_thread())
+        readers.put(threading.current_thread())
         return gate()
 
     shared = SharedRead(read, clock=clock, timeout_s=0.01)
     assert asyncio.run(shared.get()) is None
-    (reader,) = readers
+    reader = readers.get(timeout=10)
     assert reader.daemon
     gate.opened.set()
     reader.join(10)
