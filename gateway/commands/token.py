@@ -3,7 +3,7 @@
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -16,6 +16,10 @@ from gateway.commands.options import Output, OutputOption
 from gateway.commands.token_parts import TokenParts, read_parts, times
 from gateway.config.reader import SettingsRefused
 from gateway.settings import Settings
+
+if TYPE_CHECKING:  # cryptography is loaded only where it is used
+    from gateway.auth.keys import VerifyingKeys
+    from gateway.auth.loading import AuthMaterial
 
 MAX_SECRET_BYTES: Final = 4096
 """Longest secret or token that is read."""
@@ -148,7 +152,7 @@ def _verdict(parts: TokenParts, settings: Settings) -> str:
     return GOOD
 
 
-def _published(settings: Settings) -> Any:
+def _published(settings: Settings) -> "VerifyingKeys":
     import asyncio  # noqa: PLC0415 -- only where keys are fetched
 
     from gateway.auth.jwks import PublishedKeys  # noqa: PLC0415 -- as above
@@ -161,7 +165,7 @@ def _published(settings: Settings) -> Any:
     return found
 
 
-def _material(settings: Settings) -> Any:
+def _material(settings: Settings) -> "AuthMaterial":
     from gateway.auth.loading import AuthMaterial, load_material  # noqa: PLC0415 -- as above
 
     if not settings.auth.enabled:
