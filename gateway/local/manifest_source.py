@@ -99,6 +99,7 @@ class ManifestSource:
             },
             configurations=declared.configurations,
             faults=declared.faults,
+            rules=declared.rules,
             logs=tuple(
                 made.of((ref, "log", number), one, partial(bound_log, one, self._clock, self._numbers))
                 for number, one in enumerate(declared.logs)

@@ -1,6 +1,7 @@
 """A manifest that takes the place of another: what is declared as before is the same object."""
 
 import asyncio
+from dataclasses import fields
 from pathlib import Path
 
 from gateway.local.manifest.load import LoadedManifest, load_manifest
@@ -53,3 +54,22 @@ async def test_whoever_serves_them_is_told(tmp_path: Path) -> None:
     running.cancel()
     await asyncio.wait([running])
     await own.close()
+
+
+async def test_everything_that_is_declared_is_offered_with_the_first_manifest_and_with_another(tmp_path: Path) -> None:
+    entity = """
+    operations: [{id: stop, command: [stop]}]
+    configurations: [{id: limit, value: 1}]
+    faults: [{code: LOST, severity: WARN}]
+    logs: [{file: arm.log}]
+    rules: [{code: FAST, item: speed, above: 3}]
+"""
+    manifest = await loaded(tmp_path, ARM + entity)
+    (declared,) = manifest.resources.values()
+    source = ManifestSource(manifest, lambda: 1)
+    for _ in range(2):
+        (offered,) = source.offer.resources.values()
+        for kind in fields(declared):
+            assert len(getattr(offered, kind.name)) == len(getattr(declared, kind.name)) > 0, kind.name
+        source.replace(manifest)
+    await source.close()
