@@ -11,6 +11,19 @@ from typing import Final
 PORTS: Final = (8080, 8081, 8082)
 """From the top of the chain down."""
 
+MANIFESTS: Final = "manifests"
+"""Folder of the manifests, both here and where the demo runs."""
+
+PLANT: Final = f"{MANIFESTS}/plant"
+"""Where the demo's plant has its readings: the machine's manifest calls them `plant/...`."""
+
+
+def put_manifests(folder: Path) -> None:
+    """Copies the manifests to where the demo runs."""
+    (folder / MANIFESTS).mkdir()
+    for manifest in (files("gateway.demo") / MANIFESTS).iterdir():
+        (folder / MANIFESTS / manifest.name).write_bytes(manifest.read_bytes())
+
 
 @dataclass(frozen=True, slots=True)
 class DemoGateway:
@@ -32,8 +45,8 @@ class DemoGateway:
         return folder / self.name / "port"
 
     def command(self, folder: Path) -> list[str]:
-        """The command that runs it, with its state below `folder`."""
-        manifest = files("gateway.demo") / "manifests" / f"{self.role}.yaml"
+        """The command that runs it, with its manifest and its state below `folder`."""
+        manifest = folder / MANIFESTS / f"{self.role}.yaml"
         settings = [
             f"server.port:={self.port}",
             f"server.state_dir:={folder / self.name}",

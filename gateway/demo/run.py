@@ -17,7 +17,8 @@ from gateway.commands.display import console, print_line
 from gateway.commands.failure import CommandFailed
 from gateway.commands.peers import fetch_peers, show_peers
 from gateway.commands.tree import fetch_forest, show_forest
-from gateway.demo.chain import PORTS, DemoGateway, demo_chain
+from gateway.demo.chain import PLANT, PORTS, DemoGateway, demo_chain, put_manifests
+from gateway.demo.plant_files import working_plant
 
 START_S: Final = 90.0
 """Seconds that the whole chain may take to come up."""
@@ -48,7 +49,9 @@ async def _demo(chain: Sequence[DemoGateway]) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     with tempfile.TemporaryDirectory(prefix="grove-demo-") as folder:
+        await asyncio.to_thread(put_manifests, Path(folder))
         async with contextlib.AsyncExitStack() as stack:
+            await stack.enter_async_context(working_plant(Path(folder) / PLANT, chain[-1].url, stop.set))
             processes = [await stack.enter_async_context(_running(one, Path(folder))) for one in reversed(chain)]
             started = asyncio.create_task(_come_up(chain, processes, Path(folder)))
             stopping = asyncio.create_task(stop.wait())
@@ -167,12 +170,25 @@ async def _show(chain: Sequence[DemoGateway], *, leaf_pid: int) -> None:
         print_line(f"Peers of {one.name} (the {one.role}):")
         async with open_api(base_url(one.url)) as api:
             show_peers(await fetch_peers(api) or ())
-    api_url = f"{top.url}/api/v1"
     print_line("")
     print_line("Try, in another terminal:")
-    print_line(f"  curl -s {api_url}/components | jq '.items[] | {{id, source}}'")
-    print_line(f"  curl -s {api_url}/apps/arm/data/pressure | jq          # two hops away")
-    print_line(f"  curl -s {api_url}/faults | jq                          # of all gateways")
-    print_line(f"  kill {leaf_pid:<68} # ends {chain[-1].name} (the {chain[-1].role}); ask for the faults again")
+    for command, comment in _suggestions(f"{top.url}/api/v1", f"{chain[-1].name} (the {chain[-1].role})", leaf_pid):
+        print_line(f"  # {comment}")
+        print_line(f"  {command}")
     print_line("")
     print_line("Ctrl-C stops all three.")
+
+
+def _suggestions(api_url: str, leaf: str, leaf_pid: int) -> Sequence[tuple[str, str]]:
+    """Commands and what they show."""
+    arm = f"{api_url}/apps/arm"
+    return (
+        (f"curl -s {arm}/data/pressure | jq", "a value two hops away; it moves"),
+        (f"curl -s {api_url}/faults | jq", "of all gateways; P_LOW comes and goes"),
+        (f"curl -s -X POST {arm}/operations/prime/executions -d '{{}}'", "the compressor runs for 10 s"),
+        (
+            f"curl -s -X PUT {arm}/configurations/start_below -d '{{\"data\": 4}}'",
+            "it starts sooner: no P_LOW any more",
+        ),
+        (f"kill {leaf_pid}", f"ends {leaf}; ask for the faults again"),
+    )

@@ -34,7 +34,7 @@ async def test_the_demo_shows_what_the_readme_says(tmp_path: Path) -> None:
                     shown = as_pattern(f"{terminals.ported(body)}\n...")
                     assert shown.fullmatch(terminals.log("demo")), terminals.log("demo")
                 case Step("kill", name):
-                    pid = re.search(rf"kill (\d+) +# ends {name} ", terminals.log("demo"))
+                    pid = re.search(rf"# ends {name} .*\n *kill (\d+)\n", terminals.log("demo"))
                     assert pid, terminals.log("demo")
                     kill(int(pid[1]), signal.SIGTERM)
                 case _:

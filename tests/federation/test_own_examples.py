@@ -134,6 +134,9 @@ async def test_a_linux_machine_without_systemd_says_so_of_its_units_and_of_nothi
     async def are(count: int) -> bool:
         return await webs() == count
 
+    async def is_ready() -> bool:
+        return bool((await machine.get("/apps/web/status")).json["status"] == "ready")
+
     before = await webs()
     web = subprocess.Popen(
         [sys.executable, "-m", "http.server", "0", "--bind", "127.0.0.1"],
@@ -142,7 +145,7 @@ async def test_a_linux_machine_without_systemd_says_so_of_its_units_and_of_nothi
     )
     try:
         await eventually(lambda: are(before + 1))
-        assert (await machine.get("/apps/web/status")).json["status"] == "ready"
+        await eventually(is_ready)
     finally:
         web.kill()
         web.wait()
