@@ -148,6 +148,7 @@ async def kill_often(cluster: Cluster, kills: int, seed: int) -> int:
     await asyncio.gather(*(writer.judge(gateway) for writer in writers))
     health = await gateway.get("/health")
     assert not {"storage_failed", "storage_replaced"} & {each["code"] for each in health.json["warnings"]}
+    assert all(writer.seen for writer in writers if isinstance(writer, FaultWriter)), "no fault ever came"
     return sum(writer.answered for writer in writers)
 
 

@@ -201,3 +201,16 @@ async def test_a_snapshot_is_of_the_occurrence_and_not_of_later(other: float) ->
         pressure.hold(other)
         await pressure.read_again(3)
         assert own.faults.book.snapshot(PUMP, "X")[0]["data"] == 6.0
+
+
+async def test_rules_of_a_manifest_are_at_work(make_own: MakeOwn) -> None:
+    rules = "[{code: X, above: 5, every_s: 0.1}, {code: Y, below: 5, every_s: 0.1}]"
+    own = make_own(f"apps: [{{id: pump, data: [{{id: p, value: 9, rules: {rules}}}]}}]")
+    running = asyncio.create_task(own.run())
+    try:
+        await eventually(lambda: status(own) == "CONFIRMED")
+        assert status(own, "Y") is None
+    finally:
+        running.cancel()
+        await asyncio.wait({running})
+        await own.close()
