@@ -98,7 +98,6 @@ class ManifestSource:
                 for one in declared.operations
             },
             configurations=declared.configurations,
-            rules=declared.rules,
             faults=declared.faults,
             rules=declared.rules,
             logs=tuple(
