@@ -108,6 +108,7 @@ class Cluster:
 
     async def link(self, target: GatewayProcess | Owner | Upstream) -> Link:
         """An open link to it."""
+        assert self._guard is None, "a guarded cluster has no links: nobody has credentials for one"
         link = Link(target.url)
         self.links.append(link)
         await link.heal()

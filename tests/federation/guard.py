@@ -1,5 +1,6 @@
 """TLS and tokens for a whole cluster: its tests ask as ever, and everybody must prove who they are."""
 
+import datetime as dt
 import itertools
 import secrets
 import ssl
@@ -21,6 +22,9 @@ ISSUER: Final = "ros2_medkit_gateway"
 
 TOKEN_LIFE_S: Final = 3600
 
+VALID: Final = dt.timedelta(days=90)
+"""So long that no gateway warns of the end."""
+
 
 @dataclass(frozen=True)
 class Certificates:
@@ -33,7 +37,7 @@ class Certificates:
     @classmethod
     def signed(cls, folder: Path) -> "Certificates":
         authority = Authority(folder, "authority")
-        authority.context("host", host="IP:127.0.0.1,DNS:localhost")
+        authority.context("host", host="IP:127.0.0.1,DNS:localhost", ends=VALID)
         return cls(authority.file, authority.certificate("host"), authority.key("host"))
 
     def trusting(self) -> ssl.SSLContext:

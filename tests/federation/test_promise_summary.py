@@ -32,9 +32,7 @@ Served = tuple[GatewayProcess, Owner]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def started(
-    tmp_path_factory: pytest.TempPathFactory, guards: Certificates | None
-) -> AsyncIterator[Served]:
+async def started(tmp_path_factory: pytest.TempPathFactory, guards: Certificates | None) -> AsyncIterator[Served]:
     """A and a stand-in that owns `cam` and `gripper`."""
     async with Cluster(tmp_path_factory.mktemp("standin"), guards) as cluster:
         spec = {"name": "gateway_b", "apps": [{"id": "cam", "name": "Wrist camera"}, {"id": "gripper"}]}

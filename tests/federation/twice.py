@@ -1,4 +1,4 @@
-"""Which promises are asked of guarded gateways too: TLS and tokens at each, with a credential of its own for the next."""
+"""Which promises are asked of guarded gateways too: TLS and tokens at each, a credential of its own for the next."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -13,9 +13,8 @@ PLAIN_ONLY: Final[Mapping[str, str]] = {
     "test_promise_04_a_gateway_starts_with_no_config_and_aggregation_is_off": "guards are configuration",
     "test_promise_34_the_refresh_cycle_is_ten_seconds_by_default": "a default, without any gateway",
 }
-"""But these, and why. The other promises are plain for a reason of their whole module: test_promise_config (the letter of
-files and command lines), test_promise_mdns and test_tutorial (what is discovered gets no credential; the tutorial's own
-ports), which is how they are told and not how gateways then speak."""
+"""But these, and why. Of the modules of promises these are plain as a whole: test_tutorial and test_promise_config, about
+the letter of files, commands and ports, and test_promise_mdns, for what is discovered gets no credential."""
 
 
 def is_also_guarded(module: str, test: str) -> bool:
