@@ -151,8 +151,9 @@ class Gateway(GatewayProcess):
 
     def write(self) -> None:
         """Writes the files, as each start does: one that runs reads them again."""
-        aggregation = self.config.get("aggregation", {})
-        self.peers = [*zip(aggregation.get("peer_names", []), aggregation.get("peer_urls", []), strict=True)]
+        if self.guard is not None:
+            aggregation = self.config.get("aggregation", {})
+            self.peers = [*zip(aggregation.get("peer_names", []), aggregation.get("peer_urls", []), strict=True)]
         super().write()
         wrapped = {"ros2_medkit_gateway": {"ros__parameters": self.config}}
         (self.process.folder / "gateway.yaml").write_text(yaml.safe_dump(wrapped))

@@ -13,8 +13,11 @@ PLAIN_ONLY: Final[Mapping[str, str]] = {
     "test_promise_04_a_gateway_starts_with_no_config_and_aggregation_is_off": "guards are configuration",
     "test_promise_34_the_refresh_cycle_is_ten_seconds_by_default": "a default, without any gateway",
 }
-"""But these, and why. Of the modules of promises these are plain as a whole: test_tutorial and test_promise_config, about
-the letter of files, commands and ports, and test_promise_mdns, for what is discovered gets no credential."""
+"""But these, and why.
+
+Of the modules of promises these are plain as a whole: test_tutorial and test_promise_config, about the letter of files,
+commands and ports, and test_promise_mdns, for what is discovered gets no credential.
+"""
 
 
 def is_also_guarded(module: str, test: str) -> bool:
