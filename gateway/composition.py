@@ -24,11 +24,11 @@ from gateway.http.proxy import ProxyLimits
 from gateway.http.readers import UpstreamReaders
 from gateway.http.services import ServedIdentity, Services
 from gateway.http.stream_slots import StreamSlots
+from gateway.local.fault_change import render_change
 from gateway.local.manifest.load import LoadedManifest
 from gateway.local.manifest_source import ManifestSource
 from gateway.local.own import OwnEntities
 from gateway.local.storage import Storage
-from gateway.loop_watch import LoopWatch
 from gateway.mdns import Mdns
 from gateway.own_sources import MakeSource, own_sources
 from gateway.own_warnings import storage_warnings
@@ -39,7 +39,6 @@ from gateway.state_dir import StateDir
 from gateway.version import grove_version
 from peers.budget import ByteBudget
 from peers.client import PeerClient
-from peers.descriptors import Descriptors
 from peers.federation import Federation, FederationSettings
 from peers.memory import PeerMemory
 from peers.publication import Publication
@@ -76,7 +75,6 @@ class Gateway:
     resolver: Resolver
     mdns: Mdns
     drain: DrainFlag
-    loop_watch: LoopWatch
     streams: StreamSlots
     tls: ServerTls | None = None
     auth: AuthService | None = None
@@ -115,27 +113,16 @@ def compose(
 ) -> Gateway:
     """A gateway that does nothing yet. `standing`: warnings that hold as long as it runs; `tls`: of its listener.
 
-    `files`: how many connections may take. `program`: what the program that embeds the gateway offers.
+    `files`: how many this process may have open. `program`: what the program that embeds the gateway offers.
     """
     settings = current.settings
-    descriptors = Descriptors(files)
-    connections = Connections(connection_limits(settings, files), descriptors)
+    connections = Connections(connection_limits(settings, files))
     storage = Storage(state.path, clock=time.time_ns)
     sources = own_sources(settings, manifest, program)
     own = OwnEntities(sources, clock=time.time_ns, storage=storage)
     terms = PeerTerms(settings.aggregation)
     resolver = Resolver(ResolverSettings())
-    federation = _federation(
-        settings,
-        identity,
-        state,
-        own=own,
-        terms=terms,
-        resolver=resolver,
-        descriptors=descriptors,
-        standing=standing,
-    )
-    loop_watch = LoopWatch(federation.loop_was_late)
+    federation = _federation(settings, identity, state, own=own, terms=terms, resolver=resolver, standing=standing)
     mdns = Mdns(settings, identity)
     finders = Finders(settings, identity, federation, mdns.source)
     drain = DrainFlag()
@@ -157,6 +144,7 @@ def compose(
         Publication(identity.boot_id),
         federation.broadcast,
         readers,
+        faults=federation.faults,
         settings=DispatchSettings(settings.aggregation.timeout_ms, settings.aggregation.write_timeout_ms),
     )
     writes = FinishingWrites(dispatcher)
@@ -181,8 +169,6 @@ def compose(
             *connections.warnings(),
             *storage_warnings(storage),
             *current.warnings(),
-            *loop_watch.warnings(),
-            *federation.warnings(),
             *(() if auth is None else auth.warnings()),
         ),
         draining=lambda: drain.is_set,
@@ -208,7 +194,6 @@ def compose(
         resolver=resolver,
         mdns=mdns,
         drain=drain,
-        loop_watch=loop_watch,
         tls=tls,
         auth=auth,
     )
@@ -222,7 +207,6 @@ def _federation(
     own: OwnEntities,
     terms: PeerTerms,
     resolver: Resolver,
-    descriptors: Descriptors,
     standing: Sequence[Warned],
 ) -> Federation:
     aggregation = settings.aggregation
@@ -238,7 +222,6 @@ def _federation(
             budget=budget,
             credential=terms.credential(endpoint),
             passes_authorization=terms.passes_on(endpoint),
-            descriptors=descriptors,
         )
 
     federation = Federation(
@@ -266,6 +249,7 @@ def _federation(
         authorities=_authorities(settings),
     )
     own.subscribe(federation.refresh.kick)
+    own.faults.listeners.append(lambda change: federation.faults.publish(*render_change(change)))
     return federation
 
 

@@ -30,6 +30,11 @@ class PeerChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class FaultsTold:
+    """There are news of faults, in their own ring."""
+
+
+@dataclass(frozen=True, slots=True)
 class Missed:
     """That many events were left out because the subscriber was slow."""
 
@@ -41,7 +46,7 @@ class Farewell:
     """The gateway is about to stop; nothing follows."""
 
 
-Notice = TreeChanged | PeerChanged | Missed | Farewell
+Notice = TreeChanged | PeerChanged | FaultsTold | Missed | Farewell
 
 
 class Subscription:
@@ -52,13 +57,16 @@ class Subscription:
         # Mutable: what waits, and what was left out.
         self._waiting: deque[PeerChanged | Farewell] = deque()
         self._generation: int | None = None
+        self._has_faults = False
         self._missed = 0
         self._wake = asyncio.Event()
 
-    def put(self, notice: TreeChanged | PeerChanged | Farewell) -> None:
-        """Adds a notice; a newer generation replaces an older one that still waits."""
+    def put(self, notice: TreeChanged | PeerChanged | FaultsTold | Farewell) -> None:
+        """Adds a notice; a newer generation replaces an older one that still waits, so do news of faults."""
         if isinstance(notice, TreeChanged):
             self._generation = notice.generation
+        elif isinstance(notice, FaultsTold):
+            self._has_faults = True
         else:
             self._waiting.append(notice)
             if len(self._waiting) > MAX_WAITING:
@@ -77,6 +85,9 @@ class Subscription:
         if self._generation is not None:
             taken.append(TreeChanged(self._generation))
             self._generation = None
+        if self._has_faults:
+            taken.append(FaultsTold())
+            self._has_faults = False
         taken.extend(self._waiting)
         self._waiting.clear()
         return taken
@@ -94,7 +105,7 @@ class Broadcast:
     def __len__(self) -> int:
         return len(self._subscriptions)
 
-    def tell(self, notice: TreeChanged | PeerChanged) -> None:
+    def tell(self, notice: TreeChanged | PeerChanged | FaultsTold) -> None:
         """Tells all subscribers, until farewell was said."""
         if self._is_over:
             return

@@ -1,23 +1,19 @@
-"""The open line to one Grove peer: told of a new generation or of its end at once, instead of at the next probe."""
+"""The open line to one peer: told of what changes, and of the end of the line, instead of at the next probe."""
 
 import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Protocol
 
 import structlog
 
-from entities.jsontext import InvalidJsonError, parse_json
 from peers.client import PeerClient, PeerStreamError
 from peers.errors import PeerError
-from peers.eventtext import MAX_EVENT_BYTES, EventParser, EventTooLongError, ServerEvent
+from peers.eventtext import EventParser, EventTooLongError, ServerEvent
 from peers.request import PeerRequest
 
 log = structlog.get_logger("peers")
-
-EVENTS_PATH: Final = "/api/v1/x-medkit-events"
-_REQUEST: Final = PeerRequest("GET", EVENTS_PATH, (("Accept", "text/event-stream"),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +26,25 @@ class EventLinkSettings:
     """Without any byte before the line counts as dead; pings come every 5 s."""
     retry_ms: int = 1_000
     """Between two attempts to open it."""
+    refused_ms: int = 1_000
+    """After it was answered with an error."""
+
+
+class Hearer(Protocol):
+    """Who hears what is said on a line. Nothing of it blocks or raises."""
+
+    @property
+    def path(self) -> str:
+        """Where the line is opened."""
+
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """What is sent to open it, beside what every line has."""
+
+    def hear(self, event: ServerEvent) -> None:
+        """One event."""
+
+    def turned(self, *, is_open: bool) -> None:
+        """The line was opened, or an open one ended."""
 
 
 class EventLink:
@@ -40,24 +55,24 @@ class EventLink:
         peer: str,
         client: Callable[[], PeerClient],
         settings: EventLinkSettings,
+        hearer: Hearer,
         *,
-        told: Callable[[int], None],
-        lost: Callable[[], None],
         jitter: random.Random,
     ) -> None:
-        """`client`: the one to use now. `told(generation)`: the peer has this generation; `lost()`: an open line ended.
-
-        None of them may block.
-        """
+        """`client`: the one to use now."""
         self._peer = peer
         self._client = client
         self._settings = settings
-        self._told = told
-        self._lost = lost
+        self._hearer = hearer
         self._jitter = jitter
         # Mutable: whether the line should be open, and whether it is.
         self._wanted = asyncio.Event()
         self.is_open = False
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether the line should be open."""
+        return self._wanted.is_set()
 
     def want(self, wanted: bool) -> None:
         """Whether the line should be open; one that is open ends by itself."""
@@ -70,43 +85,39 @@ class EventLink:
         """Opens the line again and again, for ever."""
         while True:
             await self._wanted.wait()
-            await self._listen()
-            await asyncio.sleep(self._settings.retry_ms / 1000 * self._jitter.uniform(0.8, 1.2))
+            was_refused = await self._listen()
+            pause_ms = self._settings.refused_ms if was_refused else self._settings.retry_ms
+            await asyncio.sleep(pause_ms / 1000 * self._jitter.uniform(0.8, 1.2))
 
-    async def _listen(self) -> None:
+    async def _listen(self) -> bool:
+        """True if the peer answered that there is no line."""
         loop = asyncio.get_running_loop()
+        headers = (("Accept", "text/event-stream"), *self._hearer.headers())
         answer = await self._client().send(
-            _REQUEST,
+            PeerRequest("GET", self._hearer.path, headers),
             deadline=loop.time() + self._settings.open_timeout_ms / 1000,
             stream=True,
             idle_s=self._settings.idle_ms / 1000,
         )
         if isinstance(answer, PeerError):
-            return
+            return False
         if answer.status != 200:
             await answer.aclose()
             log.debug("peer gives no events", peer=self._peer, status=answer.status)
-            return
-        self.is_open = True
+            return True
+        self._turn(is_open=True)
         parser = EventParser()
         try:
             async for piece in answer.chunks():
                 for event in parser.feed(piece):
-                    self._take(event)
+                    self._hearer.hear(event)
         except (PeerStreamError, EventTooLongError) as error:
             log.debug("event link broke", peer=self._peer, why=str(error) or type(error).__name__)
         finally:
-            self.is_open = False
             await answer.aclose()
-        self._lost()
+            self._turn(is_open=False)
+        return False
 
-    def _take(self, event: ServerEvent) -> None:
-        if event.event not in ("hello", "tree"):
-            return
-        try:
-            told = parse_json(event.data.encode(), max_bytes=MAX_EVENT_BYTES)
-        except InvalidJsonError:
-            return
-        generation = told.get("generation") if isinstance(told, dict) else None
-        if type(generation) is int:
-            self._told(generation)
+    def _turn(self, *, is_open: bool) -> None:
+        self.is_open = is_open
+        self._hearer.turned(is_open=is_open)

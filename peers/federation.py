@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -12,11 +12,14 @@ from entities.identity import GatewayIdentity
 from entities.model import GatewayTree
 from entities.names import NameTable
 from entities.origin_tags import Original
-from peers.broadcast import Broadcast, PeerChanged, TreeChanged
+from peers.broadcast import Broadcast, FaultsTold, PeerChanged, TreeChanged
 from peers.client import PeerClient
 from peers.errors import PeerError
 from peers.eventlink import EventLink, EventLinkSettings
+from peers.fault_exchange import FaultExchange
 from peers.foreign import ForeignReader
+from peers.foreign_line import FOREIGN_LINE, ForeignLine
+from peers.grove_line import GroveLine
 from peers.health import Health, HealthSettings
 from peers.lookout import Lookout
 from peers.memory import Note, PeerMemory
@@ -39,14 +42,13 @@ class FederationSettings:
     refresh: RefreshSettings = field(default_factory=RefreshSettings)
     health: HealthSettings = field(default_factory=HealthSettings)
     events: EventLinkSettings = field(default_factory=EventLinkSettings)
+    foreign_events: EventLinkSettings = FOREIGN_LINE
     foreign: ForeignSettings = field(default_factory=ForeignSettings)
     roster: RosterSettings = field(default_factory=RosterSettings)
     first_look_ms: int = 700
     """How long the start waits for peers to be looked at, so that the first answers are whole."""
     save_pause_ms: int = 1_000
     """At least this long between two writes of the state directory."""
-    save_retry_ms: int = 5_000
-    """And this long more after one that failed."""
 
 
 class Federation:
@@ -96,6 +98,14 @@ class Federation:
         )
         self._foreign = ForeignReader(identity, settings.foreign, self.mutual, serves=self._serves)
         self.broadcast = Broadcast()
+        self.faults = FaultExchange(
+            identity.instance_id,
+            identity.epoch,
+            label_of=self._label_of,
+            silent=self._silent_on_faults,
+        )
+        self.faults.on_entry = lambda: self.broadcast.tell(FaultsTold())
+        self.faults.on_readers = self._want_lines
         self.holder.listeners.append(self._tell_generation)
         self.registry.on_transition = self._tell_peer
         self.refresh.on_periodic = self._read_all
@@ -118,17 +128,6 @@ class Federation:
     def set_endpoints(self, endpoints: EndpointSet) -> None:
         """The peers to have, and whom to try, from now on; once before `run`, and whenever discovery has news."""
         self.roster.set_endpoints(endpoints)
-
-    def loop_was_late(self, late_s: float) -> None:
-        """The loop came so much too late to what was due: failures of this moment are no fault of peers."""
-        self._sickness.timer_was_late(late_s)
-
-    def warnings(self) -> Iterable[Warned]:
-        """What is wrong at this moment and stands in no view."""
-        trouble = None if self._memory is None else self._memory.trouble
-        if trouble is not None:
-            message = f"what must survive a restart cannot be saved: {trouble}; it is tried again every few seconds"
-            yield Warned("state_not_saved", message)
 
     def remember(self, is_peer: Callable[[PeerEndpoint], bool], rule: AddressRule) -> None:
         """Take up what was known in the last run, before this one's `run`.
@@ -166,14 +165,18 @@ class Federation:
             jitter=self._jitter,
             sickness=self._sickness,
         )
-        watcher.line = EventLink(
+        line = GroveLine(
             peer.name,
-            lambda: peer.watch_client,
-            self._settings.events,
             told=watcher.news,
             lost=watcher.hurry,
-            jitter=self._jitter,
+            faults=self.faults,
+            may_tell=lambda origin: peer.trusted or self.view.first_peer(origin) == peer.name,
         )
+        foreign = ForeignLine(peer, self.faults)
+        events, foreign_events = self._settings.events, self._settings.foreign_events
+        watcher.line = EventLink(peer.name, lambda: peer.watch_client, events, line, jitter=self._jitter)
+        watcher.faults = EventLink(peer.name, lambda: peer.client, foreign_events, foreign, jitter=self._jitter)
+        watcher.faults_wanted = lambda: self.faults.has_readers
         return watcher
 
     def _join(self, peer: Peer) -> None:
@@ -207,9 +210,26 @@ class Federation:
 
     def _tell_generation(self, view: FederatedView) -> None:
         self._unsaved.set()
+        self.faults.look_at_silence()
         if view.generation != self._told_generation:
             self._told_generation = view.generation
             self.broadcast.tell(TreeChanged(view.generation))
+
+    def _silent_on_faults(self) -> Iterator[str]:
+        """Whose changes of faults do not arrive: known gateways without a way, and peers whose line is not open."""
+        view = self.view
+        yield from (gap.label for gap in view.gaps)
+        for watcher in self._lookout:
+            if watcher.is_deaf:
+                yield watcher.peer
+
+    def _label_of(self, instance: str) -> str:
+        return self.view.topology.label(instance)
+
+    def _want_lines(self) -> None:
+        for watcher in self._lookout:
+            watcher.want_lines()
+        self.faults.look_at_silence()
 
     def _tell_peer(self, peer: Peer) -> None:
         self.broadcast.tell(PeerChanged(peer.name, peer.health.state.value))
@@ -246,9 +266,6 @@ class Federation:
             await asyncio.sleep(self._settings.save_pause_ms / 1000)
             self._unsaved.clear()
             await self._save(memory)
-            if memory.trouble is not None:
-                await asyncio.sleep(self._settings.save_retry_ms / 1000)
-                self._unsaved.set()
 
     async def _save(self, memory: PeerMemory) -> None:
         """Saves what changed. One save at a time, also when the one that waits for it is cancelled."""

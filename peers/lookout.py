@@ -50,8 +50,8 @@ class Lookout:
         watcher = self._make_watcher(peer)
         self._watchers[peer.name] = watcher
         tasks = [self._group.create_task(watcher.run(), name=f"watch {peer.name}")]
-        if watcher.line is not None:
-            tasks.append(self._group.create_task(watcher.line.run(), name=f"listen to {peer.name}"))
+        lines = [line for line in (watcher.line, watcher.faults) if line is not None]
+        tasks += [self._group.create_task(line.run(), name=f"listen to {peer.name}") for line in lines]
         self._tasks[peer.name] = tuple(tasks)
 
     def retire(self, peer: str, clients: Clients) -> None:

@@ -92,6 +92,10 @@ class Watcher:
         self._walking = False
         self.line: EventLink | None = None
         """The event link to this peer, opened while the peer is up and offers one."""
+        self.faults: EventLink | None = None
+        """The fault stream of this peer, opened while it is an upstream gateway that is up and somebody reads it."""
+        self.faults_wanted: Callable[[], bool] = lambda: False
+        """Whether somebody reads it."""
         self.first_look = asyncio.Event()
         """Set once the peer was looked at for the first time, and read if it was to be."""
 
@@ -118,6 +122,25 @@ class Watcher:
             self._calm_until = loop.time() + self._settings.strike_ms / 1000
             self._hurry = HURRIED_LOOKS
         self._kick.set()
+
+    def want_lines(self) -> None:
+        """The lines that this peer should have now."""
+        is_upstream = self._peer.upstream is not None
+        if self.line is not None:
+            self.line.want(self._peer.is_up and self._peer.has_events)
+        if self.faults is not None:
+            self.faults.want(self._peer.is_up and is_upstream and self.faults_wanted())
+
+    @property
+    def is_deaf(self) -> bool:
+        """The peer is up, but the line on which it tells what changes is not open."""
+        lines = [line for line in (self.line, self.faults) if line is not None and line.is_wanted]
+        return self._peer.is_up and any(not line.is_open for line in lines)
+
+    @property
+    def peer(self) -> str:
+        """The name of the peer."""
+        return self._peer.name
 
     async def run(self) -> None:
         """Looks at the peer for ever, and reads it meanwhile if that takes many requests."""
@@ -198,8 +221,7 @@ class Watcher:
                 elif due:
                     read = await self._read()
                 read = self._name_lost(loop.time()) or read
-        if self.line is not None:
-            self.line.want(self._peer.is_up and self._peer.has_events)
+        self.want_lines()
         if self._peer.health.state is not before[1]:
             self._registry.log_transition(self._peer, probed.detail if isinstance(probed, PeerError) else "")
         if read or before != (self._peer.link(), self._peer.health.state, self._peer.unreadable):

@@ -16,9 +16,11 @@ from gateway.http import errors
 from gateway.http.answer import WholeAnswer, json_answer
 from gateway.http.call import Call, read_hops
 from gateway.http.exchange import Exchange, scoped_paths
+from gateway.http.fault_events import FaultEvents
 from gateway.http.handlers.collections import answer_collection, answer_part
 from gateway.http.handlers.entities import answer_entities
 from gateway.http.handlers.events import answer_events
+from gateway.http.handlers.fault_stream import answer_fault_stream
 from gateway.http.handlers.faults import answer_fault
 from gateway.http.handlers.gateways import answer_global, answer_route, answer_tree, clear_own_faults
 from gateway.http.handlers.items import answer_item
@@ -34,6 +36,7 @@ from gateway.http.services import Services
 from gateway.http.subject import Subject, Subjects
 from gateway.http.told import MULTI_STATUS, results_body
 from peers.broadcast import Broadcast
+from peers.fault_exchange import FaultExchange
 from peers.forward import SAFE_METHODS
 from peers.publication import Publication
 from peers.view import FederatedView
@@ -64,6 +67,7 @@ class Dispatcher:
         broadcast: Broadcast,
         readers: UpstreamReaders,
         *,
+        faults: FaultExchange,
         settings: DispatchSettings,
     ) -> None:
         """`bind` gives it the services, which in turn know it."""
@@ -71,6 +75,8 @@ class Dispatcher:
         self._exchange = exchange
         self._publication = publication
         self._broadcast = broadcast
+        self._faults = faults
+        self._fault_events = FaultEvents()
         self._readers = readers
         self._settings = settings
         self._subjects = Subjects()
@@ -141,14 +147,15 @@ class Dispatcher:
                 return await answer_global(self._exchange, call, route.name, version)
             case ("faults", (), False) if call.request.method == "DELETE":
                 return await clear_own_faults(self._exchange, call)
-            case ("faults", ("stream",), True):
-                raise errors.not_implemented("faults/stream")
+            case ("faults", ("stream",), True) if call.request.method == "GET":
+                streams = self._exchange.streams
+                return await answer_fault_stream(call, self._faults, self._fault_events, streams, self._view)
             case ("x-medkit-tree", (), True):
                 return await answer_tree(call, self._publication)
             case ("x-medkit-events", (), True) if call.request.method == "GET":
                 identity = self.services.identity
                 hello = {"instance_id": identity.instance_id, "boot_id": identity.boot_id, "name": identity.name}
-                return await answer_events(call, self._broadcast, hello)
+                return await answer_events(call, self._broadcast, self._faults, hello)
             case ("x-medkit-route", (entity_id,), True):
                 return answer_route(call, entity_id)
             case ("updates", _, _):

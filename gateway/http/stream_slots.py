@@ -35,8 +35,12 @@ class Ending:
     @asynccontextmanager
     async def within(self) -> AsyncIterator[None]:
         """Until it comes, which ends the block with TimeoutError."""
-        async with asyncio.timeout(0 if self.has_come else None) as self._until:
-            yield
+        async with asyncio.timeout(0 if self.has_come else None) as until:
+            self._until = until
+            try:
+                yield
+            finally:
+                self._until = None
 
 
 class StreamSlots:

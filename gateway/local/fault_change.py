@@ -1,12 +1,14 @@
-"""What listeners are told when a fault is shown differently than before (docs/api.md, "Faults"). Pure."""
+"""What listeners are told when a fault is shown differently than before (docs/api.md, "The fault stream"). Pure."""
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import Any, Final
 
 from gateway.local.answers import EntityRef
 from gateway.local.fault_life import SETTLED, Fault
+from gateway.local.fault_record import render_fault_item
 from gateway.local.fault_spec import FaultStatus
+from gateway.local.moments import NS_PER_S
 
 _TOLD: Final = ("status", "severity", "description", "occurrence_count")
 """Fields whose change is told; a check that passes again and again is none."""
@@ -29,6 +31,18 @@ class FaultChange:
     fault: Fault
     at_ns: int
     auto_cleared: tuple[str, ...] = ()
+
+
+def render_change(change: FaultChange) -> tuple[dict[str, Any], str]:
+    """(the event as clients read it, the entity that reports: `apps/pump`)."""
+    event: dict[str, Any] = {
+        "event_type": change.kind.value,
+        "fault": render_fault_item(change.fault),
+        "timestamp": change.at_ns / NS_PER_S,
+    }
+    if change.auto_cleared:
+        event["auto_cleared_codes"] = list(change.auto_cleared)
+    return event, f"{change.ref.kind.value}/{change.ref.id}"
 
 
 def change_of(before: Fault | None, after: Fault) -> ChangeKind | None:

@@ -19,6 +19,9 @@ from gateway.local.storage import Keep, StorageFailure, Stored, keep_nothing, ou
 MAX_CODES: Final = 1000
 """Faults of one entity; a further one takes the place of the oldest that is healed or cleared, or is refused."""
 
+DESCRIPTION_LIMIT: Final = 1024
+"""Characters of a description that are kept; it is told to every gateway with every change."""
+
 Sources = Callable[[EntityRef], list[str]]
 Listener = Callable[[FaultChange], None]
 
@@ -118,7 +121,7 @@ class FaultStore:
         after = failed(fault, now, known.debounce, counted=counted)
         if fault.status in SETTLED:
             self._snapshots.take(ref, known.snapshot[:MAX_FRAMES], lambda frames: self.book.note(ref, code, frames))
-        text = known.description if description is None else description
+        text = (known.description if description is None else description)[:DESCRIPTION_LIMIT]
         self.book.decide(ref, replace(after, severity=known.severity, description=text), stored)
         return None
 

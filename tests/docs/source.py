@@ -20,6 +20,7 @@ LOCAL_ANSWERS = (
     "data_answers",
     "execution",
     "executions",
+    "fault_change",
     "fault_record",
     "fault_snapshots",
     "fault_store",

@@ -30,6 +30,7 @@ from aiohttp import web
 from tests.federation.standin import Fault
 from tests.federation.upstream_gateway import UpstreamGateway
 from tests.federation.upstream_peers import Asked, UpstreamPeers
+from tests.federation.upstream_stream import STREAM_PATH, UpstreamStream
 
 KEPT_REQUESTS = 5
 """On one connection, then it is closed."""
@@ -42,6 +43,7 @@ class UpstreamServer:
 
     def __init__(self, spec: Mapping[str, Any]) -> None:
         self.gateway = UpstreamGateway(spec)
+        self.stream = UpstreamStream()
         self.refresh_s = spec.get("refresh_ms", 0) / 1000
         self.oddities = [Fault(**each) for each in spec.get("oddities", [])]
         self.requests: deque[dict[str, Any]] = deque(maxlen=10_000)
@@ -95,7 +97,10 @@ class UpstreamServer:
                 "headers": dict(request.headers),
             }
         )
-        response = await self._struck(request) or await self._answer(request, path)
+        is_stream = path == STREAM_PATH and request.method == "GET"
+        response = await self._struck(request) or (
+            await self.stream.answer(request) if is_stream else await self._answer(request, path)
+        )
         if request.transport is not None:
             served = self._served.get(request.transport, 0) + 1
             self._served[request.transport] = served
@@ -103,7 +108,7 @@ class UpstreamServer:
                 response.force_close()
         return response
 
-    async def _answer(self, request: web.BaseRequest, path: str) -> web.Response:
+    async def _answer(self, request: web.BaseRequest, path: str) -> web.StreamResponse:
         asked = Asked(
             "GET" if request.method == "HEAD" else request.method,
             path,
@@ -144,6 +149,7 @@ class UpstreamServer:
         app.router.add_get("/cache", self._cache)
         app.router.add_put("/oddities", self._set_oddities)
         app.router.add_put("/tree", self._set_tree)
+        app.router.add_post("/faults", self._tell_fault)
         app.router.add_put("/peers", self._set_peers)
         return app
 
@@ -155,6 +161,7 @@ class UpstreamServer:
                 "failures": self.failures,
                 "connections": {"open": len(self._server.connections), "peak": self.peak},
                 "generation": self.gateway.generation,
+                "fault_streams": {"open": self.stream.open, "asked": self.stream.asked},
             }
         )
 
@@ -184,6 +191,10 @@ class UpstreamServer:
 
     async def _set_tree(self, request: web.Request) -> web.Response:
         self.gateway.change(await request.json())
+        return web.Response(status=204)
+
+    async def _tell_fault(self, request: web.Request) -> web.Response:
+        await self.stream.tell(await request.json())
         return web.Response(status=204)
 
     async def _set_peers(self, request: web.Request) -> web.Response:

@@ -85,6 +85,10 @@ class Upstream(Client):
         """Other entities of its own."""
         await self.control("PUT", "/tree", spec)
 
+    async def tell_fault(self, event: Mapping[str, Any]) -> None:
+        """One more event on its fault stream."""
+        await self.control("POST", "/faults", event)
+
     async def set_peers(self, *peers: tuple[str, str]) -> None:
         """These peers, nothing known of them yet."""
         await self.control("PUT", "/peers", peers)

@@ -27,6 +27,7 @@ _SERVER_ENDPOINTS: Final = (
     "GET /api/v1/health",
     "GET /api/v1/version-info",
     "GET /api/v1/faults",
+    "GET /api/v1/faults/stream",
     "DELETE /api/v1/faults",
     "GET /api/v1/x-medkit-tree",
     "GET /api/v1/x-medkit-events",

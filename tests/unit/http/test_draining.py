@@ -162,3 +162,12 @@ async def test_streams_that_are_open_or_come_yet_learn_that_they_have_to_end() -
     await stream("late")
     assert ended == ["early", "late"]
     assert BYE.endswith(b"\n\n")
+
+
+async def test_a_stream_that_has_just_ended_by_itself_need_not_end_again() -> None:
+    slots = StreamSlots(1)
+    with slots.held() as ending:
+        async with ending.within():
+            pass
+        slots.end()
+    assert ending.has_come

@@ -10,10 +10,14 @@ import pytest
 
 from peers.eventlink import EventLink, EventLinkSettings
 from peers.eventtext import MAX_EVENT_BYTES
+from peers.fault_exchange import FaultExchange, NewsLost
+from peers.fault_news import FaultNews, render_news
+from peers.grove_line import GroveLine
 from tests.unit.peers.wire_server import OK, Script, Wire, WireServer, client_to, eventually, serving
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 HELLO = b'event: hello\ndata: {"generation":3}\n\n'
+OURS, STRANGER = "O" * 22, "S" * 22
 QUICK = EventLinkSettings(open_timeout_ms=2_000, idle_ms=2_000, retry_ms=1)
 PATIENT = EventLinkSettings(open_timeout_ms=2_000, idle_ms=2_000, retry_ms=60_000)
 
@@ -30,6 +34,9 @@ class Line:
     link: EventLink = field(init=False)
     told: list[int] = field(default_factory=list)
     lost: int = 0
+    faults: FaultExchange = field(
+        default_factory=lambda: FaultExchange(OURS, 100, label_of=lambda one: one[0], silent=lambda: ())
+    )
 
     def lose(self) -> None:
         self.lost += 1
@@ -39,9 +46,10 @@ class Line:
 async def line_to(script: Script, settings: EventLinkSettings = PATIENT, *, wanted: bool = True) -> AsyncIterator[Line]:
     async with serving(script) as server, client_to(server.url) as client:
         line = Line(server)
-        line.link = EventLink(
-            "b", lambda: client, settings, told=line.told.append, lost=line.lose, jitter=random.Random(1)
+        heard = GroveLine(
+            "b", told=line.told.append, lost=line.lose, faults=line.faults, may_tell=lambda origin: origin != STRANGER
         )
+        line.link = EventLink("b", lambda: client, settings, heard, jitter=random.Random(1))
         line.link.want(wanted)
         running = asyncio.create_task(line.link.run())
         try:
@@ -81,6 +89,23 @@ def breaking_once(before: bytes) -> Script:
             wire.reset()
             return
         await wire.send(HEAD + chunk(HELLO))
+        await wire.gone()
+
+    return script
+
+
+def ending_once(said: bytes) -> Script:
+    """The first line says this and ends, the next ones stay."""
+    ended = False
+
+    async def script(wire: Wire) -> None:
+        nonlocal ended
+        await wire.request()
+        await wire.send(HEAD)
+        if not ended:
+            ended = True
+            await wire.send(chunk(said) + chunk(b""))
+            return
         await wire.gone()
 
     return script
@@ -200,3 +225,52 @@ async def test_an_answer_with_a_length_is_read_to_its_end() -> None:
     async with line_to(script) as line:
         await eventually(lambda: line.lost == 1)
         assert line.told == []
+
+
+def news(seq: int, origin: str = "F" * 22, boot: str = "boot") -> bytes:
+    event = {
+        "event_type": "fault_confirmed",
+        "timestamp": 1.5,
+        "fault": {"fault_code": "X", "severity": 2, "status": "CONFIRMED", "reporting_sources": ["x"]},
+    }
+    data = render_news(FaultNews(origin, 7, seq, event, "apps/x"))
+    assert data is not None
+    return f"event: fault\nid: {boot}:{seq}\ndata: {data}\n\n".encode()
+
+
+def taken(faults: FaultExchange) -> list[str]:
+    """What was taken in: numbers of news, and what was lost."""
+    found = [entry for _, entry in faults.ring.after(faults.first - 1, 100)[0]]
+    return [f"{each.origin[0]}{each.seq}" if isinstance(each, FaultNews) else str(each) for each in found]
+
+
+async def test_news_of_faults_are_taken_in_and_no_strangers() -> None:
+    lines = (HELLO, news(1), news(2), b"event: fault\ndata: nonsense\n\n", news(1, STRANGER), news(3))
+    async with line_to(streaming(*lines, ends=False)) as line:
+        await eventually(lambda: taken(line.faults) == ["F1", "F2", "F3"])
+
+
+async def test_what_a_peer_could_not_keep_for_us_is_named() -> None:
+    gaps = [
+        b"event: gap\ndata: %s\n\n" % told for told in (b'{"faults":12}', b'{"missed":3}', b'{"faults":true}', b"[]")
+    ]
+    async with line_to(streaming(*gaps, news(9), ends=False)) as line:
+        await eventually(lambda: taken(line.faults) == [str(NewsLost("b", 12)), "F9"])
+
+
+@pytest.mark.parametrize(
+    ("said", "asked"),
+    [
+        (HELLO, None),
+        (b'event: hello\ndata: {"generation":3,"faults":"boot:41"}\n\n', b"boot:41"),
+        (b'event: hello\ndata: {"generation":3,"faults":"boot:41"}\n\n' + news(42), b"boot:42"),
+        (news(42), b"boot:42"),
+        (b'event: hello\ndata: {"generation":3,"faults":7}\n\n', None),
+    ],
+)
+async def test_a_line_that_is_opened_again_goes_on_after_what_was_heard(said: bytes, asked: bytes | None) -> None:
+    async with line_to(ending_once(said), QUICK) as line:
+        await eventually(lambda: len(line.server.requests) >= 2)
+        first, second = line.server.requests[:2]
+        assert b"last-event-id" not in first.lower()
+        assert (b"last-event-id: " + asked in second.lower()) if asked else (b"last-event-id" not in second.lower())
