@@ -13,7 +13,7 @@ from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
 from discovery.interfaces import Interface, wait_for_trials
 from discovery.mdns import ReadInterfaces
-from discovery.multicast import try_port
+from discovery.multicast import try_port, try_to_speak
 from discovery.records import Announcement, numbered_label, service_type
 from discovery.responder import Responder
 from discovery.settings import MdnsSettings
@@ -104,6 +104,7 @@ class Announcer:
 
     async def _announce(self, served: Sequence[Interface]) -> None:
         try_port()
+        try_to_speak(served)
         self._responder = Responder(served, self._settings, clock=self._clock)
         info = await self._take_name(self._responder, served)
         if self._label != self._announcement.label:

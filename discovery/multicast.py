@@ -39,6 +39,9 @@ _HOPS_TOLD: Final = frozenset({(socket.IPPROTO_IP, socket.IP_TTL), (socket.IPPRO
 _HOPS: Final = struct.Struct("@i")
 _HOPS_SPACE: Final = socket.CMSG_SPACE(_HOPS.size)
 
+_Group = tuple[str, int] | tuple[str, int, int, int]
+"""The address of a socket that is the mDNS group on one interface."""
+
 Hear = Callable[[bytes, Origin], None]
 
 
@@ -49,7 +52,7 @@ class Multicast:
         self._hear = hear
         # Mutable: every socket that is read; those that ask, with the group they ask; where none could be opened.
         self._read: list[socket.socket] = []
-        self._asking: list[tuple[socket.socket, tuple[str, int] | tuple[str, int, int, int]]] = []
+        self._asking: list[tuple[socket.socket, _Group]] = []
         self._missing: list[tuple[Interface, IpInterface]] = []
         self.failure: OSError | None = None
         """Why there are fewer sockets than there should be: the first cause; None when all are there."""
@@ -100,8 +103,7 @@ class Multicast:
         except OSError:
             ear.close()
             raise
-        version = address.version
-        self._asking.append((mouth, (GROUP[4], PORT) if version == 4 else (GROUP[6], PORT, 0, interface.index)))
+        self._asking.append((mouth, _group(interface, address)))
         for sock in (ear, mouth):
             self._read.append(sock)
             asyncio.get_running_loop().add_reader(sock, partial(_read, sock, interface, self._hear))
@@ -126,6 +128,24 @@ def try_port() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         _share(sock)
         sock.bind(("", PORT))
+
+
+def try_to_speak(interfaces: Iterable[Interface]) -> None:
+    """Raises OSError when nothing could be sent to the group from any of them. zeroconf would only log it."""
+    failure: OSError | None = None
+    for interface, address in _one_per_family(interfaces):
+        try:
+            with _mouth(interface, address) as sock:
+                sock.connect(_group(interface, address))
+                return
+        except OSError as error:
+            failure = failure or error
+    if failure is not None:
+        raise failure
+
+
+def _group(interface: Interface, address: IpInterface) -> _Group:
+    return (GROUP[4], PORT) if address.version == 4 else (GROUP[6], PORT, 0, interface.index)
 
 
 def _share(sock: socket.socket) -> None:

@@ -69,7 +69,9 @@ class Responder(Zeroconf):
             super().async_send(out, addr, port, *way, **ways)
 
     def _is_ours(self, ip: IpAddress) -> bool:
-        return any(ip == address.ip for interface in self._served for address in interface.addresses)
+        spoken_from = (str(sender.sock_name[0]).partition("%")[0] for sender in self.engine.senders)
+        told = (address.ip for interface in self._served for address in interface.addresses)
+        return ip in (*told, *map(ipaddress.ip_address, spoken_from))
 
     def _is_on_link(self, ip: IpAddress) -> bool:
         """RFC 6762, section 11."""

@@ -29,6 +29,7 @@ from gateway.local.manifest.load import LoadedManifest
 from gateway.local.manifest_source import ManifestSource
 from gateway.local.own import OwnEntities
 from gateway.local.storage import Storage
+from gateway.loop_watch import LoopWatch
 from gateway.mdns import Mdns
 from gateway.own_sources import MakeSource, own_sources
 from gateway.own_warnings import storage_warnings
@@ -39,6 +40,7 @@ from gateway.state_dir import StateDir
 from gateway.version import grove_version
 from peers.budget import ByteBudget
 from peers.client import PeerClient
+from peers.descriptors import Descriptors
 from peers.federation import Federation, FederationSettings
 from peers.memory import PeerMemory
 from peers.publication import Publication
@@ -75,6 +77,7 @@ class Gateway:
     resolver: Resolver
     mdns: Mdns
     drain: DrainFlag
+    loop_watch: LoopWatch
     streams: StreamSlots
     tls: ServerTls | None = None
     auth: AuthService | None = None
@@ -113,16 +116,27 @@ def compose(
 ) -> Gateway:
     """A gateway that does nothing yet. `standing`: warnings that hold as long as it runs; `tls`: of its listener.
 
-    `files`: how many this process may have open. `program`: what the program that embeds the gateway offers.
+    `files`: how many connections may take. `program`: what the program that embeds the gateway offers.
     """
     settings = current.settings
-    connections = Connections(connection_limits(settings, files))
+    descriptors = Descriptors(files)
+    connections = Connections(connection_limits(settings, files), descriptors)
     storage = Storage(state.path, clock=time.time_ns)
     sources = own_sources(settings, manifest, program)
     own = OwnEntities(sources, clock=time.time_ns, storage=storage)
     terms = PeerTerms(settings.aggregation)
     resolver = Resolver(ResolverSettings())
-    federation = _federation(settings, identity, state, own=own, terms=terms, resolver=resolver, standing=standing)
+    federation = _federation(
+        settings,
+        identity,
+        state,
+        own=own,
+        terms=terms,
+        resolver=resolver,
+        descriptors=descriptors,
+        standing=standing,
+    )
+    loop_watch = LoopWatch(federation.loop_was_late)
     mdns = Mdns(settings, identity)
     finders = Finders(settings, identity, federation, mdns.source)
     drain = DrainFlag()
@@ -169,6 +183,8 @@ def compose(
             *connections.warnings(),
             *storage_warnings(storage),
             *current.warnings(),
+            *loop_watch.warnings(),
+            *federation.warnings(),
             *(() if auth is None else auth.warnings()),
         ),
         draining=lambda: drain.is_set,
@@ -194,6 +210,7 @@ def compose(
         resolver=resolver,
         mdns=mdns,
         drain=drain,
+        loop_watch=loop_watch,
         tls=tls,
         auth=auth,
     )
@@ -207,6 +224,7 @@ def _federation(
     own: OwnEntities,
     terms: PeerTerms,
     resolver: Resolver,
+    descriptors: Descriptors,
     standing: Sequence[Warned],
 ) -> Federation:
     aggregation = settings.aggregation
@@ -222,6 +240,7 @@ def _federation(
             budget=budget,
             credential=terms.credential(endpoint),
             passes_authorization=terms.passes_on(endpoint),
+            descriptors=descriptors,
         )
 
     federation = Federation(

@@ -15,13 +15,24 @@ from gateway.settings import Settings
 MOST: Final = 65_536
 """Open files that are asked for; beyond that the machine is the limit."""
 
+OWN_FILES: Final = 32
+"""Open files that are not for connections: the log, the state, the libraries, what is read just now."""
+
+FEWEST: Final = 16
+"""Open files that are for connections at least, however few there are."""
+
 CLIENTS_SHARE: Final = 0.8
-"""The part of them that connections of clients may take."""
+"""The part of those for connections that clients may take."""
 
 SPARE_SHARE: Final = 0.05
 """The part kept for connections beyond, on which `/health` is answered."""
 
 _log = structlog.get_logger("gateway")
+
+
+def files_for_connections() -> int:
+    """Has the limit of open files raised; how many of them connections may take."""
+    return max(FEWEST, raise_limit() - OWN_FILES)
 
 
 def raise_limit() -> int:
@@ -39,7 +50,7 @@ def raise_limit() -> int:
 
 
 def connection_limits(settings: Settings, files: int) -> ConnectionLimits:
-    """What clients may use, in a process that may have `files` open."""
+    """What clients may use, in a process in which connections may take `files`."""
     server = settings.server
     share = max(1, int(files * CLIENTS_SHARE))
     grace_s, idle_s = server.body_grace_ms / 1000, settings.aggregation.stream_idle_ms / 1000

@@ -26,7 +26,7 @@ from gateway.composition import Gateway, compose
 from gateway.config.problems import SettingsWarning
 from gateway.config.reader import LoadedSettings
 from gateway.current import CurrentSettings
-from gateway.descriptors import raise_limit
+from gateway.descriptors import files_for_connections
 from gateway.http.listener import Listener
 from gateway.local.manifest.load import LoadedManifest, load_manifest
 from gateway.local.manifest.problem import problem_lines
@@ -79,7 +79,7 @@ def run(
         tls = ServerTls(settings.server.tls, time.time) if settings.server.tls.enabled else None
         identity = take_identity(state, settings.name)
         standing = _standing(state, loaded.warnings)
-        files = raise_limit()
+        files = files_for_connections()
         current = CurrentSettings(settings, loaded.warnings)
         auth = _auth(settings, state)
         if isinstance(auth, int):
@@ -179,7 +179,10 @@ class _Run:
                 peers = group.create_task(self.gateway.federation.run(), name="federation")
                 finders = group.create_task(self.gateway.finders.run(), name="discovery")
                 own = group.create_task(self.gateway.own.run(), name="own entities")
-                reloading = group.create_task(self.reloading.run(), name="reloading")
+                aside = [
+                    group.create_task(self.reloading.run(), name="reloading"),
+                    group.create_task(self.gateway.loop_watch.run(), name="loop watch"),
+                ]
                 beside = [
                     group.create_task(part.run(), name=name)
                     for name, part in (("certificate", self.gateway.tls), ("tokens", self.gateway.auth))
@@ -188,7 +191,8 @@ class _Run:
                 code = await self._listen_until(stop, group)
                 for task in beside:
                     task.cancel()
-                reloading.cancel()
+                for task in aside:
+                    task.cancel()
                 own.cancel()
                 finders.cancel()
                 peers.cancel()

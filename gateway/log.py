@@ -103,6 +103,6 @@ def _name_the_library(logger: Any, _method: str, event: MutableMapping[str, Any]
 def _one_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Escape control characters: what peers and clients send must not draw on the terminal."""
     for key, value in event.items():
-        if isinstance(value, str) and key != "exception":
+        if isinstance(value, str) and key not in ("exception", "stack"):
             event[key] = printable(value)
     return event

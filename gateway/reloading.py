@@ -76,7 +76,7 @@ class Reloading:
     """Keeps one gateway as its files say."""
 
     def __init__(self, gateway: Gateway, current: CurrentSettings, sources: Sources, *, files: int) -> None:
-        """`files`: how many this process may have open. Looks at the files; blocks."""
+        """`files`: how many connections may take. Looks at the files; blocks."""
         self._gateway = gateway
         self._current = current
         self._sources = sources

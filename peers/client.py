@@ -11,6 +11,7 @@ from peers.answer import FetchedAnswer, PeerAnswer
 from peers.budget import ByteBudget
 from peers.connection import PeerConnection
 from peers.credential import Credential
+from peers.descriptors import Descriptors
 from peers.destination import parse_destination
 from peers.dialer import Dialer
 from peers.errors import PeerError, PeerReason, PeerStreamError, StalledBodyError
@@ -60,8 +61,12 @@ class PeerClient:
         budget: ByteBudget,
         credential: Credential | None = None,
         passes_authorization: bool = False,
+        descriptors: Descriptors | None = None,
     ) -> None:
-        """`credential`: what we show it; `passes_authorization`: clients' own goes on to it, instead of ours."""
+        """`credential`: what we show it; `passes_authorization`: clients' own goes on to it, instead of ours.
+
+        `descriptors`: where its connections are counted, and which limit them.
+        """
         destination = parse_destination(endpoint.url)
         dialer = Dialer(
             endpoint,
@@ -76,7 +81,8 @@ class PeerClient:
         self._idle_s = settings.stream_idle_ms / 1000
         self._writer = RequestWriter(destination)
         self._presenting = Presenting(credential, passes_on=passes_authorization, ask=self._ask_openly)
-        self._pool = ConnectionPool(endpoint.name, dialer, settings, budget.share(settings.peer_budget_bytes))
+        share = budget.share(settings.peer_budget_bytes)
+        self._pool = ConnectionPool(endpoint.name, dialer, settings, share, descriptors)
 
     def __repr__(self) -> str:
         return f"<PeerClient {self.endpoint.url} {self._pool!r}>"
@@ -167,6 +173,11 @@ class PeerClient:
         if self._presenting.speaks_for_client(request):
             return False
         return answer.status == UNAUTHORIZED or (answer.status == FORBIDDEN and _lacks_scope(answer))
+
+    def for_ourselves(self) -> "PeerClient":
+        """Asks on our own behalf from now on: for that there are always files left."""
+        self._pool.is_ours = True
+        return self
 
     def limit_to(self, settings: TransportSettings) -> None:
         """Keep to the numbers of requests, streams and idle connections of `settings` from now on."""

@@ -49,6 +49,8 @@ class FederationSettings:
     """How long the start waits for peers to be looked at, so that the first answers are whole."""
     save_pause_ms: int = 1_000
     """At least this long between two writes of the state directory."""
+    save_retry_ms: int = 5_000
+    """And this long more after one that failed."""
 
 
 class Federation:
@@ -128,6 +130,17 @@ class Federation:
     def set_endpoints(self, endpoints: EndpointSet) -> None:
         """The peers to have, and whom to try, from now on; once before `run`, and whenever discovery has news."""
         self.roster.set_endpoints(endpoints)
+
+    def loop_was_late(self, late_s: float) -> None:
+        """The loop came so much too late to what was due: failures of this moment are no fault of peers."""
+        self._sickness.timer_was_late(late_s)
+
+    def warnings(self) -> Iterable[Warned]:
+        """What is wrong at this moment and stands in no view."""
+        trouble = None if self._memory is None else self._memory.trouble
+        if trouble is not None:
+            message = f"what must survive a restart cannot be saved: {trouble}; it is tried again every few seconds"
+            yield Warned("state_not_saved", message)
 
     def remember(self, is_peer: Callable[[PeerEndpoint], bool], rule: AddressRule) -> None:
         """Take up what was known in the last run, before this one's `run`.
@@ -266,6 +279,9 @@ class Federation:
             await asyncio.sleep(self._settings.save_pause_ms / 1000)
             self._unsaved.clear()
             await self._save(memory)
+            if memory.trouble is not None:
+                await asyncio.sleep(self._settings.save_retry_ms / 1000)
+                self._unsaved.set()
 
     async def _save(self, memory: PeerMemory) -> None:
         """Saves what changed. One save at a time, also when the one that waits for it is cancelled."""

@@ -97,6 +97,8 @@ class PeerMemory:
         self._names: NameTable | None = None
         self._roll = Roll()
         self._held: dict[str, tuple[str | None, HeldTree | None]] = {}
+        self.trouble: str | None = None
+        """Why the last attempt to save failed, for people; None if it did not."""
 
     def load_names(self) -> NameTable:
         """The names of the last run, or an empty table."""
@@ -169,7 +171,8 @@ class PeerMemory:
         return found
 
     def save(self, notes: list[Note]) -> None:
-        """Renders and writes the files; blocks. A failure is logged and tried again with the next change."""
+        """Renders and writes the files; blocks. What could not be written is noted again when it is next asked."""
+        before, trouble = self.trouble, None
         for note in notes:
             try:
                 if note.content is None:
@@ -177,12 +180,17 @@ class PeerMemory:
                 else:
                     self._keeper.save(note.name, note.render())
             except OSError as error:
-                log.warning("state could not be saved", file=note.name, why=str(error))
+                trouble = f"{note.name}: {error.strerror or error}"
                 self._held.pop(note.name, None)
                 if note.name == NAMES_FILE:
                     self._names = None
                 if note.name == ROLL_FILE:
                     self._roll = Roll()
+        self.trouble = trouble
+        if trouble is not None and before is None:
+            log.warning("state cannot be saved", why=trouble)
+        elif trouble is None and before is not None:
+            log.info("state is saved again")
 
 
 def _table(kept: _Names) -> NameTable:

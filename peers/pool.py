@@ -2,6 +2,8 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,6 +11,7 @@ import structlog
 
 from peers.budget import ByteBudget
 from peers.connection import PeerConnection
+from peers.descriptors import PASSED_ON_SHARE, Descriptors
 from peers.dialer import Dialer
 from peers.errors import PeerError, PeerReason
 from peers.settings import TransportSettings
@@ -91,8 +94,17 @@ class ConnectionPool:
     Reused is the one used last, so that what a burst opened goes cold and is closed.
     """
 
-    def __init__(self, name: str, dialer: Dialer, settings: TransportSettings, budget: ByteBudget) -> None:
+    def __init__(
+        self,
+        name: str,
+        dialer: Dialer,
+        settings: TransportSettings,
+        budget: ByteBudget,
+        descriptors: Descriptors | None = None,
+    ) -> None:
+        """`descriptors`: where connections are counted, and which limit them; None: nowhere."""
         self._name = name
+        self._descriptors = descriptors
         self._dialer = dialer
         self._settings = settings
         self._budget = budget
@@ -107,6 +119,8 @@ class ConnectionPool:
         self._opened = 0
         self._unasked = 0
         self._closed: asyncio.Event | None = None
+        self.is_ours = False
+        """Whether connections are for our own requests, which there are always files for."""
 
     def __repr__(self) -> str:
         active = self._requests.active + self._streams.active
@@ -207,6 +221,8 @@ class ConnectionPool:
     def opened(self, connection: PeerConnection) -> None:
         self._all.add(connection)
         self._opened += 1
+        if self._descriptors is not None:
+            self._descriptors.open += 1
 
     def released(self, connection: PeerConnection, *, reusable: bool) -> None:
         if reusable and (self._closed is not None or len(self._idle) >= self._max_idle):
@@ -217,6 +233,8 @@ class ConnectionPool:
 
     def lost(self, connection: PeerConnection) -> None:
         self._idle.pop(connection, None)
+        if connection in self._all and self._descriptors is not None:
+            self._descriptors.open -= 1
         self._all.discard(connection)
         if self._closed is not None and not self._all:
             self._closed.set()
@@ -231,8 +249,14 @@ class ConnectionPool:
 
     async def _dial(self, deadline: float) -> PeerConnection | PeerError:
         dialled = None
+        if self._descriptors is not None and not (self.is_ours or self._descriptors.has_room(PASSED_ON_SHARE)):
+            return PeerError(
+                PeerReason.CONNECTION_LIMIT_REACHED,
+                f"{self._descriptors.open} of {self._descriptors.files} files are sockets already",
+            )
         if self._closed is None:
-            dialled = await self._dialer.dial(deadline, self._make)
+            with _one_more(self._descriptors):
+                dialled = await self._dialer.dial(deadline, self._make)
         if dialled is not None and self._closed is None:
             return dialled
         if isinstance(dialled, PeerConnection):
@@ -266,3 +290,16 @@ class ConnectionPool:
                 return
             del self._idle[connection]
             connection.abort()
+
+
+@contextmanager
+def _one_more(descriptors: Descriptors | None) -> Iterator[None]:
+    """A connection counts from the moment it is dialled: many may be at the same time."""
+    if descriptors is None:
+        yield
+        return
+    descriptors.open += 1
+    try:
+        yield
+    finally:
+        descriptors.open -= 1

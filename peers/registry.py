@@ -79,15 +79,18 @@ class Registry:
                 continue
             if old is not None and old.trusted and endpoint.found_by is FoundBy.STATIC:
                 log.info("peer is talked to otherwise", peer=old.name, before=old.endpoint.url, now=endpoint.url)
-                clients = old.readdress(endpoint, self._make_client(endpoint), self._make_client(endpoint))
+                clients = old.readdress(endpoint, self._make_client(endpoint), self._make_control(endpoint))
                 kept[endpoint.name], readdressed[endpoint.name] = old, clients
                 continue
-            peer = Peer(endpoint, self._make_client(endpoint), self._make_health(), self._make_client(endpoint))
+            peer = Peer(endpoint, self._make_client(endpoint), self._make_health(), self._make_control(endpoint))
             kept[endpoint.name] = peer
             added.append(peer)
         removed = [peer for peer in self._peers.values() if kept.get(peer.name) is not peer]
         self._peers = kept
         return Reconciled(added, removed, [(kept[name], clients) for name, clients in readdressed.items()])
+
+    def _make_control(self, endpoint: PeerEndpoint) -> PeerClient:
+        return self._make_client(endpoint).for_ourselves()
 
     def client(self, peer: str) -> PeerClient | None:
         """The client of a peer (for forwarding and fan-out)."""

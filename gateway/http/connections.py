@@ -12,6 +12,7 @@ from typing import Final, Protocol
 import structlog
 
 from gateway.http.pace import PaceRule
+from peers.descriptors import ANSWERED_SHARE, SERVED_SHARE, Descriptors
 from peers.view import Warned
 
 LOOK_S: Final = 0.25
@@ -19,6 +20,9 @@ LOOK_S: Final = 0.25
 
 CROWDED_HEAD_S: Final = 2.0
 """Seconds for the head of a request on a connection beyond the limit."""
+
+UNCOUNTED: Final = 1_000_000_000
+"""Files where nobody counts."""
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -60,9 +64,10 @@ class Watched(Protocol):
 class Connections:
     """The connections of one listener."""
 
-    def __init__(self, limits: ConnectionLimits) -> None:
-        """Nobody is connected."""
+    def __init__(self, limits: ConnectionLimits, descriptors: Descriptors | None = None) -> None:
+        """Nobody is connected. `descriptors`: where they are counted beside other sockets, and which limit them too."""
         self.limits = limits
+        self._descriptors = descriptors or Descriptors(UNCOUNTED)
         # Mutable: how many there are, whether the log knows that there are too many, which are looked at, and the
         # timer of the next look.
         self._count = 0
@@ -75,10 +80,11 @@ class Connections:
 
     def enter(self) -> Admission:
         """One more connection; unless it is refused, `leave` is called when it is closed."""
-        if self._count >= self.limits.most + self.limits.spare:
+        if self._count >= self.limits.most + self.limits.spare or not self._descriptors.has_room(ANSWERED_SHARE):
             return Admission.REFUSED
         self._count += 1
-        if self._count <= self.limits.most:
+        self._descriptors.open += 1
+        if self._count <= self.limits.most and self._descriptors.has_room(SERVED_SHARE):
             return Admission.SERVED
         if not self._is_full:
             self._is_full = True
@@ -88,7 +94,8 @@ class Connections:
     def leave(self) -> None:
         """One less."""
         self._count -= 1
-        if self._is_full and self._count < self.limits.most:
+        self._descriptors.open -= 1
+        if self._is_full and self._count < self.limits.most and self._descriptors.has_room(SERVED_SHARE):
             self._is_full = False
             _log.info("connections of clients are within the limit again", number=self._count)
 
@@ -106,8 +113,9 @@ class Connections:
         """What users must be told."""
         if self._is_full:
             message = (
-                f"{self._count} connections of clients are open, {self.limits.most} are served: further ones get 503 "
-                "but for /health; raise the limit of open files or server.max_connections, or find out who holds them"
+                f"{self._count} connections of clients are open, {self.limits.most} are served, and "
+                f"{self._descriptors.open} sockets of {self._descriptors.files} files: further clients get 503 but for "
+                "/health; raise the limit of open files or server.max_connections, or find out who holds them"
             )
             yield Warned("too_many_connections", message)
 

@@ -1,6 +1,7 @@
 """Questions to a gateway, as any HTTP client would ask them."""
 
 import json
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -47,10 +48,10 @@ class Answer:
         return found
 
 
-def new_session() -> aiohttp.ClientSession:
+def new_session(trusting: ssl.SSLContext | bool = True) -> aiohttp.ClientSession:
     """A connection for each request, so none is ever left over from before a gateway's restart."""
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(force_close=True, limit=0),
+        connector=aiohttp.TCPConnector(force_close=True, limit=0, ssl=trusting),
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S),
     )
@@ -61,6 +62,8 @@ class Client:
 
     def __init__(self, url: str, session: aiohttp.ClientSession) -> None:
         self.url = url
+        self.headers: Mapping[str, str] = {}
+        """What every request has beside its own."""
         self._session = session
 
     async def get(self, path: str, headers: Mapping[str, str] | None = None) -> Answer:
@@ -78,7 +81,8 @@ class Client:
         """The answer while its body may still be flowing: streams and downloads."""
         prefix = "" if path.startswith("/api/") else "/api/v1"
         url = URL(f"{self.url}{prefix}{path}", encoded=True)
-        async with self._session.request(method, url, allow_redirects=False, **options) as response:
+        headers = {**self.headers, **(options.pop("headers", None) or {})}
+        async with self._session.request(method, url, allow_redirects=False, headers=headers, **options) as response:
             yield response
 
     async def lists(self, collection: str, *ids: str) -> None:

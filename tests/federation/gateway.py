@@ -11,6 +11,7 @@ import yaml
 
 from tests.federation.client import Client
 from tests.federation.eventually import eventually
+from tests.federation.guard import Guard
 from tests.federation.link import Link
 from tests.federation.owners import Owner
 from tests.federation.ports import free_port
@@ -44,12 +45,29 @@ class GatewayProcess(Client):
         self.port = port
         env = {"GROVE_LOG": "json", "GROVE_LOG_LEVEL": log_level}
         self.process = Process(name, ["-m", "gateway", *arguments], folder, env)
+        self.peers: Sequence[tuple[str, str]] = ()
+        """Name and address of those that its files list."""
+        self.guard: Guard | None = None
+        # Mutable state: the process, the peers, and what guards it.
 
     def __repr__(self) -> str:
         return f"<{self.name} at {self.url}: {'running' if self.process.is_running else 'stopped'}>"
 
+    def be_guarded(self, guard: Guard) -> None:
+        """From its next start on it speaks https and asks for tokens, of which our own requests have one."""
+        self.guard = guard
+        self.url = self.url.replace("http:", "https:")
+        self.headers = guard.enrol(self.name, self.port)
+        self.process.arguments = [*self.process.arguments, "--params-file", str(guard.file(self.name))]
+
+    def write(self) -> None:
+        """Writes the files that are ours, as each start does."""
+        if self.guard is not None:
+            self.guard.write(self.name, self.peers)
+
     async def start(self, wait: bool = True) -> None:
         """Starts the process; with `wait`, returns when it answers `/health`."""
+        self.write()
         self.process.start()
         if wait:
             await self.healthy()
@@ -133,13 +151,12 @@ class Gateway(GatewayProcess):
 
     def write(self) -> None:
         """Writes the files, as each start does: one that runs reads them again."""
+        if self.guard is not None:
+            aggregation = self.config.get("aggregation", {})
+            self.peers = [*zip(aggregation.get("peer_names", []), aggregation.get("peer_urls", []), strict=True)]
+        super().write()
         wrapped = {"ros2_medkit_gateway": {"ros__parameters": self.config}}
         (self.process.folder / "gateway.yaml").write_text(yaml.safe_dump(wrapped))
         if self.manifest is not None:
             manifest = {"manifest_version": "1.0", **self.manifest}
             (self.process.folder / "manifest.yaml").write_text(yaml.safe_dump(manifest, sort_keys=False))
-
-    async def start(self, wait: bool = True) -> None:
-        """Writes the files, then as any other."""
-        self.write()
-        await super().start(wait)

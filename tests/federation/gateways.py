@@ -12,6 +12,7 @@ import aiohttp
 from tests.federation.client import Answer, Client, new_session
 from tests.federation.eventually import eventually
 from tests.federation.gateway import Gateway, GatewayProcess
+from tests.federation.guard import Certificates, Guard
 from tests.federation.link import Link
 from tests.federation.owners import Owner
 from tests.federation.upstreams import Upstream
@@ -29,9 +30,11 @@ class Cluster:
     COMPLAINTS or did not end with exit code 0, unless `forgive` is set.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, certificates: Certificates | None = None) -> None:
+        """With `certificates` all in it is guarded: https and tokens, to the tester and between gateways."""
         self._temporary = None if folder else tempfile.TemporaryDirectory(prefix="grove-test-")
         self.folder = folder or Path(self._temporary.name if self._temporary else "")
+        self._guard = Guard(self.folder, certificates) if certificates else None
         self.gateways: dict[str, GatewayProcess] = {}
         self.owners: list[Owner] = []
         self.links: list[Link] = []
@@ -41,7 +44,7 @@ class Cluster:
         # Mutable state: who is in it, and the client session.
 
     async def __aenter__(self) -> Self:
-        self._session = new_session()
+        self._session = new_session(self._guard.certificates.trusting() if self._guard else True)
         return self
 
     async def __aexit__(
@@ -69,10 +72,10 @@ class Cluster:
         With the log level "debug" its log has a line for every request.
         """
         gateway = Gateway(name, self.folder / name, self.session, manifest, log_level)
+        self._take(gateway)
         for peer_name, target in peers:
             gateway.add_peer(peer_name, target)
         gateway.configure(settings or {})
-        self.gateways[name] = gateway
         return gateway
 
     def add_command(self, name: str, arguments: Sequence[str], folder: Path, port: int) -> GatewayProcess:
@@ -81,13 +84,18 @@ class Cluster:
         As a user's it is started from nothing, not forked.
         """
         gateway = GatewayProcess(name, arguments, folder=folder, port=port, session=self.session)
-        gateway.process.fresh = True
-        self.gateways[name] = gateway
+        gateway.process.fresh = self._guard is None  # the plain run tells how users start it
+        self._take(gateway)
         return gateway
+
+    def _take(self, gateway: GatewayProcess) -> None:
+        self.gateways[gateway.name] = gateway
+        if self._guard is not None:
+            gateway.be_guarded(self._guard)
 
     async def owner(self, spec: Mapping[str, Any]) -> Owner:
         """A running stand-in owner; `spec` as standin.py describes it."""
-        owner = Owner(spec, self.folder / f"owner-{len(self.owners)}")
+        owner = Owner(spec, self.folder / f"owner-{len(self.owners)}", self._guard)
         self.owners.append(owner)
         await owner.start()
         return owner
@@ -100,6 +108,7 @@ class Cluster:
 
     async def link(self, target: GatewayProcess | Owner | Upstream) -> Link:
         """An open link to it."""
+        assert self._guard is None, "a guarded cluster has no links: nobody has credentials for one"
         link = Link(target.url)
         self.links.append(link)
         await link.heal()

@@ -1,6 +1,7 @@
 """A stand-in owner as a process of a test."""
 
 import json
+import ssl
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import aiohttp
 
 from tests.federation.eventually import eventually
+from tests.federation.guard import Guard
 from tests.federation.ports import free_port
 from tests.federation.process import START_TIMEOUT_S, Process
 
@@ -15,9 +17,16 @@ from tests.federation.process import START_TIMEOUT_S, Process
 class Owner:
     """A running standin.py; `spec` and `faults` as it describes them."""
 
-    def __init__(self, spec: Mapping[str, Any], folder: Path) -> None:
+    def __init__(self, spec: Mapping[str, Any], folder: Path, guard: Guard | None = None) -> None:
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'https' if guard else 'http'}://127.0.0.1:{self.port}"
+        self._ssl: ssl.SSLContext | bool = True
+        self._headers: Mapping[str, str] = {}
+        if guard:
+            shown = guard.standin(self.port)
+            self._ssl = guard.certificates.trusting()
+            self._headers = {"Authorization": f"Bearer {shown['token']}"}
+            spec = {**spec, "guard": shown}
         spec_file = folder / "spec.json"
         arguments = ["-m", "tests.federation.standin", "--port", str(self.port), "--spec", str(spec_file)]
         self.process = Process(folder.name, arguments, folder)
@@ -71,7 +80,7 @@ class Owner:
 
     async def _control(self, method: str, path: str, body: Mapping[str, Any] | Sequence[Any] | None = None) -> Any:
         async with (
-            aiohttp.ClientSession() as session,
-            session.request(method, self.url + path, json=body) as response,
+            aiohttp.ClientSession(headers=self._headers) as session,
+            session.request(method, self.url + path, json=body, ssl=self._ssl) as response,
         ):
             return await response.json() if response.status == 200 else None

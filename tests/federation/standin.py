@@ -2,7 +2,8 @@
 
     python tests/federation/standin.py --port 0 --spec spec.json
 
-prints its port. `spec.json` holds what standin_tree.py describes, and `faults` (see Fault). Beside `/api/v1`:
+prints its port. `spec.json` holds what standin_tree.py describes, `faults` (see Fault), and `guard` when it shall speak
+https and answer nobody without its token: `cert_file`, `key_file`, `token`. Beside `/api/v1`:
 
     GET, DELETE /counters   {path: requests so far}
     GET, DELETE /requests   [{method, path, query, headers}], the newest 1000, without health and tree
@@ -15,6 +16,7 @@ import argparse
 import asyncio
 import json
 import socket
+import ssl
 import struct
 from collections import Counter, deque
 from collections.abc import Mapping
@@ -64,6 +66,7 @@ class Standin:
     def __init__(self, spec: Mapping[str, Any]) -> None:
         self.tree = StandinTree(spec)
         self.faults = [Fault(**each) for each in spec.get("faults", [])]
+        self.guard: Mapping[str, str] | None = spec.get("guard")
         self.counters: Counter[str] = Counter()
         self.requests: deque[dict[str, Any]] = deque(maxlen=1000)
 
@@ -87,6 +90,8 @@ class Standin:
         path = request.rel_url.raw_path
         if not path.startswith("/api/"):
             return await self._answer(request, handler)
+        if self.guard and request.headers.get("Authorization") != f"Bearer {self.guard['token']}":
+            return web.json_response({"error": "invalid_token"}, status=401)
         self.counters[path] += 1
         if path not in {HEALTH, TREE}:
             self.requests.append(
@@ -151,9 +156,14 @@ class Standin:
 
 async def serve(port: int, spec: Mapping[str, Any]) -> None:
     """Until it is killed. The port goes to standard output."""
-    runner = web.AppRunner(Standin(spec).application(), access_log=None, handler_cancellation=True)
+    standin = Standin(spec)
+    runner = web.AppRunner(standin.application(), access_log=None, handler_cancellation=True)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", port)
+    tls = None
+    if standin.guard:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(standin.guard["cert_file"], standin.guard["key_file"])
+    site = web.TCPSite(runner, "127.0.0.1", port, ssl_context=tls)
     await site.start()
     print(runner.addresses[0][1], flush=True)
     await asyncio.Event().wait()

@@ -10,6 +10,7 @@ import pytest_asyncio
 
 from tests.federation import robots
 from tests.federation.gateways import Cluster, GatewayProcess, Owner
+from tests.federation.guard import Certificates
 from tests.federation.tutorial import STEP_2, Tutorial
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -31,9 +32,9 @@ Served = tuple[GatewayProcess, Owner]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def started(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
+async def started(tmp_path_factory: pytest.TempPathFactory, guards: Certificates | None) -> AsyncIterator[Served]:
     """A and a stand-in that owns `cam` and `gripper`."""
-    async with Cluster(tmp_path_factory.mktemp("standin")) as cluster:
+    async with Cluster(tmp_path_factory.mktemp("standin"), guards) as cluster:
         spec = {"name": "gateway_b", "apps": [{"id": "cam", "name": "Wrist camera"}, {"id": "gripper"}]}
         owner = await cluster.owner(spec)
         tutorial = Tutorial(cluster)

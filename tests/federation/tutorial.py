@@ -3,7 +3,7 @@
 import json
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -144,7 +144,9 @@ class Tutorial:
             extra = {"local.manifest": "manifest.yaml", "local.host": False, **extra}
         flags = [part for key, value in extra.items() for part in ("-p", f"{key}:={json.dumps(value)}")]
         arguments = [*shlex.split(self.moved(command)), *flags]
-        return self._cluster.add_command(name, arguments, folder, self.ports[PORTS[name]])
+        gateway = self._cluster.add_command(name, arguments, folder, self.ports[PORTS[name]])
+        gateway.peers = [*listed_peers(folder / argument for argument in arguments if argument in files)]
+        return gateway
 
     def add_all(
         self,
@@ -156,6 +158,13 @@ class Tutorial:
         return [
             self.add(name, command, manifest=manifests[name], settings=settings) for name, command in commands.items()
         ]
+
+
+def listed_peers(files: Iterable[Path]) -> Iterator[tuple[str, str]]:
+    """Name and address of each in these files."""
+    for file in files:
+        aggregation = yaml.safe_load(file.read_text())["ros2_medkit_gateway"]["ros__parameters"]["aggregation"]
+        yield from zip(aggregation.get("peer_names", []), aggregation.get("peer_urls", []), strict=True)
 
 
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:

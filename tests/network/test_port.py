@@ -13,7 +13,7 @@ from discovery.interfaces import Interface
 from tests.federation.eventually import eventually
 from tests.network.hosts import Host, Switch, run
 from tests.network.questions import MDNS, trouble, warnings
-from tests.unit.discovery.network import announcement, announcing, looking, new_service
+from tests.unit.discovery.network import announcement, announcing, looking, names_of_equals, new_service
 
 
 @contextlib.contextmanager
@@ -95,6 +95,36 @@ async def test_fault_058_while_the_port_is_held_it_is_tried_again_until_it_is_fr
                 assert "EADDRINUSE" in str(looker.readings[-1].trouble)
             await eventually(lambda: "a" in looker.found and announcer.trouble is None)
             assert looker.readings[-1].trouble is None
+
+
+async def test_where_nothing_can_be_sent_nothing_is_said_to_be_announced(switch: Switch) -> None:
+    """Loopback has no multicast by IPv6."""
+    host, service = switch.host("a"), new_service()
+
+    async def here() -> tuple[Interface, ...]:
+        return (Interface("lo", 1, loopback=True, addresses=(ip_interface("::1/128"),)),)
+
+    with host.here():
+        async with (
+            looking(service, read_interfaces=here) as looker,
+            announcing(service, announcement("a"), read_interfaces=here) as announcer,
+        ):
+            await eventually(lambda: looker.readings and looker.readings[-1].trouble and announcer.trouble)
+            assert not announcer.is_announced
+            for told in (announcer.trouble, looker.readings[-1].trouble):
+                assert "ENETUNREACH" in str(told)
+                assert "there is no network that carries multicast" in str(told)
+
+
+async def test_fault_055_names_are_defended_on_a_host_that_has_ipv6_alone(switch: Switch) -> None:
+    host, addresses = switch.host("a", "fd00:9::1/64"), (ip_interface("fd00:9::1/64"),)
+    with host.here():
+        index = socket.if_nametoindex("eth0")
+
+        async def here() -> tuple[Interface, ...]:
+            return (Interface("eth0", index, loopback=False, addresses=addresses),)
+
+        assert await names_of_equals(new_service(), here) == {"same", "same-2", "same-3", "same-4"}
 
 
 async def test_without_any_network_a_gateway_serves_and_says_so(switch: Switch, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from zeroconf import DNSIncoming
 
 from discovery.announce import Announcer
 from discovery.interfaces import Interface, bound_addresses, interfaces_served, read_interfaces
-from discovery.mdns import MdnsSource
+from discovery.mdns import MdnsSource, ReadInterfaces
 from discovery.records import Announcement
 from discovery.settings import MdnsSettings
 from discovery.source import Found, Reading
@@ -81,6 +81,19 @@ async def announcing(
     )
     async with running(one.run()):
         yield one
+
+
+async def names_of_equals(service: str, read_interfaces: ReadInterfaces) -> set[str]:
+    """What four are called that all want the same name and come one after the other."""
+    async with contextlib.AsyncExitStack() as stack:
+        looker = await stack.enter_async_context(looking(service, read_interfaces=read_interfaces))
+        announcers: list[Announcer] = []
+        for number in range(4):
+            said = announcement("same", 8081 + number, str(number) * 22)
+            coming = announcing(service, said, read_interfaces=read_interfaces)
+            announcers.append(await stack.enter_async_context(coming))
+            await eventually(lambda: announcers[-1].is_announced and len(looker.found) == len(announcers))
+        return set(looker.found)
 
 
 @contextlib.asynccontextmanager

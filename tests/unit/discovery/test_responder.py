@@ -7,7 +7,6 @@ from collections.abc import Callable
 import pytest
 from zeroconf import DNSOutgoing, DNSPointer, DNSQuestion
 
-from discovery.announce import Announcer
 from tests.federation.eventually import eventually
 from tests.unit.discovery.network import (
     GROUP,
@@ -15,8 +14,9 @@ from tests.unit.discovery.network import (
     announcement,
     announcing,
     group_socket,
-    looking,
+    names_of_equals,
     new_service,
+    on_loopback,
     received,
 )
 from tests.unit.discovery.packets import IN, PTR, SRV, UNIQUE, A
@@ -72,12 +72,4 @@ async def test_a_flood_of_questions_is_answered_with_less_than_was_asked(ask: As
 
 async def test_names_are_defended_against_each_of_several_on_one_host() -> None:
     """They share the port, so what is sent to one of them reaches any: a reply to who probes is for all to hear."""
-    service = new_service()
-    async with contextlib.AsyncExitStack() as stack:
-        looker = await stack.enter_async_context(looking(service))
-        announcers: list[Announcer] = []
-        for number in range(4):
-            said = announcement("same", 8081 + number, str(number) * 22)
-            announcers.append(await stack.enter_async_context(announcing(service, said)))
-            await eventually(lambda: announcers[-1].is_announced and len(looker.found) == len(announcers))
-    assert set(looker.found) == {"same", "same-2", "same-3", "same-4"}
+    assert await names_of_equals(new_service(), on_loopback) == {"same", "same-2", "same-3", "same-4"}
