@@ -40,6 +40,9 @@ class DataSpec:
 READ_TIMEOUT_S: Final = 1.0
 """Seconds a reading may take if nothing else is said; half of what a client request may take in all."""
 
+APPLY_TIMEOUT_S: Final = 10.0
+"""Seconds whoever a configuration is for may take to accept a value, if nothing else is said."""
+
 WRITE_TIMEOUT_S: Final = 5.0
 """Seconds a write may take if nothing else is said."""
 
@@ -82,7 +85,11 @@ Apply = Callable[[Any], Awaitable[Refusal | None]]
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """A configuration; `value` is its default, the one a reset returns to. `apply` is told of every other one first."""
+    """A configuration; `value` is its default, the one a reset returns to.
+
+    `apply` is told of a value before it counts, and has `apply_timeout_s` seconds. `target`: where a source that was
+    told so by a manifest sends the value; the source makes `apply` of it.
+    """
 
     id: str
     value: Any
@@ -92,6 +99,8 @@ class Configuration:
     unit: str | None = None
     range: ValueRange = ANY_VALUE
     apply: Apply | None = None
+    apply_timeout_s: float = APPLY_TIMEOUT_S
+    target: Target | None = None
 
 
 @dataclass(frozen=True, slots=True)

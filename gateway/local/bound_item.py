@@ -1,12 +1,14 @@
 """A data item whose value is somewhere else: read once for all who ask, written by one at a time."""
 
 import asyncio
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import structlog
 
 from gateway.local.answers import EntityRef
-from gateway.local.bindings import BoundData, DataSpec
+from gateway.local.bindings import BoundData, Configuration, DataSpec, Refusal
 from gateway.local.command import Commands
 from gateway.local.data_items import (
     LIST_WAIT_S,
@@ -21,6 +23,7 @@ from gateway.local.data_items import (
     WriteFailure,
 )
 from gateway.local.flights import Flights
+from gateway.local.origins import Target
 from gateway.local.shared_read import Clock, SharedFlight
 from gateway.local.value_readers import ValueReader, value_reader
 from gateway.local.value_writers import ValueWriter, value_writer
@@ -140,10 +143,23 @@ class Binder:
             writer = value_writer(binding.target, self._commands, self._web, binding.write_timeout_s)
         return BoundItem(binding, ref, reader=reader, writer=writer, flights=self._flights, clock=self._clock)
 
+    def configuration(self, declared: Configuration, target: Target) -> Configuration:
+        """The configuration, whose values go to `target` before they count."""
+        writer = value_writer(target, self._commands, self._web, declared.apply_timeout_s)
+        patience_s = declared.apply_timeout_s + 1.0  # the writer itself says best what took too long
+        return replace(declared, apply=partial(_apply, writer), apply_timeout_s=patience_s)
+
     async def close(self) -> None:
         """End what is under way."""
         await self._flights.close()
         await self._web.close()
+
+
+async def _apply(writer: ValueWriter, value: Any) -> Refusal | None:
+    failure = await writer.put(value)
+    if failure is None:
+        return None
+    return Refusal(failure.reason, failed=failure.fate in (Fate.NOT_TRIED, Fate.UNKNOWN))
 
 
 _: type[DataItem] = BoundItem

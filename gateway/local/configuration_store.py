@@ -4,7 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import structlog
 
@@ -15,9 +15,6 @@ from gateway.local.configuration_rows import Key, drop_row, read_row, save_row
 from gateway.local.shared_read import Clock
 from gateway.local.storage import Keep, Row, StorageFailure, keep_nothing, kept
 from gateway.local.values import MisfitError, conform
-
-APPLY_TIMEOUT_S: Final = 10.0
-"""Seconds whoever a value is for may take to accept it."""
 
 _log = structlog.get_logger(__name__)
 
@@ -223,10 +220,10 @@ async def _apply(item: Configuration, value: Any) -> Refusal | None:
     if item.apply is None:
         return None
     try:
-        async with asyncio.timeout(APPLY_TIMEOUT_S):
+        async with asyncio.timeout(item.apply_timeout_s):
             return await item.apply(value)
     except TimeoutError:
-        return Refusal(f"it did not answer in {APPLY_TIMEOUT_S:g} s, and may have taken the value", failed=True)
+        return Refusal(f"it did not answer in {item.apply_timeout_s:g} s, and may have taken the value", failed=True)
 
 
 def _unheard(failure: StorageFailure | None) -> None:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from gateway.local.answers import EntityRef
-from gateway.local.bindings import BoundData, DataBinding, HeldData, Resources
+from gateway.local.bindings import BoundData, Configuration, DataBinding, HeldData, Resources
 from gateway.local.bound_item import Binder
 from gateway.local.data_items import DataItem, HeldItem
 from gateway.local.logs.bound import bound_log
@@ -97,7 +97,10 @@ class ManifestSource:
                 one.spec.id: made.of((ref, "operation", one.spec.id), one, partial(self._workers.operation, one))
                 for one in declared.operations
             },
-            configurations=declared.configurations,
+            configurations=tuple(
+                made.of((ref, "configuration", one.id), one, partial(self._configuration, one))
+                for one in declared.configurations
+            ),
             faults=declared.faults,
             rules=declared.rules,
             logs=tuple(
@@ -105,6 +108,9 @@ class ManifestSource:
                 for number, one in enumerate(declared.logs)
             ),
         )
+
+    def _configuration(self, declared: Configuration) -> Configuration:
+        return declared if declared.target is None else self._binder.configuration(declared, declared.target)
 
     def _item(self, binding: DataBinding, ref: EntityRef) -> DataItem:
         match binding:

@@ -45,7 +45,7 @@ def read_resources(fields: Fields, kind: EntityKind, base: Path) -> Resources:
     return Resources(
         data=data,
         operations=_read_list(fields, "operations", "id", lambda item: read_operation(item, base)),
-        configurations=_read_list(fields, "configurations", "id", read_configuration),
+        configurations=_read_list(fields, "configurations", "id", lambda item: read_configuration(item, base)),
         logs=_read_logs(fields, base),
         faults=faults,
         rules=tuple(rules),

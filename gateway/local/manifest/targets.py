@@ -1,4 +1,4 @@
-"""Reads where a written value of a data item goes: `writable` and `write`."""
+"""Reads where a written value goes: `writable` and `write` of a data item, `apply` of a configuration."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,6 +34,28 @@ def read_target(fields: Fields, key: str, origin: Origin | None, base: Path, *, 
         message = "found 'writable: true' on a part of a file, a write replaces the whole; remove it or add 'write'"
         fields.problem(Rule.G009, "writable", message)
     return DeclaredTarget(FileTarget(origin.path))
+
+
+def read_apply(fields: Fields, base: Path) -> DeclaredTarget | None:
+    """Who is told of a configuration's value, None for nobody: a command, a request, or a file that has it."""
+    if not fields.has("apply"):
+        return None
+    apply = fields.mapping("apply") if fields.is_mapping("apply") else fields.alone("apply", "command")
+    if apply is None:
+        return None
+    found = [key for key in ("file", "command", "url") if apply.has(key)]
+    if len(found) != 1:
+        named = " and ".join(found) or "none of them"
+        apply.problem(Rule.G009, "command", f"found {named}, allowed is one of file, command, url; write one of them")
+    target: Target | None
+    if apply.has("file"):
+        name = apply.text("file")
+        target = FileTarget(base / name) if name else None
+    else:
+        target = _read_command_target(apply, base) if apply.has("command") else _read_web_target(apply, None, base)
+    timeout_s = read_timeout(apply)
+    apply.refuse_unread()
+    return None if target is None else DeclaredTarget(target, timeout_s)
 
 
 def _read_write(fields: Fields, origin: Origin | None, base: Path) -> DeclaredTarget | None:

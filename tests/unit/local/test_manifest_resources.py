@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.local.bindings import (
+    WRITE_TIMEOUT_S,
     BoundData,
     Configuration,
     DataBinding,
@@ -16,7 +17,7 @@ from gateway.local.bindings import (
 )
 from gateway.local.decoding import Decoding
 from gateway.local.fault_spec import Debounce, DeclaredFault, FaultSpec, FaultStatus, Severity
-from gateway.local.origins import FileOrigin
+from gateway.local.origins import CommandTarget, FileOrigin, FileTarget, WebTarget
 from gateway.local.value_range import ValueRange
 from gateway.local.values import DataType
 from tests.unit.local.conftest import Load, accepted, app, component, refused
@@ -209,4 +210,36 @@ def test_a_configuration_has_a_unit_and_a_range(load: Load) -> None:
 )
 def test_a_range_that_makes_no_sense_is_a_problem(load: Load, keys: str, code: str) -> None:
     problems = refused(load(f"apps: [{{id: a, configurations: [{{id: x, {keys}}}]}}]"))
+    assert code in [problem.code for problem in problems]
+
+
+@pytest.mark.parametrize(
+    ("apply", "target"),
+    [
+        ("[set, x]", CommandTarget),
+        ("{command: set it, shell: true}", CommandTarget),
+        ('{url: "http://h/x"}', WebTarget),
+        ("{file: x.txt, timeout: 2}", FileTarget),
+    ],
+)
+def test_a_configuration_says_who_is_told_of_its_values(load: Load, apply: str, target: type) -> None:
+    manifest = accepted(load(f"apps: [{{id: a, configurations: [{{id: x, value: 1, apply: {apply}}}]}}]"))
+    (found,) = manifest.resources[app("a")].configurations
+    assert isinstance(found.target, target)
+    assert found.apply_timeout_s == (2.0 if "timeout" in apply else WRITE_TIMEOUT_S)
+
+
+@pytest.mark.parametrize(
+    ("keys", "code"),
+    [
+        ("apply: {}", "G009"),
+        ('apply: {file: x, url: "http://h/x"}', "G009"),
+        ("apply: {file: x, other: 1}", "G007"),
+        ('apply: {url: "http://h/x", method: GET}', "G003"),
+        ("apply: [set, x], read_only: true", "G009"),
+        ("apply: []", "G009"),
+    ],
+)
+def test_an_apply_that_makes_no_sense_is_a_problem(load: Load, keys: str, code: str) -> None:
+    problems = refused(load(f"apps: [{{id: a, configurations: [{{id: x, value: 1, {keys}}}]}}]"))
     assert code in [problem.code for problem in problems]
