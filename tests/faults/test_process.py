@@ -1,13 +1,13 @@
 """Faults of the process and its machine: killed, a disk that takes nothing, no files left, no processor time."""
 
 import asyncio
-import json
 import os
 import random
 import signal
 
 from tests.faults.bad_peer import BadPeer
 from tests.faults.hub import SETTINGS, hub_of
+from tests.faults.killing import killed
 from tests.federation.eventually import eventually
 from tests.federation.gateways import Cluster, Gateway
 from tests.federation.plant import manifest
@@ -24,26 +24,7 @@ async def warnings(gateway: Gateway) -> set[str]:
 
 
 async def test_fault_082_a_gateway_that_is_killed_at_any_moment_comes_back_as_who_it_was(cluster: Cluster) -> None:
-    arm = cluster.add("arm", manifest=manifest("arm"))
-    hub = cluster.add("hub", manifest=manifest("hub"), peers=[("arm", arm)])
-    await cluster.start_all()
-    await hub.lists("apps", "arm_app", "arm__cam", "cam", "hub_app")
-    identity = (await hub.get("/health")).medkit["instance_id"]
-    for _ in range(KILLS):
-        await hub.kill()
-        await hub.start(wait=False)
-        await asyncio.sleep(random.uniform(0.0, 0.6))
-    await hub.kill()
-    await hub.start()
-    await hub.lists("apps", "arm_app", "arm__cam", "cam", "hub_app")
-    assert (await hub.get("/health")).medkit["instance_id"] == identity
-    log = hub.process.log_text()
-    assert "unusable" not in log
-    assert "unreadable" not in log
-    state = hub.process.folder / "state"
-    assert not [*state.glob("*.unusable")]
-    for file in state.glob("*.json"):
-        json.loads(file.read_bytes())
+    await killed(cluster, KILLS, random.Random())
 
 
 async def test_fault_083_what_cannot_be_saved_is_warned_of_and_tried_again_while_everything_is_served(

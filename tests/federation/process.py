@@ -46,7 +46,7 @@ class Process:
         self.arguments = arguments
         self.folder = folder
         self.log_file = folder / "log.txt"
-        self._env = env or {}
+        self.env = dict(env or {})
         self.prefix: Sequence[str] = ()
         """What the command is run by, such as `ip netns exec host`."""
         self.fresh = False
@@ -73,7 +73,7 @@ class Process:
             self._child = begin(
                 self.arguments,
                 folder=self.folder,
-                env=environment(self._env),
+                env=environment(self.env),
                 out=log,
                 err=log,
                 prefix=self.prefix,

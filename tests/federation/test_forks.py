@@ -146,13 +146,13 @@ class Spare:
     """Nurseries beside those of the tests, and a start for them."""
 
     def __init__(self, process: Process) -> None:
-        self._env = environment(process._env)
-        self.nurseries = Nurseries(self._env)
+        self.env = environment(process.env)
+        self.nurseries = Nurseries(self.env)
         self._process = process
 
     def fork(self) -> Forked:
         name, *arguments = self._process.arguments[1:]
-        start = Start(name, arguments, str(self._process.folder), self._env)
+        start = Start(name, arguments, str(self._process.folder), self.env)
         with self._process.log_file.open("ab") as log:
             child = self.nurseries.fork(start, [log.fileno()] * 3)
         assert child is not None
@@ -181,7 +181,7 @@ async def test_one_that_nobody_holds_any_more_is_warned_of(tmp_path: Path) -> No
 async def test_a_nursery_that_is_gone_says_so(tmp_path: Path) -> None:
     process = module(tmp_path, SLEEPS)
     (tmp_path / "folder" / "uvloop.py").write_text("raise ImportError('uvloop is broken')")
-    process._env = {"PYTHONPATH": f"{tmp_path / 'folder'}:{ROOT}"}
+    process.env = {"PYTHONPATH": f"{tmp_path / 'folder'}:{ROOT}"}
     spare = Spare(process)
     with pytest.raises(NurseryError, match="uvloop is broken"):
         spare.fork()

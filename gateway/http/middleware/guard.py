@@ -15,6 +15,7 @@ _REFUSED_METHODS: Final = frozenset({hdrs.METH_TRACE, hdrs.METH_CONNECT})
 _ALLOWED: Final = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 _HOST: Final = re.compile(r"(?:[A-Za-z0-9._~-]{1,255}|\[[0-9A-Fa-f:.%A-Za-z]{2,64}\])(?::[0-9]{1,5})?")
 _PORT: Final = re.compile(r":[0-9]+$")
+_LENGTH_FIGURES: Final = 18  # beyond, not everybody who counts bytes can hold the number
 _LINE_OVERHEAD: Final = 4  # ": " and the line end
 
 
@@ -67,6 +68,9 @@ def _header_refusal(request: web.BaseRequest, max_bytes: int) -> ApiError | None
     framings = request.headers.getall(hdrs.TRANSFER_ENCODING, ())
     if any(framing.strip().lower() != "chunked" for framing in framings):
         return _refuse(501, "The only Transfer-Encoding taken is chunked")
+    length = request.headers.get(hdrs.CONTENT_LENGTH, "")
+    if len(length) > _LENGTH_FIGURES:
+        return _refuse(413, "Content-Length is a larger number than any body has bytes")
     coding = request.headers.get(hdrs.CONTENT_ENCODING)
     if coding is not None and coding.strip().lower() != "identity":
         return _refuse(415, "Encoded bodies are not accepted; send the body without Content-Encoding")
