@@ -172,9 +172,9 @@ class _Run:
         self.reloading.listen()
         code = FAILED
         try:
-            if self.ready is not None:
-                self.ready(self.gateway.own)
             await self.gateway.own.start()
+            if self.ready is not None:  # what was stored is there by now
+                self.ready(self.gateway.own)
             async with asyncio.TaskGroup() as group:
                 peers = group.create_task(self.gateway.federation.run(), name="federation")
                 finders = group.create_task(self.gateway.finders.run(), name="discovery")

@@ -3,7 +3,8 @@
 import asyncio
 import functools
 import inspect
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -61,14 +62,24 @@ class Function:
         self.is_async = inspect.iscoroutinefunction(inspect.unwrap(function)) or inspect.iscoroutinefunction(
             getattr(function, "__call__", None)  # noqa: B004 -- an object whose __call__ is async
         )
+        self._lock = threading.Lock()
+        self._in_threads = 0  # mutable, under the lock
 
-    async def call(self, *values: Any, timeout_s: float | None, **named: Any) -> Called:
+    @property
+    def in_threads(self) -> int:
+        """How many threads are in it, those among them for which nobody waits any more."""
+        with self._lock:
+            return self._in_threads
+
+    async def call(
+        self, values: Sequence[Any] = (), named: Mapping[str, Any] | None = None, *, timeout_s: float | None
+    ) -> Called:
         """Calls it once, for as long as it takes if `timeout_s` is None. Raises nothing but CancelledError; a thread
         goes on after that.
         """
         try:
             async with asyncio.timeout(timeout_s):
-                return Returned(await self._start(*values, **named))
+                return Returned(await self._start(functools.partial(self._function, *values, **(named or {}))))
         except TimeoutError:
             # The function's own TimeoutError is told as any other exception: see _start.
             return Late(timeout_s or 0.0)
@@ -79,18 +90,37 @@ class Function:
         except Exception as error:  # noqa: BLE001 -- whatever a program raises stays its item's error
             return raised(error)
 
-    async def _start(self, *values: Any, **named: Any) -> Any:
-        work = functools.partial(self._function, *values, **named)
+    async def _start(self, work: Callable[[], Any]) -> Any:
         try:
             if self.is_async:
                 return await work()
-            running = in_daemon_thread(work, f"grove-{self._name}")
+            with self._lock:
+                self._in_threads += 1
+            running = in_daemon_thread(functools.partial(self._work, work), f"grove-{self._name}")
             if running is None:
+                with self._lock:
+                    self._in_threads -= 1
                 raise RuntimeError("the system has no thread to give")
             result = await running
             return await result if inspect.isawaitable(result) else result
         except TimeoutError as error:
             raise _OwnTimeoutError(error) from error
+        except (SystemExit, KeyboardInterrupt) as error:
+            raise ProgramExitError(type(error).__name__) from error
+
+    def _work(self, work: Callable[[], Any]) -> Any:
+        """In a thread."""
+        try:
+            return work()
+        except (SystemExit, KeyboardInterrupt) as error:  # they would end the thread and tell nobody
+            raise ProgramExitError(type(error).__name__) from error
+        finally:
+            with self._lock:
+                self._in_threads -= 1
+
+
+class ProgramExitError(Exception):
+    """A function wanted to end the program; only its item hears of it. End the gateway with SIGTERM."""
 
 
 def raised(error: Exception) -> Raised:

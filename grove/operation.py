@@ -31,10 +31,12 @@ class FunctionOperation:
         """What the function returns is the result, None being nothing to say. Cancelled, it tells `Progress.stopped`
         and waits for a function on the loop; one in a thread goes on by itself.
         """
+        if self._function.in_threads >= self._spec.at_once:
+            return Failed("executions that were stopped, or ran out of time, still run; ask again when they have ended")
         told = Progress(progress, asyncio.get_running_loop())
         named = {} if self._progress is None else {self._progress: told}
         try:
-            called = await self._function.call(timeout_s=self._spec.timeout_s, **parameters, **named)
+            called = await self._function.call(named={**parameters, **named}, timeout_s=self._spec.timeout_s)
         finally:
             told.stop()
         match called:

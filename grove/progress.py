@@ -13,14 +13,20 @@ class Progress:
         """`tell` is called on `loop`."""
         self._tell = tell
         self._loop = loop
-        self._stopped = threading.Event()  # mutable: whether somebody wants it to end
+        self._lock = threading.Lock()
+        # Mutable: whether somebody wants it to end; under the lock: what the loop has not been told yet.
+        self._stopped = threading.Event()
+        self._newest: list[Any] = []
 
     def __call__(self, told: Any) -> None:
-        """Say how far it is: a number of percent, or JSON. The newest counts."""
-        try:
-            self._loop.call_soon_threadsafe(self._tell, told)
-        except RuntimeError:  # the gateway has ended
-            self._stopped.set()
+        """Say how far it is: a number of percent, or JSON. The newest counts, however often it is said."""
+        with self._lock:
+            waits, self._newest = bool(self._newest), [told]
+        if not waits:
+            try:
+                self._loop.call_soon_threadsafe(self._pass_on)
+            except RuntimeError:  # the gateway has ended
+                self._stopped.set()
 
     @property
     def stopped(self) -> bool:
@@ -36,3 +42,8 @@ class Progress:
     def stop(self) -> None:
         """Somebody wants it to end."""
         self._stopped.set()
+
+    def _pass_on(self) -> None:
+        with self._lock:
+            newest, self._newest = self._newest, []
+        self._tell(newest[0])

@@ -4,7 +4,6 @@ import asyncio
 import time
 from typing import Any, assert_never
 
-import msgspec
 import structlog
 
 from gateway.local.bindings import DataSpec
@@ -22,8 +21,9 @@ from gateway.local.data_items import (
 )
 from gateway.local.flights import Flights
 from gateway.local.shared_read import SharedFlight
-from gateway.local.values import MisfitError, conform
+from gateway.local.values import MisfitError
 from grove.callables import Function, Late, Raised, Returned
+from grove.plain import plain
 
 WRITE_TIMEOUT_S = 5.0
 """Seconds a program's function may take to write a value."""
@@ -77,7 +77,9 @@ class FunctionReading:
         if self._writer is None:
             return WriteFailure("it cannot be written", Fate.NOT_TRIED)
         async with self._turn:
-            called = await self._writer.call(value, timeout_s=WRITE_TIMEOUT_S)
+            if self._writer.in_threads:
+                return WriteFailure("the write before takes longer than its time and still runs", Fate.NOT_TRIED)
+            called = await self._writer.call([value], timeout_s=WRITE_TIMEOUT_S)
         self._shared.forget()
         match called:
             case Returned():
@@ -122,12 +124,9 @@ class FunctionReading:
 
 def _fitted(value: Any, spec: DataSpec) -> Sample | ReadFailure:
     try:
-        plain = msgspec.to_builtins(value, str_keys=True)
-        return Sample(conform(plain, spec.type), time.time_ns())
+        return Sample(plain(value, spec.type), time.time_ns())
     except MisfitError as error:
-        return ReadFailure(f"the function returned another type: {error}")
-    except (TypeError, ValueError, RecursionError) as error:
-        return ReadFailure(f"the function returned what is no JSON: {error}")
+        return ReadFailure(f"what the function returned does not fit: {error}")
 
 
 _: type[DataItem] = FunctionReading

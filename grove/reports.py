@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Final
@@ -15,7 +16,10 @@ from gateway.local.own import OwnEntities
 from gateway.local.storage import StorageFailure
 
 MAX_WAITING: Final = 1000
-"""Reports kept until the gateway runs; the oldest go first."""
+"""Reports kept until the gateway has taken them; the oldest go first."""
+
+AT_ONCE: Final = 32
+"""Reports taken in one turn of the event loop."""
 
 Report = Callable[[OwnEntities], object]
 
@@ -31,7 +35,8 @@ class Reports:
         # Mutable: what is known of faults beforehand; under the lock: where reports go, and those that wait for it.
         self.fault_specs: dict[str, FaultSpec] = {}
         self._bound: tuple[OwnEntities, asyncio.AbstractEventLoop] | None = None
-        self._waiting: list[Report] = []
+        self._waiting: deque[Report] = deque()
+        self._lost = 0
 
     def fault(
         self,
@@ -50,7 +55,7 @@ class Reports:
         """
         _check(code)
         self.fault_specs[code] = FaultSpec(
-            code, severity, description, debounce=Debounce(fail, heal), snapshot=tuple(snapshot)
+            code, severity, _shown(description), debounce=Debounce(fail, heal), snapshot=tuple(snapshot)
         )
 
     def report_fault(self, code: str, description: str | None = None, *, severity: Severity | None = None) -> None:
@@ -61,6 +66,7 @@ class Reports:
         _check(code)
         known = self.fault_specs.get(code) or FaultSpec(code)
         spec = known if severity is None else replace(known, severity=severity)
+        description = None if description is None else _shown(description)
         self._send(lambda own: own.faults.report_failed(self._ref, code, spec, _unheard, description=description))
 
     def pass_fault(self, code: str) -> None:
@@ -71,9 +77,8 @@ class Reports:
     def bind(self, own: OwnEntities, loop: asyncio.AbstractEventLoop) -> None:
         """Send what waits, and everything from now on, to `own`, on its loop. Called on that loop."""
         with self._lock:
-            self._bound, waiting, self._waiting = (own, loop), self._waiting, []
-        for report in waiting:
-            report(own)
+            self._bound = (own, loop)
+        self._drain()
 
     def unbind(self) -> None:
         """The gateway ends; reports wait again."""
@@ -82,17 +87,36 @@ class Reports:
 
     def _send(self, report: Report) -> None:
         with self._lock:
+            is_first = not self._waiting
+            if len(self._waiting) == MAX_WAITING:
+                self._waiting.popleft()
+                self._lost += 1
+            self._waiting.append(report)
+            bound = self._bound
+        if bound is not None and is_first:
+            try:
+                bound[1].call_soon_threadsafe(self._drain)
+            except RuntimeError:
+                self.unbind()
+
+    def _drain(self) -> None:
+        """On the loop: some of what waits, then the rest after others had their turn."""
+        with self._lock:
             if self._bound is None:
-                if len(self._waiting) == MAX_WAITING:
-                    _log.warning("reports of the program lost", reason="the gateway does not run", kept=MAX_WAITING)
-                    del self._waiting[0]
-                self._waiting.append(report)
                 return
             own, loop = self._bound
-        try:
-            loop.call_soon_threadsafe(report, own)
-        except RuntimeError:
-            self.unbind()
+            some = [self._waiting.popleft() for _ in range(min(AT_ONCE, len(self._waiting)))]
+            lost, self._lost = self._lost, 0
+            rest = bool(self._waiting)
+        if lost:
+            _log.warning("reports of the program lost", app=self._ref.id, lost=lost, kept=MAX_WAITING)
+        for report in some:
+            try:
+                report(own)
+            except Exception:  # noqa: BLE001 -- a mistake in one report is none of the gateway's
+                _log.exception("report of the program failed", app=self._ref.id)
+        if rest:
+            loop.call_soon(self._drain)
 
 
 def _unheard(_failure: StorageFailure | None) -> None:
@@ -102,3 +126,10 @@ def _unheard(_failure: StorageFailure | None) -> None:
 def _check(code: str) -> None:
     if not 1 <= len(code) <= FAULT_CODE_LIMIT:
         raise ValueError(f"found a fault code of {len(code)} characters; allowed are 1 to {FAULT_CODE_LIMIT}")
+    if _shown(code) != code:
+        raise ValueError(f"found the fault code {_shown(code)!r}; allowed is text that is UTF-8")
+
+
+def _shown(text: str) -> str:
+    """What of a text can be sent; file names need not be UTF-8."""
+    return text.encode(errors="backslashreplace").decode()

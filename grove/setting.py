@@ -36,7 +36,9 @@ class Setting(Generic[T]):
     async def apply(self, value: Any) -> Refusal | None:
         """Take a new value, if the program accepts it."""
         if self._accept is not None:
-            called = await self._accept.call(value, timeout_s=APPLY_TIMEOUT_S)
+            if self._accept.in_threads:
+                return Refusal("the change before takes longer than its time and still runs", failed=True)
+            called = await self._accept.call([value], timeout_s=APPLY_TIMEOUT_S)
             match called:
                 case Returned():
                     pass

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from grove.callables import Function, Late, Raised, Refused, Returned
+from tests.federation.eventually import eventually
 
 LONG_S = 30.0
 
 
 async def call(function: Callable[..., Any], *values: Any, timeout_s: float = LONG_S) -> Returned | Raised | Late:
-    return await Function(function, "x").call(*values, timeout_s=timeout_s)
+    return await Function(function, "x").call(values, timeout_s=timeout_s)
 
 
 async def test_a_function_that_blocks_runs_beside_the_loop() -> None:
@@ -99,3 +100,33 @@ async def test_whoever_asked_may_leave() -> None:
     with pytest.raises(asyncio.CancelledError):
         await running
     assert len(ended) == 1
+
+
+async def test_a_function_that_wants_to_end_the_program_is_told_as_a_mistake_of_its_item() -> None:
+    async def leave_the_loop() -> None:
+        raise SystemExit(5)
+
+    def leave() -> None:
+        raise SystemExit(5)
+
+    for function in (leave, leave_the_loop):
+        raised = await call(function)
+        assert isinstance(raised, Raised)
+        assert raised.reason == "ProgramExitError: SystemExit"
+
+
+async def test_threads_for_which_nobody_waits_any_more_are_counted() -> None:
+    gate = threading.Event()
+    function = Function(gate.wait, "x")
+    assert await function.call(timeout_s=0.01) == Late(0.01)
+    assert function.in_threads == 1
+    gate.set()
+    await eventually(lambda: function.in_threads == 0)
+
+
+async def test_parameters_may_be_called_as_anything() -> None:
+    def named(timeout_s: float, self: int, named: str) -> tuple[float, int, str]:
+        return timeout_s, self, named
+
+    called = await Function(named, "x").call(named={"timeout_s": 1.0, "self": 2, "named": "n"}, timeout_s=LONG_S)
+    assert called == Returned((1.0, 2, "n"))

@@ -80,10 +80,14 @@ async def test_a_fresh_answer_is_given_again() -> None:
 @pytest.mark.parametrize(
     ("returned", "data_type", "reason"),
     [
-        ("text", DataType.INT, "the function returned another type: found string, allowed is int"),
-        (None, DataType.DOUBLE, "the function returned another type: found null, allowed is double"),
-        (float("nan"), DataType.DOUBLE, "the function returned another type: found nan, allowed are finite numbers"),
-        (object(), DataType.OBJECT, "the function returned what is no JSON"),
+        ("text", DataType.INT, "what the function returned does not fit: found string, allowed is int"),
+        (None, DataType.DOUBLE, "what the function returned does not fit: found null, allowed is double"),
+        (
+            float("nan"),
+            DataType.DOUBLE,
+            "what the function returned does not fit: found nan, allowed are finite numbers",
+        ),
+        (object(), DataType.OBJECT, "what the function returned does not fit: found what is no JSON"),
     ],
 )
 async def test_what_does_not_fit_is_an_error_that_says_so(returned: Any, data_type: DataType, reason: str) -> None:
