@@ -103,8 +103,12 @@ class ServerTls:
             await asyncio.sleep(LOOK_MS / 1000)
             yield
 
-    def _take_current(self, connection: ssl.SSLObject, _name: str | None, _base: ssl.SSLContext) -> None:
+    def _take_current(self, connection: ssl.SSLObject, _name: str | None, _base: ssl.SSLContext) -> int | None:
         connection.context = self._current
+        # Sessions of TLS 1.2 cannot be kept from being remembered; a client that takes one up shows no certificate.
+        if self._settings.ca_file is not None and connection.session_reused:
+            return int(ssl.AlertDescription.ALERT_DESCRIPTION_HANDSHAKE_FAILURE)
+        return None
 
     def _files(self) -> tuple[Path, ...]:
         tls = self._settings
@@ -137,6 +141,9 @@ def _make_context(tls: TlsSettings) -> ssl.SSLContext:
     if tls.ca_file is not None:
         context.load_verify_locations(tls.ca_file)
         context.verify_mode = ssl.CERT_REQUIRED
+        # Each connection shows its certificate, by the authorities and the clock of now.
+        context.options |= ssl.OP_NO_TICKET
+        context.num_tickets = 0
     return context
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import datetime as dt
 import shutil
+import socket
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable
@@ -151,6 +152,42 @@ async def test_only_clients_of_the_named_authority_are_served(
         await asyncio.to_thread(tls.look_again)
         with pytest.raises(OSError):
             await name_shown(port, known)  # its authority is no longer the named one
+
+
+def ask_once(port: int, context: ssl.SSLContext, session: ssl.SSLSession | None) -> tuple[bytes, ssl.SSLSession | None]:
+    """The answer, and the session that a later connection may take up. Raises OSError."""
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=30) as plain,
+        context.wrap_socket(plain, server_hostname="127.0.0.1", session=session) as tls,
+    ):
+        tls.sendall(b"hello\n")
+        return tls.recv(100), tls.session
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_a_session_of_before_does_not_stand_for_a_certificate(
+    authority: Authority, settings: TlsSettings, tmp_path: Path, version: ssl.TLSVersion
+) -> None:
+    clients = await asyncio.to_thread(Authority, tmp_path, "clients")
+    await asyncio.to_thread(clients.context, "robot")
+    mutual = TlsSettings(
+        enabled=True, cert_file=settings.cert_file, key_file=settings.key_file, ca_file=tmp_path / "ca.pem"
+    )
+    assert mutual.ca_file is not None
+    shutil.copy(clients.file, mutual.ca_file)
+    tls = await asyncio.to_thread(ServerTls, mutual, time.time)
+    known = knowing(authority)
+    known.load_cert_chain(clients.certificate("robot"), clients.key("robot"))
+    known.minimum_version = known.maximum_version = version
+    async with listening(tls) as port:
+        answer, session = await asyncio.to_thread(ask_once, port, known, None)
+        assert answer == b"hello\n"
+        shutil.copy(authority.file, mutual.ca_file)
+        await asyncio.to_thread(tls.look_again)
+        with pytest.raises(OSError):
+            answer, _ = await asyncio.to_thread(ask_once, port, known, session)
+            if not answer:
+                raise ConnectionError("the server closed")
 
 
 async def test_versions_below_the_least_are_refused(authority: Authority, settings: TlsSettings) -> None:
