@@ -185,7 +185,10 @@ class OwnEntities:
         self._logs.declare({ref: resources.logs for ref, resources in self._resources.items()})
         self.faults.declare(
             {ref: resources.faults for ref, resources in self._resources.items()},
-            {ref: resources.fault_specs for ref, resources in self._resources.items()},
+            {
+                ref: (*resources.fault_specs, *(rule.fault for rule in resources.rules))
+                for ref, resources in self._resources.items()
+            },
         )
         self._watch.declare({ref: resources.rules for ref, resources in self._resources.items()})
 

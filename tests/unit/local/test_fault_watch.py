@@ -149,6 +149,18 @@ async def test_a_stored_fault_heals_when_its_rule_passes() -> None:
         await eventually(lambda: status(own) == "HEALED")
 
 
+async def test_a_stored_fault_heals_as_its_rule_says_from_the_first_look_on() -> None:
+    there = DeclaredFault(FaultSpec("X"))
+    slow = rule("pressure", Above(5), debounce=Debounce(1, 3), symptoms=("Y",))
+    symptom = DeclaredFault(FaultSpec("Y"))
+    async with watching(slow, faults=(there, symptom), pressure=held("pressure", 1.0)) as (own, _):
+        await eventually(lambda: status(own) == "HEALED")
+        history = " ".join(moment.status for moment in own.faults.book.shown(PUMP)["X"].history)
+        assert history == "PREPASSED HEALED"
+        await own.faults.clear(PUMP, "X")
+        assert status(own, "Y") == "CLEARED"
+
+
 async def test_rules_come_and_go_with_what_is_offered() -> None:
     pressure = held("pressure", 6.0)
     first = rule("pressure", Stale(0.3))
