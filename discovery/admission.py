@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -66,6 +67,8 @@ class AdmissionRules:
     networks: tuple[IpNetwork, ...] = ()
     """Where mDNS may lead to."""
     require_tls: bool = False
+    turn: int = 0
+    """Another one, another choice of those that may be tried at an address where too many are."""
     max_peers: int = 50
     """Most discovered peers (`aggregation.max_discovered_peers`)."""
 
@@ -204,8 +207,8 @@ def _place(passed: Iterable[_Passed], rules: AdmissionRules) -> Iterator[tuple[_
     """Peers there are keep their places; of the others as many as there is room for."""
     room = MAX_CANDIDATES
     tried: Counter[str | None] = Counter()
-    for each in passed:
-        host = urlsplit(each.url).hostname if each.found.found_by is FoundBy.MDNS else None
+    for each in _drawn(passed, rules):
+        host = _host(each)
         if each.url in rules.peers:
             yield each, None
         elif len(rules.peers) >= rules.max_peers:
@@ -219,6 +222,24 @@ def _place(passed: Iterable[_Passed], rules: AdmissionRules) -> Iterator[tuple[_
             yield each, None
         else:
             yield each, _Refused("too_many_candidates", f"{MAX_CANDIDATES} others wait to be tried already")
+
+
+def _drawn(passed: Iterable[_Passed], rules: AdmissionRules) -> list[_Passed]:
+    """In an order that a stranger can neither know nor choose wherever too many are said to be at one address.
+
+    Its labels and ports are the stranger's to choose, so a place must not depend on them for longer than a turn.
+    """
+    listed = list(passed)
+    crowded = {host for host, count in Counter(map(_host, listed)).items() if host and count > MAX_PER_ADDRESS}
+    draw = f"{rules.own_instance} {rules.turn} "
+    return sorted(
+        listed, key=lambda each: sha256((draw + each.url).encode()).digest() if _host(each) in crowded else b""
+    )
+
+
+def _host(passed: _Passed) -> str | None:
+    """The address that mDNS leads to."""
+    return urlsplit(passed.url).hostname if passed.found.found_by is FoundBy.MDNS else None
 
 
 def _name(

@@ -9,11 +9,16 @@ from typing import Final
 
 from watchfiles import awatch
 
+from discovery.admission import MAX_FOUND
 from discovery.listing import Listing, look_again
 from discovery.source import Found, Reading
 
 SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
 """Files of a directory that are read, but for hidden ones (Kubernetes keeps its old data in those)."""
+
+
+MAX_FILES: Final = 256
+"""Files of a directory that are read, the first ones by name; more are trouble."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,25 +89,30 @@ class FileSource:
     def _read(self) -> Reading:
         """What the files say now. One that cannot be read keeps what it said before."""
         try:
-            paths = _files(self._path)
+            paths, left_out = _files(self._path)
         except OSError as error:
-            return Reading(self._found(), f"{_shown(self._path)} cannot be read: {error.strerror or error}")
+            return Reading(self._found()[:MAX_FOUND], f"{_shown(self._path)} cannot be read: {error.strerror or error}")
         self._listings = {path: look_again(path, self._listings.get(path, Listing())) for path in paths}
         troubles = [f"{_shown(path)}: {one.trouble}" for path, one in self._listings.items() if one.trouble]
-        return Reading(self._found(), "; ".join(troubles) or None)
+        if len(found := self._found()) > MAX_FOUND:
+            troubles.append(f"its files list {len(found)} peers, allowed are {MAX_FOUND} in all")
+        if left_out:
+            troubles.append(f"it has {left_out} files more than the {MAX_FILES} that are read")
+        return Reading(found[:MAX_FOUND], "; ".join(troubles) or None)
 
     def _found(self) -> tuple[Found, ...]:
         return tuple(found for path in sorted(self._listings) for found in self._listings[path].found)
 
 
-def _files(path: Path) -> list[Path]:
-    """The files to read. Raises OSError where there is nothing."""
+def _files(path: Path) -> tuple[list[Path], int]:
+    """The files to read, and how many more there are. Raises OSError where there is nothing."""
     path.stat()
     if not path.is_dir():
-        return [path]
-    return sorted(
+        return [path], 0
+    files = sorted(
         each for each in path.iterdir() if each.suffix in SUFFIXES and not each.name.startswith(".") and each.is_file()
     )
+    return files[:MAX_FILES], max(0, len(files) - MAX_FILES)
 
 
 def _shown(path: Path) -> str:

@@ -20,6 +20,9 @@ MAX_FILE_BYTES: Final = 1024 * 1024
 MAX_PEERS: Final = 1024
 """Peers in a file; more are a mistake."""
 
+MAX_PIECES: Final = 8 * MAX_PEERS
+"""Texts, lists and mappings in a YAML file; so many are made of it at most, which holds up everybody meanwhile."""
+
 MAX_DEPTH: Final = 16
 """Lists and mappings within each other; libyaml crashes the process on some ten thousand of them."""
 
@@ -92,9 +95,11 @@ def _where_and_why(error: Exception) -> str:
 
 
 def _load_yaml(content: bytes) -> Any:
-    """Raises YAMLError, and ValueError where it is nested too deep."""
+    """Raises YAMLError, and ValueError where it is nested too deep or has too much in it."""
     depth = 0
-    for event in yaml.parse(content, Loader=_LOADER):
+    for number, event in enumerate(yaml.parse(content, Loader=_LOADER)):
+        if number > MAX_PIECES:
+            raise ValueError(f"it has more than {MAX_PIECES} texts, lists and mappings, allowed are {MAX_PEERS} peers")
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:
             raise ValueError(f"lists and mappings are nested deeper than {MAX_DEPTH}, allowed is {_SHAPE}")

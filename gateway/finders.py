@@ -1,5 +1,6 @@
 """The sources in which this gateway looks for peers, made from its settings, and what it admits from them."""
 
+import asyncio
 import ipaddress
 from collections.abc import Iterator
 from contextlib import suppress
@@ -29,6 +30,9 @@ log = structlog.get_logger("discovery")
 
 _EVERYWHERE: Final = (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0"))
 
+TURN_S: Final = 10.0
+"""Seconds for which the same ones may be tried at an address where too many are said to be."""
+
 
 class Finders:
     """Discovery at work for one federation: `run` owns it; with aggregation off there is nothing to run."""
@@ -49,10 +53,12 @@ class Finders:
         self._federation = federation
         self._neighbours = neighbours
         aggregation = settings.aggregation
-        # Mutable: the static peers; the port we listen on, None until it is known; our interfaces as seen last.
+        # Mutable: the static peers; the port we listen on, None until it is known; our interfaces as seen last;
+        # whose turn it is where too many are at one address.
         self._static = static_endpoints(aggregation) if aggregation.enabled else ()
         self._port = settings.server.port or None
         self._interfaces: tuple[OwnInterface, ...] = ()
+        self._turn = 0
         self._subnets = tuple(ipaddress.ip_network(subnet) for subnet in aggregation.discovery_subnets)
         listed = tuple(_sources(aggregation)) if aggregation.enabled else ()
         self._listed = frozenset(source.name for source in listed)
@@ -67,7 +73,17 @@ class Finders:
 
     async def run(self) -> None:
         """Looks for peers until cancelled; an error in any source ends all of them, loudly."""
-        await self._manager.run()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._manager.run(), name="sources of peers")
+            group.create_task(self._take_turns(), name="turns at crowded addresses")
+
+    async def _take_turns(self) -> None:
+        """Gives others a chance where too many are said to be at one address."""
+        while True:
+            await asyncio.sleep(TURN_S)
+            if any(one.reason == "too_many_at_address" for one in self._manager.current.refused):
+                self._turn += 1
+                self._manager.reconsider()
 
     def configured(self, settings: Settings) -> None:
         """The static peers are these from now on; nothing else of the settings counts."""
@@ -124,6 +140,7 @@ class Finders:
             bound_to_loopback=is_loopback(host),
             networks=self._subnets or tuple(interface.network for interface in self._interfaces),
             require_tls=aggregation.require_tls,
+            turn=self._turn,
             max_peers=aggregation.max_discovered_peers,
         )
 

@@ -7,7 +7,7 @@ import asyncio
 import dataclasses
 import functools
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +16,8 @@ import structlog
 
 from gateway.composition import Gateway, protection_of
 from gateway.config.keys import KEYS, value_at
+from gateway.config.peer_rules import peer_mistakes
+from gateway.config.protection import protection_mistakes
 from gateway.config.reader import LoadedSettings, SettingsRefused
 from gateway.current import CurrentSettings
 from gateway.descriptors import connection_limits
@@ -169,6 +171,10 @@ class Reloading:
         self._current.waiting = waiting
         if live:
             now = functools.reduce(lambda so_far, path: _with(so_far, path, value_at(found, path)), live, before)
+            mistakes = [*mistakes_of(now)]
+            if mistakes:
+                self._refuse(SETTINGS, mistakes)
+                return
             self._current.settings = now
             put_into_effect(self._gateway, before, now, files=self._files)
             log.info("changed settings in effect", keys=live)
@@ -177,6 +183,12 @@ class Reloading:
 def is_live(path: str) -> bool:
     """Whether the setting of this dotted path counts as soon as it is read."""
     return path in LIVE_KEYS or path.startswith(LIVE_GROUPS)
+
+
+def mistakes_of(now: Settings) -> Iterator[str]:
+    """What is wrong with settings of which a part counts at once and a part only after a restart."""
+    for finding in (*peer_mistakes(now.aggregation), *protection_mistakes(now)):
+        yield f"{finding.keys[0]}: found {finding.found}; allowed: {finding.allowed}; a restart takes all that changed"
 
 
 def put_into_effect(gateway: Gateway, before: Settings, now: Settings, *, files: int) -> None:

@@ -292,6 +292,17 @@ def test_of_the_ports_of_one_address_a_few_are_tried_at_a_time_beside_the_peers_
     assert len(judged(*written).admitted) == 20
 
 
+def test_at_a_crowded_address_everybody_has_a_turn_whatever_strangers_call_themselves() -> None:
+    real = found("http://192.168.7.9:9000", "zz_robot")
+    forged = [found(f"http://192.168.7.9:{2000 + at}", f"00{at:02}") for at in range(32)]
+    turns = [
+        {one.url for one in judged(*forged, real, rules=AdmissionRules(networks=RULES.networks, turn=turn)).admitted}
+        for turn in range(60)
+    ]
+    assert all(len(turn) == MAX_PER_ADDRESS for turn in turns)
+    assert sum(real.url in turn for turn in turns) >= 5  # 8 of 33 places in 60 turns are 14.5
+
+
 def test_where_there_are_enough_discovered_peers_nobody_else_is_tried() -> None:
     peer = PeerEndpoint("arm", "http://192.168.7.10:2000", MDNS)
     rules = AdmissionRules(peers={peer.url: peer}, networks=RULES.networks, max_peers=1)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from discovery.admission import MAX_FOUND
 from discovery.endpoint import FoundBy
-from discovery.file import FileSettings, FileSource
+from discovery.file import MAX_FILES, FileSettings, FileSource
 from discovery.listing import MAX_FILE_BYTES, MAX_PEERS, Listing, look_again
 from discovery.source import Found
 from tests.federation.eventually import eventually
@@ -195,3 +196,22 @@ def test_what_did_not_change_is_not_parsed_again(tmp_path: Path) -> None:
     path.write_text(listed("two"))
     os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
     assert [one.name for one in look_again(path, first).found] == ["two"]
+
+
+def test_a_yaml_file_with_too_much_in_it_is_refused_before_anything_is_made_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "peers.yaml"
+    path.write_text("[" + "[]," * 100_000 + "[]]")
+    assert "allowed are 1024 peers" in (look_again(path, Listing()).trouble or "")
+    path.write_text("".join(f"- {{name: p{at}, url: 'http://p{at}:8080'}}\n" for at in range(MAX_PEERS)))
+    assert len(look_again(path, Listing()).found) == MAX_PEERS
+
+
+async def test_of_a_directory_with_too_much_in_it_a_part_is_read_and_the_rest_is_told(tmp_path: Path) -> None:
+    for number in range(MAX_FILES + 2):
+        (tmp_path / f"{number:04}.json").write_text(listed(*(f"p{number}-{at}" for at in range(5))))
+    async with running(FileSource(tmp_path, QUICK)) as readings:
+        await eventually(lambda: bool(readings.all))
+        assert len(readings.last.found) == MAX_FOUND
+        trouble = readings.last.trouble or ""
+        assert f"its files list {5 * MAX_FILES} peers, allowed are {MAX_FOUND}" in trouble
+        assert "2 files more" in trouble

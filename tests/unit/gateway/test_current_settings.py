@@ -1,10 +1,11 @@
 """What is said of settings that were read again, and which of them count at once."""
 
+from discovery.settings import PeerSetting
 from gateway.config.keys import KEYS, value_at
 from gateway.config.problems import SettingsWarning
 from gateway.current import CurrentSettings
-from gateway.reloading import _with, is_live
-from gateway.settings import Settings
+from gateway.reloading import _with, is_live, mistakes_of
+from gateway.settings import AggregationSettings, Settings
 
 
 def test_cautions_mistakes_and_what_needs_a_restart_are_warnings() -> None:
@@ -32,3 +33,10 @@ def test_a_setting_is_replaced_at_its_path_and_nothing_else() -> None:
     after = _with(before, "server.tls.min_version", "1.3")
     changed = [path for path in KEYS if value_at(before, path) != value_at(after, path)]
     assert changed == ["server.tls.min_version"]
+
+
+def test_what_counts_at_once_is_judged_beside_what_still_counts_from_before() -> None:
+    peer = PeerSetting(name="b", url="http://127.0.0.1:8081")
+    aggregation = AggregationSettings(enabled=True, require_tls=True, peers=(peer,))
+    (mistake,) = mistakes_of(Settings(name="a", aggregation=aggregation))
+    assert mistake.startswith("aggregation.peers[0].url: found 'http://127.0.0.1:8081' while aggregation.require_tls")
