@@ -17,6 +17,10 @@ ANSWERED_SHARE: Final = 0.95
 our own: probes, trees, events, and files."""
 
 
+UNCOUNTED: Final = 1_000_000_000
+"""Files where nobody counts."""
+
+
 class Descriptors:
     """A count of sockets."""
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -11,7 +11,7 @@ import structlog
 
 from peers.budget import ByteBudget
 from peers.connection import PeerConnection
-from peers.descriptors import PASSED_ON_SHARE, Descriptors
+from peers.descriptors import PASSED_ON_SHARE, UNCOUNTED, Descriptors
 from peers.dialer import Dialer
 from peers.errors import PeerError, PeerReason
 from peers.settings import TransportSettings
@@ -104,17 +104,19 @@ class ConnectionPool:
     ) -> None:
         """`descriptors`: where connections are counted, and which limit them; None: nowhere."""
         self._name = name
-        self._descriptors = descriptors
+        self._descriptors = descriptors or Descriptors(UNCOUNTED)
         self._dialer = dialer
         self._settings = settings
         self._budget = budget
-        # Mutable state: slots and limits, queues, unused connections (used longest ago first), all connections, counts.
+        # Mutable state: slots and limits, queues, unused connections (used longest ago first), all connections, those
+        # that count as open files, counts.
         self._requests = _Lane(settings.max_requests)
         self._streams = _Lane(settings.max_streams)
         self._max_idle = settings.max_idle
         self._idle_keep_s = settings.idle_keep_ms / 1000
         self._idle: dict[PeerConnection, None] = {}
         self._all: set[PeerConnection] = set()
+        self._counted: set[PeerConnection] = set()
         self._sweeper: asyncio.TimerHandle | None = None
         self._opened = 0
         self._unasked = 0
@@ -221,8 +223,6 @@ class ConnectionPool:
     def opened(self, connection: PeerConnection) -> None:
         self._all.add(connection)
         self._opened += 1
-        if self._descriptors is not None:
-            self._descriptors.open += 1
 
     def released(self, connection: PeerConnection, *, reusable: bool) -> None:
         if reusable and (self._closed is not None or len(self._idle) >= self._max_idle):
@@ -233,7 +233,8 @@ class ConnectionPool:
 
     def lost(self, connection: PeerConnection) -> None:
         self._idle.pop(connection, None)
-        if connection in self._all and self._descriptors is not None:
+        if connection in self._counted:
+            self._counted.discard(connection)
             self._descriptors.open -= 1
         self._all.discard(connection)
         if self._closed is not None and not self._all:
@@ -249,22 +250,40 @@ class ConnectionPool:
 
     async def _dial(self, deadline: float) -> PeerConnection | PeerError:
         dialled = None
-        if self._descriptors is not None and not (self.is_ours or self._descriptors.has_room(PASSED_ON_SHARE)):
+        if not (self.is_ours or self._descriptors.has_room(PASSED_ON_SHARE)):
             return PeerError(
                 PeerReason.CONNECTION_LIMIT_REACHED,
                 f"{self._descriptors.open} of {self._descriptors.files} files are sockets already",
             )
         if self._closed is None:
-            with _one_more(self._descriptors):
-                dialled = await self._dialer.dial(deadline, self._make)
+            with self._one_more() as make:
+                dialled = await self._dialer.dial(deadline, make)
         if dialled is not None and self._closed is None:
             return dialled
         if isinstance(dialled, PeerConnection):
             dialled.abort()
         return PeerError(PeerReason.DESTINATION_UNAVAILABLE, "this peer was removed")
 
-    def _make(self) -> PeerConnection:
-        return PeerConnection(self._settings, self._budget, self)
+    @contextmanager
+    def _one_more(self) -> Iterator[Callable[[], PeerConnection]]:
+        """Makes connections that count from the moment they are dialled, for many may be at the same time."""
+        is_dialling = True
+        self._descriptors.open += 1
+
+        def make() -> PeerConnection:
+            nonlocal is_dialling
+            if not is_dialling:
+                self._descriptors.open += 1
+            is_dialling = False
+            connection = PeerConnection(self._settings, self._budget, self)
+            self._counted.add(connection)
+            return connection
+
+        try:
+            yield make
+        finally:
+            if is_dialling:
+                self._descriptors.open -= 1
 
     def _take_idle(self) -> PeerConnection | None:
         while self._idle:
@@ -290,16 +309,3 @@ class ConnectionPool:
                 return
             del self._idle[connection]
             connection.abort()
-
-
-@contextmanager
-def _one_more(descriptors: Descriptors | None) -> Iterator[None]:
-    """A connection counts from the moment it is dialled: many may be at the same time."""
-    if descriptors is None:
-        yield
-        return
-    descriptors.open += 1
-    try:
-        yield
-    finally:
-        descriptors.open -= 1

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 import structlog
 
 from gateway.http.pace import PaceRule
-from peers.descriptors import ANSWERED_SHARE, SERVED_SHARE, Descriptors
+from peers.descriptors import ANSWERED_SHARE, SERVED_SHARE, UNCOUNTED, Descriptors
 from peers.view import Warned
 
 LOOK_S: Final = 0.25
@@ -20,9 +20,6 @@ LOOK_S: Final = 0.25
 
 CROWDED_HEAD_S: Final = 2.0
 """Seconds for the head of a request on a connection beyond the limit."""
-
-UNCOUNTED: Final = 1_000_000_000
-"""Files where nobody counts."""
 
 _log = structlog.stdlib.get_logger(__name__)
 

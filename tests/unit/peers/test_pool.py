@@ -3,6 +3,7 @@
 import asyncio
 
 from peers.client import PeerAnswer, PeerError, PeerRequest
+from peers.descriptors import Descriptors
 from peers.errors import PeerReason
 from peers.settings import TransportSettings
 from tests.unit.peers.wire_server import (
@@ -333,6 +334,39 @@ async def test_of_a_client_that_is_retired_our_own_streams_end_at_once_and_those
             assert retiring.done() is is_ours
             await stream.aclose()
             await retiring
+
+
+async def test_without_files_to_spare_requests_of_others_are_refused_and_our_own_are_not() -> None:
+    descriptors = Descriptors(100)
+    async with serving(serving_ok) as server, client_to(server.url, descriptors=descriptors) as client:
+        assert isinstance(await client.send(GET, deadline=within()), PeerAnswer)
+        assert descriptors.open == 1
+        descriptors.open += 90
+        assert isinstance(await client.send(GET, deadline=within()), PeerAnswer)  # over the connection that is there
+        client.drop_idle()
+        await eventually(lambda: descriptors.open == 90)
+        refused = await client.send(GET, deadline=within())
+        assert isinstance(refused, PeerError)
+        assert (refused.reason, refused.sent) == (PeerReason.CONNECTION_LIMIT_REACHED, False)
+        assert isinstance(await client.for_ourselves().send(GET, deadline=within()), PeerAnswer)
+        descriptors.open -= 90
+
+
+async def test_connections_count_while_they_are_dialled() -> None:
+    descriptors = Descriptors(100)
+    async with serving(mute) as server, client_to(server.url, descriptors=descriptors) as client:
+        sending = [asyncio.create_task(client.send(GET, deadline=within())) for _ in range(100)]
+        refused = [task for task in sending if isinstance(await _soon(task), PeerError)]
+        assert (len(refused), descriptors.open) == (15, 85)
+        for task in sending:
+            task.cancel()
+        await asyncio.wait(sending)
+
+
+async def _soon(task: "asyncio.Task[PeerAnswer | PeerError]") -> PeerAnswer | PeerError | None:
+    """What became of it within a moment."""
+    await asyncio.wait([task], timeout=0.02)
+    return task.result() if task.done() else None
 
 
 async def test_a_mute_peer_delays_no_other_peer() -> None:

@@ -12,6 +12,7 @@ from discovery.endpoint import AddressRule, PeerEndpoint
 from peers.budget import ByteBudget
 from peers.client import PeerAnswer, PeerClient
 from peers.credential import Credential
+from peers.descriptors import UNCOUNTED, Descriptors
 from peers.resolver import Resolver
 from peers.settings import MIB, TransportSettings
 from peers.tls import PeerTls
@@ -179,10 +180,12 @@ async def client_to(
     tls: PeerTls | None = None,
     credential: Credential | None = None,
     passes_authorization: bool = False,
+    descriptors: Descriptors | None = None,
     **limits: int,
 ) -> AsyncIterator[PeerClient]:
-    """A client whose state must be clean in the end: no slot taken, no byte held, no connection open."""
+    """A client whose state must be clean in the end: no slot taken, no byte held, no connection open or counted."""
     budget = budget or ByteBudget(256 * MIB)
+    descriptors = descriptors or Descriptors(UNCOUNTED)
     client = PeerClient(
         PeerEndpoint("peer_b", url, address_rule=rule),
         TransportSettings(**limits),
@@ -191,6 +194,7 @@ async def client_to(
         budget=budget,
         credential=credential,
         passes_authorization=passes_authorization,
+        descriptors=descriptors,
     )
     try:
         yield client
@@ -198,6 +202,7 @@ async def client_to(
         await client.aclose()
     figures = client.figures
     assert (figures.requests, figures.streams, figures.idle, figures.queued) == (0, 0, 0, 0)
+    assert descriptors.open == 0
     assert budget.held == 0
 
 
