@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import structlog
 
@@ -12,6 +12,9 @@ from peers.client import PeerClient, PeerStreamError
 from peers.errors import PeerError
 from peers.eventtext import EventParser, EventTooLongError, ServerEvent
 from peers.request import PeerRequest
+
+LONGEST_ID: Final = 100
+"""Characters of an id of an event that is sent back; a peer that sends a longer one has none."""
 
 log = structlog.get_logger("peers")
 
@@ -114,8 +117,8 @@ class EventLink:
         except (PeerStreamError, EventTooLongError) as error:
             log.debug("event link broke", peer=self._peer, why=str(error) or type(error).__name__)
         finally:
-            await answer.aclose()
             self._turn(is_open=False)
+            await answer.aclose()
         return False
 
     def _turn(self, *, is_open: bool) -> None:

@@ -6,7 +6,7 @@ import structlog
 
 from entities.jsontext import InvalidJsonError, parse_json
 from entities.model import EntityKind, GatewayTree
-from peers.eventlink import EventLinkSettings, Hearer
+from peers.eventlink import LONGEST_ID, EventLinkSettings, Hearer
 from peers.eventtext import ServerEvent
 from peers.fault_exchange import FaultExchange
 from peers.fault_news import MAX_NEWS_BYTES, InvalidNewsError, check_event, member_of
@@ -39,7 +39,7 @@ class ForeignLine:
         return (("Last-Event-ID", self._last_id),) if self._last_id else ()
 
     def hear(self, event: ServerEvent) -> None:
-        if event.last_id.isdecimal() and event.last_id.isascii():
+        if event.last_id.isdecimal() and event.last_id.isascii() and len(event.last_id) <= LONGEST_ID:
             self._last_id = event.last_id
         instance, held = self._peer.instance, self._peer.held
         if instance is None or held is None:

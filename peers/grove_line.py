@@ -6,7 +6,7 @@ from typing import Any, Final
 import structlog
 
 from entities.jsontext import InvalidJsonError, parse_json
-from peers.eventlink import Hearer
+from peers.eventlink import LONGEST_ID, Hearer
 from peers.eventtext import MAX_EVENT_BYTES, ServerEvent
 from peers.fault_exchange import FaultExchange
 from peers.fault_news import InvalidNewsError, parse_news
@@ -69,12 +69,12 @@ class GroveLine:
         generation, newest = told.get("generation"), told.get("faults")
         if type(generation) is int:
             self._told(generation)
-        if self._position is None and isinstance(newest, str) and newest.isascii() and newest.isprintable():
+        if self._position is None and isinstance(newest, str) and _is_id(newest):
             self._position = newest
 
     def _hear_news(self, event: ServerEvent) -> None:
-        if event.last_id.isascii() and event.last_id.isprintable():
-            self._position = event.last_id or self._position
+        if _is_id(event.last_id):
+            self._position = event.last_id
         try:
             news = parse_news(event.data)
         except InvalidNewsError as error:
@@ -82,6 +82,11 @@ class GroveLine:
             return
         if self._may_tell(news.origin):
             self._faults.take(news)
+
+
+def _is_id(text: str) -> bool:
+    """Whether it can be sent back as it is."""
+    return 0 < len(text) <= LONGEST_ID and text.isascii() and text.isprintable()
 
 
 def _object(data: str) -> dict[str, Any]:

@@ -274,3 +274,17 @@ async def test_a_reader_that_is_slow_is_told_what_it_missed_and_holds_up_nobody(
                 assert told[0] == f"id: {number}"
         assert got + missed == total
         assert missed > 0
+
+
+async def test_a_client_of_http_1_0_reads_the_stream_until_the_connection_ends() -> None:
+    own, slots = pump(), StreamSlots(10)
+    async with owning(own, slots=slots) as client:
+        reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
+        writer.write(b"GET %b HTTP/1.0\r\nHost: x\r\n\r\n" % STREAM.encode())
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert b"chunked" not in head
+        await own.faults.raise_fault(PUMP, "A")
+        assert (await reader.readuntil(b"\n\n")).startswith(b"id: ")
+        slots.end()
+        assert await reader.read() == b"event: bye\ndata: {}\n\n"
+        writer.close()

@@ -266,6 +266,8 @@ async def test_what_a_peer_could_not_keep_for_us_is_named() -> None:
         (b'event: hello\ndata: {"generation":3,"faults":"boot:41"}\n\n' + news(42), b"boot:42"),
         (news(42), b"boot:42"),
         (b'event: hello\ndata: {"generation":3,"faults":7}\n\n', None),
+        (b'event: hello\ndata: {"generation":3,"faults":"%s"}\n\n' % (b"x" * 101), None),
+        (news(42, boot="x" * 200), None),
     ],
 )
 async def test_a_line_that_is_opened_again_goes_on_after_what_was_heard(said: bytes, asked: bytes | None) -> None:

@@ -73,7 +73,7 @@ async def test_its_events_become_news_of_its_own_numbered_by_us() -> None:
 async def test_it_goes_on_after_the_last_event_that_had_a_number() -> None:
     async with line() as (heard, _):
         assert (heard.path, heard.headers()) == (STREAM_PATH, ())
-        for last_id in ("7", "\u0663", "x"):
+        for last_id in ("7", "\u0663", "x", "9" * 101):
             heard.hear(said(EVENT, last_id))
         assert heard.headers() == (("Last-Event-ID", "7"),)
 
