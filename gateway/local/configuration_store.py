@@ -41,17 +41,20 @@ class ConfigurationStore:
     `nodes` gives the ROS node of an App, if it has one.
     """
 
-    def __init__(self, *, clock: Clock, keep: Keep = keep_nothing) -> None:
+    def __init__(self, *, clock: Clock, keep: Keep = keep_nothing, awaits_storage: bool = False) -> None:
+        """`awaits_storage`: what was stored comes by `restore`, and until then nobody knows what there is."""
         self._clock = clock
         self._keep = keep
         # Mutable: what is declared, the values that are not the default, those that are kept for what is declared no
-        # more or differently, what could not be put into effect, and who may change an item now.
+        # more or differently, what could not be put into effect, who may change an item now, whether what was stored
+        # is known.
         self._declared: Mapping[EntityRef, Mapping[str, Configuration]] = {}
         self._nodes: Mapping[str, str] = {}
         self._changed: dict[Key, Any] = {}
         self._kept: dict[Key, Any] = {}
         self._unapplied: dict[Key, str] = {}
         self._to_apply: dict[Key, Any] = {}
+        self._restored = not awaits_storage
         self._wake = asyncio.Event()
         self._turns: defaultdict[Key, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -68,6 +71,7 @@ class ConfigurationStore:
             if key not in found:
                 self._keep([save_row(key, value, self._clock())], _unheard)
         self._kept = {key: value for key, value in found.items() if key not in self._changed}
+        self._restored = True
         self._take_kept()
 
     async def run(self) -> None:
@@ -131,8 +135,9 @@ class ConfigurationStore:
     async def _reset(self, ref: EntityRef, item: Configuration) -> ResourceError | None:
         key = (ref, item.id)
         async with self._turns[key]:
-            if key not in self._changed and key not in self._unapplied:
-                return None
+            known = key in self._changed or key in self._unapplied or key in self._kept
+            if self._restored and not known:
+                return None  # before, the storage may have a value that nobody has seen yet
             return await self._change(ref, item, item.value, is_default=True)
 
     async def _change(

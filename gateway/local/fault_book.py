@@ -4,6 +4,7 @@ So nothing that was answered is lost when the process is killed. A disk that fai
 stored is shown all the same, and stored when that is possible again. Only a clearing that cannot be stored is none.
 """
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -21,13 +22,17 @@ Frames = list[dict[str, Any]]
 class FaultBook:
     """Faults by the entity that reports them and their code, in the order in which they came."""
 
-    def __init__(self, keep: Keep, shown: Shown) -> None:
+    def __init__(self, keep: Keep, shown: Shown, *, awaits_storage: bool = False) -> None:
         self._keep = keep
         self._on_shown = shown
-        # Mutable: the newest decisions, what is shown, what the storage lacks, and the snapshots.
+        # Mutable: the newest decisions, what is shown and since which decision, what the storage lacks, the snapshots.
         self._decided: dict[EntityRef, dict[str, Fault]] = {}
         self._shown: dict[EntityRef, dict[str, Fault]] = {}
         self._unsaved: set[Key] = set()
+        self._numbers = itertools.count(1)
+        self._newest_shown: dict[Key, int] = {}
+        self.is_restored = not awaits_storage
+        """Whether what was stored is known."""
         self._snapshots: dict[Key, Frames] = {}
 
     def newest(self, ref: EntityRef, code: str) -> Fault | None:
@@ -57,9 +62,10 @@ class FaultBook:
 
     def decide(self, ref: EntityRef, fault: Fault, stored: Stored) -> None:
         """How a fault is from now on; shown, and then told, when that is stored or cannot be."""
+        number = next(self._numbers)
 
         def done(failure: StorageFailure | None) -> None:
-            self._show(ref, fault, failure)
+            self._show(ref, fault, failure, number)
             stored(failure)
 
         self._decided.setdefault(ref, {})[fault.code] = fault
@@ -68,14 +74,14 @@ class FaultBook:
     def decide_or_not(self, faults: Iterable[tuple[EntityRef, Fault]], stored: Stored) -> None:
         """How these are from now on, all of them or none: what cannot be stored is not so."""
         changed = list(faults)
+        number = next(self._numbers)
 
         def done(failure: StorageFailure | None) -> None:
             for ref, fault in changed:
                 if failure is None:
-                    self._show(ref, fault, None)
+                    self._show(ref, fault, None, number)
                 elif self.newest(ref, fault.code) is fault:
-                    # What came before it was stored or shown before, for writes end in the order in which they began.
-                    self._decided[ref][fault.code] = self._shown[ref][fault.code]
+                    self._decided[ref][fault.code] = self._shown.get(ref, {}).get(fault.code, fault)
             stored(failure)
 
         for ref, fault in changed:
@@ -88,6 +94,7 @@ class FaultBook:
         self._shown.get(ref, {}).pop(code, None)
         self._snapshots.pop((ref, code), None)
         self._unsaved.discard((ref, code))
+        self._newest_shown.pop((ref, code), None)
         self._keep(drop_fault((ref, code)), _unheard)
 
     def note(self, ref: EntityRef, code: str, frames: Frames) -> None:
@@ -106,6 +113,7 @@ class FaultBook:
             own = ((ref, code) for code, fault in of_entity.items() if fault.history)
             self._unsaved.update(key for key in own if key not in found)
         self._snapshots = dict(filter(None, map(read_snapshot, snapshots))) | self._snapshots
+        self.is_restored = True
         self.save_again()
 
     def save_again(self) -> None:
@@ -115,18 +123,34 @@ class FaultBook:
             if fault is not None:
                 self.decide(ref, fault, _unheard)
 
-    def _show(self, ref: EntityRef, fault: Fault, failure: StorageFailure | None) -> None:
-        if self.newest(ref, fault.code) is None:
+    def _show(self, ref: EntityRef, fault: Fault, failure: StorageFailure | None, number: int) -> None:
+        """Shows it, unless a later decision is shown: one that finds the storage full ends before those that wait."""
+        key = (ref, fault.code)
+        newest = self.newest(ref, fault.code)
+        if newest is None:
             return  # forgotten meanwhile
+        if failure is not None:
+            self._unsaved.add(key)
+        elif newest is fault:
+            self._unsaved.discard(key)
         if failure is None:
-            self._unsaved.discard((ref, fault.code))
-        else:
-            self._unsaved.add((ref, fault.code))
+            self._save_one_again()
+        if number < self._newest_shown.get(key, 0):
+            return
+        self._newest_shown[key] = number
         of_entity = self._shown.setdefault(ref, {})
         before = of_entity.get(fault.code)
         of_entity[fault.code] = fault
         if before is not fault:
             self._on_shown(ref, before, fault)
+
+    def _save_one_again(self) -> None:
+        """There is room in the storage now: one of those that found none is tried again."""
+        for ref, code in list(itertools.islice(self._unsaved, 1)):
+            fault = self.newest(ref, code)
+            self._unsaved.discard((ref, code))
+            if fault is not None:
+                self.decide(ref, fault, _unheard)
 
 
 def _unheard(failure: StorageFailure | None) -> None:

@@ -72,6 +72,13 @@ class Snapshots:
         item = self._find(ref, name)
         if item is None:
             return _frame(name, self._clock(), error="there is no such data item")
+        try:
+            return await self._frame_of(name, item)
+        except Exception as error:  # noqa: BLE001 -- what a value does to one frame must not end the gateway
+            _log.exception("snapshot failed", entity=ref.id, item=name)
+            return _frame(name, self._clock(), error=f"it cannot be noted: {type(error).__name__}")
+
+    async def _frame_of(self, name: str, item: DataItem) -> dict[str, Any]:
         reading = await _read(item.read)
         match reading:
             case Sample(value, timestamp_ns):

@@ -33,11 +33,20 @@ class FaultStore:
     faults. Listeners are called on the event loop after every change that is shown.
     """
 
-    def __init__(self, *, sources: Sources, snapshots: Snapshots, clock: Clock, keep: Keep = keep_nothing) -> None:
+    def __init__(
+        self,
+        *,
+        sources: Sources,
+        snapshots: Snapshots,
+        clock: Clock,
+        keep: Keep = keep_nothing,
+        awaits_storage: bool = False,
+    ) -> None:
+        """`awaits_storage`: what was stored is yet to come, and nothing can be cleared until then."""
         self._sources = sources
         self._clock = clock
         self._snapshots = snapshots
-        self.book = FaultBook(keep, self._shown)
+        self.book = FaultBook(keep, self._shown, awaits_storage=awaits_storage)
         self.listeners: list[Listener] = []
         # Mutable: what is declared of faults, what came with a report, and what is cleared as a symptom of another one.
         self._specs: dict[EntityRef, dict[str, FaultSpec]] = {}
@@ -73,7 +82,7 @@ class FaultStore:
         """Acknowledge one fault and its symptoms, 204 when that is stored; 404 unknown, 503. It may occur again."""
         fault = self.book.newest(ref, code)
         if fault is None:
-            return _unknown(ref, code)
+            return _unknown(ref, code) if self.book.is_restored else _not_known_yet()
         found = (self.book.newest(ref, symptom) for symptom in self._spec(ref, fault).symptoms)
         symptoms = [each for each in found if each is not None and each.status is not FaultStatus.CLEARED]
         return await self._clear([(ref, each) for each in (fault, *symptoms)], root=(ref, code))
@@ -166,6 +175,8 @@ class FaultStore:
     ) -> ItemAnswer | ResourceError:
         now = self._clock()
         changed = [(ref, cleared(fault, now)) for ref, fault in faults if fault.status is not FaultStatus.CLEARED]
+        if not self.book.is_restored:
+            return _not_known_yet()
         if not changed:
             return NO_CONTENT
         if root is not None and len(faults) > 1:
@@ -204,3 +215,8 @@ def _unknown(ref: EntityRef, code: str) -> ResourceError:
 def _not_stored(ref: EntityRef, code: str, failure: StorageFailure) -> ResourceError:
     message = f"Fault '{code}' is shown, but cannot be stored: {failure.reason}"
     return ResourceError(503, "service-unavailable", message, {**_parameters(ref, code), "details": failure.reason})
+
+
+def _not_known_yet() -> ResourceError:
+    message = "Nothing was cleared, for what was stored cannot be read yet; /health says why"
+    return ResourceError(503, "service-unavailable", message)

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+import structlog
+
 from gateway.local.answers import EntityRef
 from gateway.local.data_items import DataItem, ReadFailure, Reading
 from gateway.local.fault_judge import Watched, describe, judge
@@ -17,6 +19,8 @@ from gateway.local.fault_rule import FaultRule
 from gateway.local.fault_spec import FaultStatus
 from gateway.local.fault_store import FaultStore
 from gateway.local.storage import StorageFailure
+
+_log = structlog.get_logger(__name__)
 
 LOOK_TIMEOUT_S: Final = 65.0
 """Seconds a data item may take to tell its value to a rule, more than any does; it counts as unreadable then."""
@@ -104,9 +108,12 @@ class FaultWatch:
             post.is_looking = False
         if post.is_gone:
             return
-        post.watched, has_failed = judge(post.rule, post.watched, reading, self._clock_s())
-        if has_failed is not None:
-            self._report(post, reading, unit, has_failed=has_failed)
+        try:
+            post.watched, has_failed = judge(post.rule, post.watched, reading, self._clock_s())
+            if has_failed is not None:
+                self._report(post, reading, unit, has_failed=has_failed)
+        except Exception:  # noqa: BLE001 -- what a value does to one rule must not end the others, and the gateway
+            _log.exception("fault rule failed", entity=post.ref.id, code=post.rule.fault.code)
 
     async def _read(self, post: _Post) -> tuple[Reading, str | None]:
         item = self._find(post.ref, post.rule.item)

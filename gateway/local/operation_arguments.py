@@ -6,6 +6,7 @@ A closed vocabulary, so that every limit can be told to a client.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 from gateway.local.value_range import ValueRange
@@ -88,9 +89,9 @@ def fit_arguments(
             fitted[argument.name] = argument.fit(value)
         except MisfitError as error:
             problems.append(ArgumentProblem(argument.name, str(error)))
-    names = [argument.name for argument in arguments]
+    names = {argument.name: None for argument in arguments}
     allowed = f"allowed are {', '.join(names)}" if names else "the operation takes no arguments"
-    unknown = (name for name in given if name not in names)
+    unknown = islice((name for name in given if name not in names), PROBLEM_LIMIT)
     problems.extend(ArgumentProblem(name[:ARGUMENT_NAME_LIMIT], f"unknown, {allowed}") for name in unknown)
     return problems[:PROBLEM_LIMIT] or fitted
 

@@ -59,10 +59,16 @@ class OwnEntities:
         keep = keep_nothing if storage is None else storage.keep
         # Mutable: what the sources offer together, who wants to know, and the stores.
         self._subscribers: list[Callable[[], None]] = []
-        self.configurations = ConfigurationStore(clock=clock, keep=keep)
+        self.configurations = ConfigurationStore(clock=clock, keep=keep, awaits_storage=storage is not None)
         self.operations = OperationStore(clock, new_execution_id)
         self._snapshots = Snapshots(self._find_item, clock)
-        self.faults = FaultStore(sources=self.fault_sources, snapshots=self._snapshots, clock=clock, keep=keep)
+        self.faults = FaultStore(
+            sources=self.fault_sources,
+            snapshots=self._snapshots,
+            clock=clock,
+            keep=keep,
+            awaits_storage=storage is not None,
+        )
         self._watch = FaultWatch(self.faults, self._find_item, clock_s)
         self._logs = LogStore(clock)
         self._take_offers()

@@ -1,5 +1,6 @@
 """The six types of a value on the wire, and what fits into them. Pure."""
 
+import itertools
 import math
 from enum import Enum
 from typing import Any, Final
@@ -8,6 +9,9 @@ import msgspec
 
 INT_RANGE: Final = range(-(2**63), 2**63)
 """What an `int` value may be: 64 bits, signed, as every JSON reader among the peers can hold."""
+
+MAX_NESTING: Final = 64
+"""Lists and mappings within each other in a value. Deeper ones cannot be compared or written by everybody."""
 
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"0", "false", "no", "off"})
@@ -58,7 +62,20 @@ def conform(value: Any, data_type: DataType) -> Any:
         raise MisfitError(f"found {found.value if found else 'null'}, allowed is {data_type.value}")
     if found is DataType.DOUBLE and not math.isfinite(value):
         raise MisfitError(f"found {value}, allowed are finite numbers")
+    if isinstance(value, dict | list) and not _is_shallow(value):
+        raise MisfitError(f"found lists and mappings nested deeper than {MAX_NESTING}, allowed is {MAX_NESTING}")
     return value
+
+
+def _is_shallow(value: dict[str, Any] | list[Any]) -> bool:
+    """Whether nothing in it stands deeper than MAX_NESTING."""
+    level: list[dict[str, Any] | list[Any]] = [value]
+    for _ in range(MAX_NESTING):
+        inner = itertools.chain.from_iterable(one.values() if isinstance(one, dict) else one for one in level)
+        level = [one for one in inner if isinstance(one, dict | list)]
+        if not level:
+            return True
+    return False
 
 
 def parse_text(text: str, data_type: DataType) -> Any:
@@ -84,6 +101,8 @@ def _parse_bool(text: str) -> bool:
 
 
 def _parse_number(text: str, data_type: DataType) -> int | float:
+    if "_" in text or not text.isascii():  # Python's own spellings
+        raise MisfitError(f"found {excerpt(text)}, allowed is {data_type.value}")
     try:
         number = int(text) if data_type is DataType.INT else float(text)
     except ValueError as error:
