@@ -24,6 +24,7 @@ log = structlog.get_logger("state")
 IDENTITY_FILE: Final = "identity.json"
 LOCK_FILE: Final = "lock"
 MAX_IDENTITY_BYTES: Final = 4096
+_UNUSABLE: Final = ".unusable"
 
 
 class StateDirInUseError(Exception):
@@ -87,13 +88,18 @@ class StateDir:
         self._lock = descriptor
 
     def load(self, name: str) -> bytes | None:
-        """The bytes last saved under `name`, or None."""
+        """The bytes last saved under `name`, or None, also where they cannot be read."""
+        try:
+            return self.read(name)
+        except OSError as error:
+            log.warning("state file unreadable", file=name, why=error.strerror)
+            return None
+
+    def read(self, name: str) -> bytes | None:
+        """The bytes last saved under `name`; None if nothing was. Raises OSError where they cannot be read."""
         try:
             return (self.path / name).read_bytes()
         except FileNotFoundError:
-            return None
-        except OSError as error:
-            log.warning("state file unreadable", file=name, why=error.strerror)
             return None
 
     def save(self, name: str, body: bytes) -> None:
@@ -122,10 +128,14 @@ class StateDir:
         finally:
             os.close(descriptor)
 
+    def is_set_aside(self, name: str) -> bool:
+        """Whether there was such a file, and it was unusable."""
+        return os.path.lexists(self.path / f"{name}{_UNUSABLE}")
+
     def set_aside(self, name: str) -> None:
         """Renames an unusable file, so that it can be looked at."""
         with contextlib.suppress(OSError):
-            (self.path / name).replace(self.path / f"{name}.unusable")
+            (self.path / name).replace(self.path / f"{name}{_UNUSABLE}")
 
     def close(self) -> None:
         """Gives the lock back; a temporary directory is removed."""

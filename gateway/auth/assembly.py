@@ -29,16 +29,18 @@ class AuthParts:
     published: PublishedKeys | None
 
     async def run(self) -> None:
-        """Until cancelled: keeps what is published elsewhere current; then waits for what is being saved."""
+        """Until cancelled: keeps keys and what is saved current; then waits for what is being saved."""
         try:
-            if self.published is not None:
-                await self.published.run()
-            await asyncio.Event().wait()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.sessions.run(), name="save tokens again")
+                if self.published is not None:
+                    group.create_task(self.published.run(), name="published keys")
         finally:
             await self.sessions.aclose()
 
     def warnings(self) -> Iterator[Warned]:
         """What is wrong at this moment."""
+        yield from self.sessions.warnings()
         if self.published is not None and self.published.trouble is not None:
             yield Warned(
                 "jwks_unavailable",

@@ -1,12 +1,15 @@
 """Who asks, as far as it is known, and what the HTTP layer needs of whoever knows. No library behind it."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Final, Protocol
 
 from gateway.auth.access import Policy
 from gateway.auth.roles import Role
 from peers.view import Warned
+
+SAVE_RETRY_S: Final = 5.0
+"""Seconds until what could not be saved is tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +20,8 @@ class Caller:
     role: Role
     good_s: float
     """Seconds until its token ends."""
+    is_revoked: Callable[[], bool] = field(compare=False, repr=False)
+    """Whether its token has been revoked since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,12 @@ class NotHere:
     issuer: str
 
 
-Outcome = Grant | Denied | TooMany | NotHere
+@dataclass(frozen=True, slots=True)
+class NotKept:
+    """No tokens: that the refresh token is spent could not be saved. It is as good as before."""
+
+
+Outcome = Grant | Denied | TooMany | NotHere | NotKept
 
 
 class Authority(Protocol):
@@ -76,8 +86,11 @@ class Authority(Protocol):
     async def renew(self, refresh_token: str) -> Outcome:
         """New tokens for a refresh token that was not used before."""
 
-    async def revoke(self, token: str) -> None:
-        """Makes a token, and of a refresh token its whole family, count no more; nothing for what is no good token."""
+    async def revoke(self, token: str) -> bool:
+        """Makes a token, and of a refresh token its whole family, count no more; nothing for what is no good token.
+
+        Whether that outlives this process; it counts at once in any case, and saving is tried again.
+        """
 
 
 class AuthService(Protocol):

@@ -10,7 +10,7 @@ import structlog
 
 from gateway.auth.access import Policy
 from gateway.auth.attempts import Attempts
-from gateway.auth.caller import Authority, Caller, Denied, Disbelieved, Grant, NotHere, Outcome, TooMany
+from gateway.auth.caller import Authority, Caller, Denied, Disbelieved, Grant, NotHere, NotKept, Outcome, TooMany
 from gateway.auth.clients import MAX_CLIENT_ID, AuthClient, Clients
 from gateway.auth.keys import VerifyingKeys
 from gateway.auth.roles import Role
@@ -49,8 +49,8 @@ class FixedKeys:
 class SessionStore(Protocol):
     """Where sessions are kept."""
 
-    async def keep(self) -> None:
-        """Returns when what the sessions are now is kept, or cannot be, which is said in the log."""
+    async def keep(self) -> bool:
+        """Whether what the sessions are now is kept; where it is not, that is told, and tried again."""
 
 
 class Gatekeeper:
@@ -99,12 +99,16 @@ class Gatekeeper:
     def _known(self, token: Token) -> Caller | Disbelieved:
         """The caller as it stands now: a client that is no more has no rights, one that was demoted has fewer."""
         good_s = token.expires + LEEWAY_S - self._wall()
+
+        def is_revoked() -> bool:
+            return self._sessions.is_revoked(token)
+
         if self._rules.from_elsewhere:
-            return Caller(token.subject, token.role, good_s)
+            return Caller(token.subject, token.role, good_s, is_revoked)
         client = self._clients.get(token.subject)
         if client is None:
             return Disbelieved(BadToken.REVOKED.value)
-        return Caller(token.subject, min(token.role, client.role), good_s)
+        return Caller(token.subject, min(token.role, client.role), good_s, is_revoked)
 
     async def _believed(self, text: str) -> Token | BadToken:
         found = self._verified(text, self._keys.current())
@@ -182,7 +186,9 @@ class Gatekeeper:
             issued=issued,
             expires=int(family.expires),
         )
-        await self._store.keep()
+        if not await self._store.keep():
+            self._sessions.take_back(token)
+            return NotKept()
         return grant
 
     def _grant(
@@ -192,17 +198,18 @@ class Gatekeeper:
         refresh = mint.refresh(subject, role, issued=issued, expires=expires, family=family, turn=turn)
         return Grant(access, refresh, self._access_s, role)
 
-    async def revoke(self, token: str) -> None:
+    async def revoke(self, token: str) -> bool:
         believed = await self._believed(token)
         if isinstance(believed, BadToken):
-            return
+            # One that was revoked before is told to be only if that is kept.
+            return believed is not BadToken.REVOKED or await self._store.keep()
         now = self._wall()
         if believed.kind is TokenKind.REFRESH:
             self._sessions.revoke_family(believed, now=now, access_until=now + self._access_s)
         else:
             self._sessions.revoke_token(believed, now=now)
         log.info("token revoked", client=believed.subject, kind=believed.kind.value)
-        await self._store.keep()
+        return await self._store.keep()
 
 
 _: type[Authority] = Gatekeeper
@@ -211,5 +218,6 @@ _: type[Authority] = Gatekeeper
 class NoStore:
     """Sessions that last as long as the process."""
 
-    async def keep(self) -> None:
+    async def keep(self) -> bool:
         await asyncio.sleep(0)
+        return True

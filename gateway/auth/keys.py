@@ -5,6 +5,7 @@ Source: docs/authentication.md, "Keys".
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final, Literal
 
 import jwt
@@ -21,7 +22,7 @@ MIN_RSA_BITS: Final = 2048
 """Shortest RSA key, in bits (RFC 7518, section 3.3)."""
 
 MAX_KEYS: Final = 64
-"""Most keys taken from a published set."""
+"""Most entries of a published set, whether or not they are keys for us."""
 
 MAX_KEY_ID: Final = 256
 """Characters of a key's id."""
@@ -100,11 +101,14 @@ def public_key(algorithm: Algorithm, pem: bytes) -> Any:
 def published_keys(algorithm: Algorithm, keys: Iterable[object]) -> VerifyingKeys:
     """The usable keys of a published set: of this algorithm, for signatures, each with an id of its own.
 
-    Raises KeyMistake when there is none, or more than MAX_KEYS.
+    Raises KeyMistake when there is none, or, before any is looked at, when it has more than MAX_KEYS entries.
     """
+    listed = [*islice(keys, MAX_KEYS + 1)]
+    if len(listed) > MAX_KEYS:
+        raise KeyMistake(f"more than {MAX_KEYS} keys")
     found: dict[str | None, Any] = {}
     twice: set[str | None] = set()
-    for told in keys:
+    for told in listed:
         key = _published_key(algorithm, told)
         if key is None or not isinstance(told, dict):
             continue
@@ -112,8 +116,6 @@ def published_keys(algorithm: Algorithm, keys: Iterable[object]) -> VerifyingKey
         if key_id in found:
             twice.add(key_id)
         found[key_id] = key
-        if len(found) > MAX_KEYS:
-            raise KeyMistake(f"more than {MAX_KEYS} keys")
     usable = {key_id: key for key_id, key in found.items() if key_id not in twice}
     if not usable:
         raise KeyMistake(f"no key for {algorithm}")

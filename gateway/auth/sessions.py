@@ -77,6 +77,13 @@ class Sessions:
         self._families[token.family or ""] = renewed
         return renewed
 
+    def take_back(self, token: Token) -> None:
+        """The renewal by this refresh token gave nothing out: it is the good one again, unless more has happened."""
+        name = token.family or ""
+        family = self._families.get(name)
+        if family is not None and family.turn == token.turn + 1:
+            self._families[name] = msgspec.structs.replace(family, turn=token.turn)
+
     def earliest_issue(self, client: str, now: float) -> int:
         """The `iat` of a token made now: later than all that was revoked together."""
         return max(int(now), int(self._not_before_of(client)) + 1)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from enum import StrEnum
 from functools import cache
+from hashlib import sha256
 from typing import Final
 
 import jwt
@@ -55,6 +56,7 @@ class BadToken(StrEnum):
 class Token(msgspec.Struct, frozen=True):
     """What a believed token says. `family`: the sign-in it comes from, if it comes from one.
 
+    `id`: its `jti`, or a digest where the identity provider gives none.
     `turn`: of a refresh token, how often its family was renewed before it.
     """
 
@@ -131,7 +133,15 @@ def verify(text: str, keys: VerifyingKeys, rules: TokenRules, *, now: float) -> 
         claims = parse_json_as(payload, _Claims, max_bytes=MAX_TOKEN_BYTES)
     except InvalidJsonError:
         return BadToken.MALFORMED
-    return _judged(claims, kind, rules, now)
+    found = _judged(claims, kind, rules, now)
+    if isinstance(found, Token) and found.id is None:
+        return msgspec.structs.replace(found, id=_digest(text))
+    return found
+
+
+def _digest(text: str) -> str:
+    """What names a token that has no id. Of what is signed alone: one ECDSA signature can be written as another."""
+    return "sha256:" + sha256(text.rpartition(".")[0].encode()).hexdigest()
 
 
 def _header(text: str) -> _Header | BadToken:

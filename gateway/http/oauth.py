@@ -5,6 +5,7 @@ Source: docs/authentication.md, "Refusals".
 
 from typing import Any, Final
 
+from gateway.auth.caller import SAVE_RETRY_S
 from gateway.auth.roles import Role
 from gateway.http.errors import ApiError, error_body
 
@@ -93,6 +94,17 @@ def too_many_failures(retry_after_s: int) -> OAuthError:
         f"Too many failed attempts to sign in; try again in {retry_after_s} s",
         code="rate-limit-exceeded",
         headers=(("Retry-After", str(retry_after_s)),),
+    )
+
+
+def not_saved(what: str) -> OAuthError:
+    """503 for what would be forgotten with a restart."""
+    return OAuthError(
+        503,
+        "temporarily_unavailable",
+        f"{what}; try again in {SAVE_RETRY_S:g} s, and see tokens_unsaved in /api/v1/health",
+        code="service-unavailable",
+        headers=(("Retry-After", f"{SAVE_RETRY_S:g}"),),
     )
 
 

@@ -41,6 +41,7 @@ def test_every_refusal_is_in_the_table_with_its_words() -> None:
         oauth.unsupported_grant("x"),
         oauth.too_many_failures(1),
         oauth.no_tokens_here("x"),
+        oauth.not_saved("x"),
     ]
     told = {(row[0], *spans(row[1]), *spans(row[2])) for row in rows(PAGE, "Refusals")}
     assert told == {(str(one.status), one.body()["error"], one.body()["error_code"]) for one in made}

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 from aiohttp import hdrs, web
 
 from entities.jsontext import InvalidJsonError, parse_json
-from gateway.auth.caller import Authority, Denied, Grant, NotHere, Outcome, TooMany
+from gateway.auth.caller import Authority, Denied, Grant, NotHere, NotKept, Outcome, TooMany
 from gateway.http import oauth
 from gateway.http.answer import WholeAnswer, json_answer
 from gateway.http.path import ServerPath
@@ -38,7 +38,10 @@ async def answer_auth(request: ApiRequest, route: ServerPath, authority: Authori
             _require_grant(fields, "refresh_token")
             return _answer(await authority.renew(_field(fields, "refresh_token")), oauth.invalid_grant())
         case _:
-            await authority.revoke(_field(fields, "token"))
+            if not await authority.revoke(_field(fields, "token")):
+                raise oauth.not_saved(
+                    "The token counts no more, but that could not be saved, and a restart may undo it"
+                )
             return json_answer({"status": "revoked"}, headers=[oauth.NO_STORE])
 
 
@@ -62,6 +65,8 @@ def _answer(outcome: Outcome, denial: oauth.OAuthError) -> WholeAnswer:
             raise oauth.too_many_failures(retry_after_s)
         case NotHere(issuer):
             raise oauth.no_tokens_here(f"Tokens for this gateway are given out by {issuer}")
+        case NotKept():
+            raise oauth.not_saved("No new tokens: that this one is spent could not be saved, and it still is good")
         case _:
             assert_never(outcome)
 

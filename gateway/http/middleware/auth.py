@@ -5,6 +5,7 @@ Source: docs/authentication.md, "Which requests need a token".
 
 import asyncio
 from collections.abc import Awaitable
+from typing import Final
 
 from aiohttp import hdrs, web
 
@@ -15,6 +16,9 @@ from gateway.http import oauth
 from gateway.http.middleware.errors import has_begun
 from gateway.http.path import Route
 from gateway.http.request import ApiRequest
+
+REVOKED_LOOK_S: Final = 0.5
+"""Seconds between two looks whether the token of a stream was revoked; so much later it may end."""
 
 _SCHEME = "bearer"
 
@@ -41,19 +45,38 @@ async def admit(request: ApiRequest, route: Route, authority: Authority) -> None
 async def while_good(
     request: ApiRequest, caller: Caller, answering: Awaitable[web.StreamResponse]
 ) -> web.StreamResponse:
-    """The answer to a request that flows without an end: it ends with the caller's token. Raises OAuthError: 401."""
+    """The answer to a request that flows without an end: it ends with the caller's token, or when that is revoked.
+
+    Raises OAuthError: 401.
+    """
+    loop = asyncio.get_running_loop()
     limit = asyncio.timeout(caller.good_s)
+    timer: asyncio.TimerHandle | None = None
+
+    def look() -> None:
+        nonlocal timer
+        if caller.is_revoked():
+            ends = limit.when()
+            if ends is not None and ends > loop.time():  # else it is ending
+                limit.reschedule(loop.time())
+        else:
+            timer = loop.call_later(REVOKED_LOOK_S, look)
+
     try:
         async with limit:
+            look()
             return await answering
     except TimeoutError:
         if not limit.expired():
             raise
+    finally:
+        if timer is not None:
+            timer.cancel()
     if has_begun(request):
         if request.transport is not None:
             request.transport.close()
         raise ConnectionResetError("the token ended, and with it the stream")
-    raise oauth.invalid_token("it has expired")
+    raise oauth.invalid_token("it has been revoked" if caller.is_revoked() else "it has expired")
 
 
 async def _caller(request: ApiRequest, authority: Authority) -> Caller | Disbelieved | None:

@@ -33,9 +33,11 @@ class CountedStore:
 
     def __init__(self) -> None:
         self.kept = 0
+        self.is_full = False
 
-    async def keep(self) -> None:
+    async def keep(self) -> bool:
         self.kept += 1
+        return not self.is_full
 
 
 @dataclass

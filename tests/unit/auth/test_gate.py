@@ -14,6 +14,7 @@ from gateway.http.path import Route
 from gateway.http.request import ApiRequest
 from gateway.settings import CorsSettings
 from peers.view import PeerStatus, Warned
+from tests.federation.eventually import eventually
 from tests.unit.auth.gatekeeping import Gate
 from tests.unit.auth.minting import NOW, claims, new_mint, signed
 from tests.unit.auth.test_bad_tokens import Reached
@@ -267,3 +268,30 @@ async def test_a_stream_that_has_not_begun_when_the_token_ends_is_401() -> None:
         headers = {"Authorization": f"Bearer {ending_soon(gate)}", "Accept": "text/event-stream"}
         answer = await client.get("/api/v1/apps/cam/data", headers)
     assert (answer.status, answer.json["error"]) == (401, "invalid_token")
+
+
+async def test_a_stream_ends_when_its_token_is_revoked() -> None:
+    authority = Gate().make()
+    token = signed(claims())
+    async with serving(World(dispatch=flowing, authority=authority)) as client:
+        reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
+        writer.write(
+            f"GET /api/v1/x-medkit-events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
+        )
+        await reader.readuntil(b"data: 1")
+        await authority.revoke(token)
+        await asyncio.wait_for(reader.read(), timeout=30)  # it would go on for an hour
+        writer.close()
+
+
+async def test_a_stream_that_has_not_begun_when_its_token_is_revoked_is_401() -> None:
+    authority = Gate().make()
+    token = signed(claims())
+    async with serving(World(dispatch=waiting, authority=authority)) as client:
+        headers = {"Authorization": f"Bearer {token}", "Accept": "text/event-stream"}
+        asking = asyncio.create_task(client.get("/api/v1/apps/cam/data", headers))
+        await eventually(lambda: len(client.connections) == 1)
+        await authority.revoke(token)
+        answer = await asking
+    assert (answer.status, answer.json["error"]) == (401, "invalid_token")
+    assert "revoked" in answer.json["message"]

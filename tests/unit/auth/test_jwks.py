@@ -12,6 +12,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from gateway.auth.caller import Caller
 from gateway.auth.jwks import HURRY_S, MAX_BYTES, PublishedKeys
 from gateway.auth.keys import MAX_KEYS, KeyMistake, published_keys
 from gateway.auth.tokens import BadToken, TokenRules
@@ -224,3 +225,24 @@ def test_an_id_that_stands_for_two_keys_stands_for_none() -> None:
 def test_a_set_has_a_bound() -> None:
     with pytest.raises(KeyMistake):
         published_keys("ES256", [jwk(ec_key(), kid=str(n)) for n in range(MAX_KEYS + 1)])
+
+
+def test_a_set_that_is_too_long_is_refused_before_any_entry_is_looked_at() -> None:
+    class Unread(dict[str, Any]):
+        def get(self, *_: Any) -> Any:
+            raise AssertionError("it was looked at")
+
+    with pytest.raises(KeyMistake, match="more than"):
+        published_keys("ES256", [*(Unread(jwk(ec_key(), kid=str(n), use="enc")) for n in range(MAX_KEYS)), {}])
+
+
+async def test_a_token_without_an_id_is_revoked_all_the_same_however_its_signature_is_written() -> None:
+    key = ec_key()
+    gate = Gate(rules=RULES, signing=None, keys=published_keys("ES256", [jwk(key, kid="k")])).make()
+    header = {"alg": "ES256", "typ": "JWT", "kid": "k"}
+    one, twin, other = (
+        signed(told, header, key=key, algorithm="ES256") for told in (CLAIMS, CLAIMS, {**CLAIMS, "sub": "b"})
+    )
+    assert one != twin  # the same claims, signed twice
+    assert await gate.revoke(one)
+    assert [isinstance(await gate.caller(token), Caller) for token in (one, twin, other)] == [False, False, True]

@@ -1,6 +1,7 @@
 """Sessions have bounds, forget what has expired, and are kept in a file that is whole or not there."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from gateway.auth.session_file import SESSIONS_FILE, SessionFile, restore_sessio
 from gateway.auth.sessions import MAX_FAMILIES, MAX_REVOKED, Sessions
 from gateway.auth.tokens import LEEWAY_S, Token, TokenKind
 from gateway.state_dir import StateDir
+from tests.federation.eventually import eventually
 from tests.unit.auth.minting import NOW
 
 HOUR = 3600
@@ -131,13 +133,37 @@ async def test_a_full_disk_is_told_once_and_the_next_change_tries_again(tmp_path
     sessions = Sessions()
     file = SessionFile(state, sessions)
     with capture_logs() as logs:
-        await file.keep()
-        await file.keep()
+        assert await asyncio.gather(*(file.keep() for _ in range(3))) == [False] * 3
+        assert not await file.keep()
     assert [entry["event"] for entry in logs] == ["tokens could not be saved"]
+    assert [warned.code for warned in file.warnings()] == ["tokens_unsaved"]
     state.is_full = False
     opened(sessions, "f")
-    await file.keep()
+    assert await file.keep()
+    assert [*file.warnings()] == []
     assert b'"f"' in (tmp_path / "state" / SESSIONS_FILE).read_bytes()
+
+
+async def test_what_could_not_be_saved_is_saved_later_though_nothing_changes(tmp_path: Path) -> None:
+    class FullOnce(StateDir):
+        tries = 0
+
+        def save(self, name: str, body: bytes) -> None:
+            self.tries += 1
+            if self.tries < 3:
+                raise OSError(28, "No space left on device")
+            super().save(name, body)
+
+    (tmp_path / "state").mkdir()
+    sessions = Sessions()
+    file = SessionFile(FullOnce(tmp_path / "state", ephemeral=False), sessions, retry_s=0.01)
+    trying = asyncio.create_task(file.run())
+    sessions.revoke_token(access("t"), now=NOW)
+    assert not await file.keep()
+    await eventually(lambda: not [*file.warnings()])
+    assert b'"t"' in (tmp_path / "state" / SESSIONS_FILE).read_bytes()
+    trying.cancel()
+    await asyncio.wait([trying])
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"families": 1}', b"\xff"])
@@ -150,4 +176,24 @@ def test_where_the_file_is_unusable_nothing_given_out_before_counts(tmp_path: Pa
     assert sessions.is_revoked(access("t", issued=NOW))
     assert not sessions.is_revoked(access("t", issued=sessions.earliest_issue("ci", NOW)))
     assert (state.path / f"{SESSIONS_FILE}.unusable").read_bytes() == body
+    again = Sessions()
+    restore_sessions(state, again, clients=["ci"], now=NOW - HOUR)
+    assert again.is_revoked(access("t", issued=NOW))
+    state.close()
+
+
+@pytest.mark.parametrize("spoil", [lambda path: path.mkdir(), lambda path: path.symlink_to(path)])
+def test_where_the_file_cannot_be_read_nothing_given_out_before_counts(
+    tmp_path: Path, spoil: Callable[[Path], object]
+) -> None:
+    state = StateDir.open(tmp_path / "state")
+    spoil(state.path / SESSIONS_FILE)
+    sessions = Sessions()
+    restore_sessions(state, sessions, clients=["ci"], now=NOW)
+    assert sessions.is_revoked(access("t", issued=NOW))
+    assert state.is_set_aside(SESSIONS_FILE)
+    (state.path / SESSIONS_FILE).unlink()  # as if the process had died before it was written anew
+    again = Sessions()
+    restore_sessions(state, again, clients=["ci"], now=NOW)
+    assert again.is_revoked(access("t", issued=NOW))
     state.close()

@@ -315,3 +315,33 @@ async def test_where_others_give_out_tokens_this_gateway_says_who() -> None:
         answer = await post(client, "authorize", sign_in("ci"))
     assert answer.status == 404
     assert "ros2_medkit_gateway" in answer.json["message"]
+
+
+async def test_nobody_is_told_that_a_token_is_revoked_unless_that_outlives_a_restart() -> None:
+    gate = Gate()
+    async with serving(World(authority=gate.make())) as client:
+        tokens = (await post(client, "authorize", sign_in("ci"))).json
+        gate.store.is_full = True
+        for _ in range(2):
+            answer = await post(client, "revoke", {"token": tokens["access_token"]})
+            assert (answer.status, answer.json["error"], answer.json["error_code"]) == (
+                503,
+                "temporarily_unavailable",
+                "service-unavailable",
+            )
+        assert await status_with(client, tokens["access_token"]) == 401
+        gate.store.is_full = False
+        assert (await post(client, "revoke", {"token": tokens["access_token"]})).json == {"status": "revoked"}
+
+
+async def test_a_refresh_token_stays_good_when_it_cannot_be_saved_that_it_is_spent() -> None:
+    gate = Gate()
+    async with serving(World(authority=gate.make())) as client:
+        tokens = (await post(client, "authorize", sign_in("ci"))).json
+        gate.store.is_full = True
+        assert (await renew(client, tokens["refresh_token"])).status == 503
+        gate.store.is_full = False
+        renewed = await renew(client, tokens["refresh_token"])
+        assert renewed.status == 200
+        assert await status_with(client, renewed.json["access_token"]) == 200
+        assert (await renew(client, tokens["refresh_token"])).status == 401
