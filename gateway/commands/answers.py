@@ -7,6 +7,8 @@ from typing import Any, Final, Protocol
 from gateway.commands.failure import CommandFailed
 
 PREFIX: Final = "/api/v1"
+NOT_FOUND: Final = 404
+NO_TOKEN: Final = (401, 403)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +33,16 @@ async def get_ok(api: Api, path: str) -> Mapping[str, Any]:
     """The object at `path`; any status but 200 fails with the gateway's own message."""
     answer = await api.get(path)
     if answer.status != 200:
-        raise CommandFailed(f"{api.base}{PREFIX}{path} answers {answer.status}: {message_of(answer.body)}")
+        raise refused(api, path, answer)
     if not isinstance(answer.body, dict):
         raise CommandFailed(f"{api.base}{PREFIX}{path} answers no JSON object: is it a gateway?")
     return answer.body
+
+
+def refused(api: Api, path: str, answer: Answer) -> CommandFailed:
+    """What to raise for an answer that is none: the gateway's own message, and which option shows a token."""
+    remedy = "; --token-file shows a token, see grove token new" if answer.status in NO_TOKEN else ""
+    return CommandFailed(f"{api.base}{PREFIX}{path} answers {answer.status}: {message_of(answer.body)}{remedy}")
 
 
 def items_of(body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -53,5 +61,5 @@ def extension(body: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def message_of(body: Any) -> str:
     """What an error says."""
-    message = body.get("message") if isinstance(body, dict) else None
+    message = body.get("message", body.get("error_description")) if isinstance(body, dict) else None
     return message if isinstance(message, str) else "no reason given"

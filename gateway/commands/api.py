@@ -47,12 +47,23 @@ class HttpApi:
                 self._session.request(method, url, json=body, allow_redirects=False) as response,
             ):
                 return Answer(response.status, json.loads(await _read(response)))
+        except aiohttp.ClientConnectorCertificateError as error:
+            why = getattr(error.certificate_error, "verify_message", "") or str(error.certificate_error)
+            raise CommandFailed(
+                f"the certificate of {self.base} is not trusted ({why}); name its authority in SSL_CERT_FILE"
+            ) from error
+        except aiohttp.ClientSSLError as error:
+            why = getattr(error.os_error, "reason", None) or str(error.os_error)
+            raise CommandFailed(f"{self.base} does not speak https with us ({why}); is it http?") from error
         except aiohttp.ClientConnectorError as error:
             # With several addresses tried there is no single errno.
             reason = os.strerror(error.os_error.errno) if error.os_error.errno else "no address of it can be reached"
             raise CommandFailed(f"nothing answers at {self.base} ({reason}): is the gateway running there?") from error
         except TimeoutError as error:
             raise CommandFailed(f"{url} gave no answer within {TIMEOUT_S:g} s") from error
+        except aiohttp.ServerDisconnectedError as error:
+            guess = "; does it speak https?" if self.base.startswith("http://") else ""
+            raise CommandFailed(f"{url} could not be read: {error}{guess}") from error
         except aiohttp.ClientError as error:
             raise CommandFailed(f"{url} could not be read: {error}") from error
         except (ValueError, RecursionError) as error:

@@ -1,11 +1,12 @@
 """`grove health`: whether a running gateway is well. Also the image's health check."""
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
 import typer
 
-from gateway.commands.answers import PREFIX, Answer, Api, extension
+from gateway.commands.answers import NO_TOKEN, PREFIX, Answer, Api, extension
 from gateway.commands.asking import ask
 from gateway.commands.display import print_json, print_line, print_pairs
 from gateway.commands.failure import CommandFailed
@@ -14,11 +15,16 @@ from gateway.commands.options import DEFAULT_URL, Output, OutputOption, TokenFil
 
 def health(url: Url = DEFAULT_URL, output: OutputOption = Output.TABLE, token_file: TokenFile = None) -> None:
     """Tell how a gateway is; exit code 1 unless it answers 200."""
-    answer = ask(url, fetch_health, token_file)
+
+    async def question(api: Api) -> tuple[Answer, bool]:
+        answer = await fetch_health(api)
+        return answer, output is Output.TABLE and await hides_peers(api, answer)
+
+    answer, hidden = ask(url, question, token_file)
     if output is Output.JSON:
         print_json(answer.body)
     else:
-        print_pairs(summary(answer.body))
+        print_pairs(summary(answer.body) | ({"peers": "shown only with --token-file"} if hidden else {}))
         for line in warning_lines(answer.body):
             print_line(line)
     if answer.status != 200:
@@ -31,6 +37,15 @@ async def fetch_health(api: Api) -> Answer:
     if not isinstance(answer.body, dict) or "status" not in answer.body:
         raise CommandFailed(f"{api.base}{PREFIX}/health does not tell its status: is it a gateway?")
     return answer
+
+
+async def hides_peers(api: Api, answer: Answer) -> bool:
+    """Whether `/health` lacks the peers because no good token was shown, not because there are none."""
+    if answer.status != 200 or "peers" in answer.body:
+        return False
+    with contextlib.suppress(CommandFailed):  # a gateway that is well stays so
+        return (await api.get("/x-medkit-peers")).status in NO_TOKEN
+    return False
 
 
 def summary(body: Mapping[str, Any]) -> dict[str, Any]:

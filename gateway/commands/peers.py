@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from gateway.commands.answers import Api, extension, get_ok
+from gateway.commands.answers import NOT_FOUND, Api, extension, get_ok, refused
 from gateway.commands.asking import ask
 from gateway.commands.display import print_json, print_line, print_table
 from gateway.commands.options import DEFAULT_URL, Output, OutputOption, TokenFile, Url
@@ -47,8 +47,13 @@ async def fetch_peers(api: Api) -> list[Mapping[str, Any]] | None:
 
 
 async def fetch_page(api: Api) -> tuple[list[Mapping[str, Any]] | None, Mapping[str, str]]:
-    """Every endpoint that a gateway knows, and its sources that are in trouble; of others the peers of `/health`."""
+    """Every endpoint that a gateway knows, and its sources that are in trouble; of others the peers of `/health`.
+
+    Raises CommandFailed where a token is needed: `/health` names nobody there.
+    """
     answer = await api.get("/x-medkit-peers")
+    if answer.status not in (200, NOT_FOUND):
+        raise refused(api, "/x-medkit-peers", answer)
     body = answer.body if answer.status == 200 and isinstance(answer.body, dict) else {}
     items = body.get("items")
     found: list[Mapping[str, Any]] = [one for one in items if isinstance(one, dict)] if isinstance(items, list) else []
