@@ -27,6 +27,7 @@ NEVER_SENT: Final = frozenset(
         PeerReason.DESTINATION_IP_PROHIBITED,
         PeerReason.DESTINATION_IP_UNROUTABLE,
         PeerReason.DESTINATION_UNAVAILABLE,
+        PeerReason.DRAINING,
         PeerReason.HTTP_REQUEST_DENIED,
         PeerReason.TLS_CERTIFICATE_ERROR,
         PeerReason.TLS_PROTOCOL_ERROR,

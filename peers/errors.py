@@ -47,6 +47,9 @@ class PeerReason(StrEnum):
     TLS_CERTIFICATE_ERROR = "tls_certificate_error"
     TLS_PROTOCOL_ERROR = "tls_protocol_error"
 
+    DRAINING = "draining"
+    """Its `/health` says that it is about to stop."""
+
     INVALID_JSON = "invalid_json"
     LOOP_DETECTED = "loop_detected"
     NOT_ASKED = "not_asked"

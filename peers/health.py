@@ -133,6 +133,9 @@ class Health:
             if not self.linked:
                 self.reason = error.reason.value
             return False
+        if error.reason is PeerReason.DRAINING:
+            # It says so itself: whatever it still answers, what is sent to it from now on may come too late.
+            return self._become(PeerState.DOWN, error.reason.value)
         self._steady_since = None
         if error.reason in _OURS or self._sick():
             return False

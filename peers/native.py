@@ -62,6 +62,8 @@ async def probe(client: PeerClient, *, deadline: float) -> Probed | PeerError:
     fetched = await client.fetch(PeerRequest("GET", _HEALTH), deadline=deadline, cap=HEALTH_BYTES)
     if isinstance(fetched, PeerError):
         return fetched
+    if fetched.status == 503 and _says_draining(fetched.body):
+        return PeerError(PeerReason.DRAINING, "it is about to stop", fetched.elapsed_ms, 503)
     if fetched.status != 200:
         reason = PeerReason.AUTH if fetched.status in (401, 403) else PeerReason.HTTP_REQUEST_ERROR
         return PeerError(reason, f"/health answered {fetched.status}", fetched.elapsed_ms, fetched.status)
@@ -70,6 +72,14 @@ async def probe(client: PeerClient, *, deadline: float) -> Probed | PeerError:
     except InvalidJsonError as error:
         return PeerError(PeerReason.INVALID_JSON, f"/health: {error}", fetched.elapsed_ms, 200)
     return _probed(body, asked, fetched.elapsed_ms)
+
+
+def _says_draining(body: bytes) -> bool:
+    try:
+        told = parse_json(body, max_bytes=HEALTH_BYTES)
+    except InvalidJsonError:
+        return False
+    return isinstance(told, dict) and told.get("status") == "draining"
 
 
 def _probed(body: Any, asked: float, elapsed_ms: float) -> Probed:

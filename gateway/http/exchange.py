@@ -27,6 +27,7 @@ from gateway.http.told import MULTI_STATUS, Told, read_results
 from gateway.http.translate import Echo, Translation
 from gateway.local.answers import EntityRef
 from gateway.local.own import OwnEntities
+from peers.attempt import NEVER_SENT
 from peers.errors import PeerError, PeerReason
 from peers.fanout import Question, fan_out
 from peers.foreign_ask import asked_entities
@@ -111,7 +112,7 @@ class Exchange:
         self, call: Call, instance: str, path: str, received: str = "", echo: Echo | None = None
     ) -> Translation:
         if not call.view.topology.is_live(instance):
-            raise errors.peer_unavailable(gap_of(call.view, instance))
+            raise _known_silent(call, instance)
         return Translation(
             apps=call.view.renamed.get(instance, {}) if call.is_from_client else {},
             sent_path=path,
@@ -203,3 +204,14 @@ def entity_path(call: Call) -> EntityPath:
     if not isinstance(route, EntityPath):
         raise TypeError(f"{route!r} does not address an entity")
     return route
+
+
+def _known_silent(call: Call, instance: str) -> errors.ApiError:
+    """What is answered for a gateway that is not even asked.
+
+    Another gateway must not take a word of our own last failure for one of this request, which was never sent.
+    """
+    gap = gap_of(call.view, instance)
+    if call.hops.via and gap.reason not in NEVER_SENT:
+        gap = replace(gap, reason=PeerReason.DESTINATION_UNAVAILABLE.value)
+    return errors.peer_unavailable(gap)

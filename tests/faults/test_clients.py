@@ -5,9 +5,9 @@ from contextlib import AsyncExitStack, closing
 from typing import Any
 
 from tests.faults.bad_peer import BadPeer, first
-from tests.faults.hub import hub_of
+from tests.faults.hub import BRIEF, SETTINGS, hub_of
 from tests.federation.eventually import eventually
-from tests.federation.garbage import Wire, as_json
+from tests.federation.garbage import HEALTH, Wire, as_json, never
 from tests.federation.gateways import Cluster, Gateway, Owner
 
 STREAMS = 3
@@ -152,3 +152,24 @@ async def test_fault_080_a_write_whose_answer_is_lost_is_never_sent_again_and_sa
         answer = await hub.forwarded(bad, "POST")
         assert answer.status == 502
         assert not answer.json.get("parameters", {}).get("may_have_executed")
+
+
+async def test_fault_080_a_write_to_a_gateway_that_is_known_to_be_silent_two_hops_away_was_never_sent(
+    cluster: Cluster,
+) -> None:
+    bad = BadPeer("bad")
+    async with hub_of(cluster, bad, settings=BRIEF) as hub:
+        top = cluster.add("top", peers=[("hub", hub.gateway)], settings=SETTINGS)
+        await top.start()
+        await eventually(lambda: _status(top, bad.item, 200))
+        bad.answers |= {HEALTH: never, bad.item: never}
+        await hub.becomes(bad, "down")
+        assert (await hub.told(bad))["reason"] == "http_response_timeout"
+        await eventually(lambda: _status(top, bad.item, 502))
+        answer = await top.request("PUT", bad.item, json={"value": 1})
+        assert answer.status == 502, answer.body
+        assert not answer.json.get("parameters", {}).get("may_have_executed")
+
+
+async def _status(gateway: Gateway, path: str, status: int) -> bool:
+    return (await gateway.get(path)).status == status

@@ -185,3 +185,14 @@ def test_few_peers_are_never_a_mass(clock: Clock) -> None:
     own.peer_timed_out("a")
     own.peer_timed_out("b")
     assert own() is False
+
+
+def test_a_peer_that_says_that_it_stops_is_asked_nothing_more_and_is_up_again_at_once(health: Health) -> None:
+    leaving = PeerError(PeerReason.DRAINING, "it is about to stop", status=503)
+    for _ in range(10):
+        health.ok(1.0)
+        assert health.failed(leaving)
+        assert (health.state, health.reason) == (PeerState.DOWN, "draining")
+        assert not health.answered()  # what was begun is still answered
+        assert not health.linked
+        assert health.ok(1.0)  # to leave in good order is no flapping
