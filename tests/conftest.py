@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import signal
 from collections.abc import AsyncIterator, Generator, Iterator
 from typing import Any
 
@@ -58,6 +59,9 @@ async def loop_complaints() -> AsyncIterator[list[dict[str, Any]]]:
 @pytest.fixture(scope="session", autouse=True)
 def _forking() -> Iterator[None]:
     """Gateways are forked from one that has loaded the code; any that are left when all tests are over are an error."""
+    # A shell has its background jobs ignore SIGINT, and so do all they start: nothing would end as a terminal ends it.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     with forking():
         yield
 

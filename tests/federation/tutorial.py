@@ -145,7 +145,8 @@ class Tutorial:
         flags = [part for key, value in extra.items() for part in ("-p", f"{key}:={json.dumps(value)}")]
         arguments = [*shlex.split(self.moved(command)), *flags]
         gateway = self._cluster.add_command(name, arguments, folder, self.ports[PORTS[name]])
-        gateway.peers = [*listed_peers(folder / argument for argument in arguments if argument in files)]
+        if gateway.guard is not None:
+            gateway.peers = [*listed_peers(folder / argument for argument in arguments if argument in files)]
         return gateway
 
     def add_all(
