@@ -13,6 +13,28 @@ from tests.federation.forks import NURSERIES, Forked, Nurseries, NurseryError
 from tests.federation.nursery import Start
 from tests.federation.process import ROOT, Process, environment
 
+LEAVES_SOMETHING = """
+class Left:
+    def __del__(self):
+        print("cleaned up")
+
+left = Left()
+"""
+
+READS_NO_EXCEPTION = """
+import asyncio
+
+async def fail():
+    raise ValueError
+
+async def main():
+    global task
+    task = asyncio.create_task(fail())
+    await asyncio.wait([task])
+
+asyncio.run(main())
+"""
+
 SLEEPS = "import time; time.sleep(1000)"
 
 
@@ -106,8 +128,11 @@ async def test_the_order_of_sets_is_not_the_same_in_all(tmp_path: Path) -> None:
         ("import atexit; atexit.register(print, 'bye')", 0, "bye\n"),
         ("import asyncio; asyncio.sleep(0)", 0, "never awaited"),
         ("import code_of_nobody", 1, "No module named 'code_of_nobody'\n"),
+        (LEAVES_SOMETHING, 0, "cleaned up\n"),
+        (READS_NO_EXCEPTION, 0, "exception was never retrieved"),
+        ("print('no line end', end='')", 0, "no line end"),
     ],
-    ids=["code", "signal", "exception", "at exit", "complaint", "import"],
+    ids=["code", "signal", "exception", "at exit", "complaint", "import", "left behind", "unread", "buffer"],
 )
 async def test_its_end_is_that_of_its_module(tmp_path: Path, code: str, expected: int, told: str) -> None:
     process = module(tmp_path, code)
