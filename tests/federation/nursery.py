@@ -9,8 +9,6 @@ stays a zombie until then, so that nobody else has its pid while a signal may st
 closes the socket, or dies, all children are killed.
 """
 
-import atexit
-import ctypes
 import gc
 import importlib
 import os
@@ -147,25 +145,8 @@ class Nursery:
             os.kill(pid, signal.SIGKILL)
 
 
-def spare_the_end() -> None:
-    """Has this process end without taking its modules apart: the system takes back the memory in any case.
-
-    Handlers of the end, buffers and what the module itself leaves behind are seen to as ever. What goes wrong in the
-    taking apart, only processes that are started from nothing can show.
-    """
-    kept = {name: module for name, module in sys.modules.items() if name not in {"sys", "builtins", "__main__"}}
-    ctypes.pythonapi.Py_IncRef(ctypes.py_object(kept))
-
-    def forget() -> None:
-        for name in kept:
-            sys.modules.pop(name, None)
-
-    atexit.register(forget)  # the first to be registered is the last to be called
-
-
 def become(start: Start) -> None:
     """Makes of this child what an interpreter that was started this way is before it runs the module."""
-    spare_the_end()
     os.chdir(start.folder)
     os.environ.clear()
     os.environ.update(start.env)
