@@ -13,11 +13,15 @@ from gateway.http import errors
 from gateway.http.gaps import wants_strict
 from gateway.http.path import Route
 from gateway.http.request import ApiRequest
+from gateway.local.values import MAX_NESTING, is_shallow
 from peers.forward import SAFE_METHODS
 from peers.view import FederatedView, Gap, TreeView
 
 MAX_QUERY_FIELDS: Final = 64
 """Fields of a query that are read; more are an error."""
+
+BODY_NESTING: Final = MAX_NESTING + 2
+"""Lists and mappings within each other in a body: those of a value, in what says that it is one."""
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -88,9 +92,18 @@ async def read_json(request: ApiRequest, max_bytes: int) -> Any:
         body = await request.read()
     except web.HTTPRequestEntityTooLarge:
         raise errors.payload_too_large(max_bytes) from None
+    return parse_body(body, max_bytes)
+
+
+def parse_body(body: bytes, max_bytes: int) -> Any:
+    """What a body says, `{}` if nothing. Raises ApiError 400."""
     if not body.strip():
         return {}
     try:
-        return parse_json(body, max_bytes=max_bytes)
+        value = parse_json(body, max_bytes=max_bytes)
     except InvalidJsonError as error:
         raise errors.invalid_request(f"Malformed JSON: {error}") from None
+    if body.count(b"[") + body.count(b"{") > BODY_NESTING and not is_shallow(value, BODY_NESTING):
+        found = f"found lists and mappings nested deeper than {BODY_NESTING}"
+        raise errors.invalid_request(f"Request body: {found}, allowed is {BODY_NESTING}")
+    return value

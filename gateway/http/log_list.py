@@ -1,7 +1,7 @@
 """Logs of an entity and its members as one list, and which of them cannot be read (docs/api.md, "Logs"). Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from gateway.http import errors
 from gateway.http.log_items import UNAVAILABLE
@@ -9,6 +9,9 @@ from gateway.http.parts import Part
 from gateway.http.subject import Subject
 from gateway.local.answers import EntityRef
 from gateway.local.log_store import SEVERITIES, LogConfiguration
+
+TOLD_LIMIT: Final = 1024
+"""Characters of each word that a gateway tells of a log that cannot be read."""
 
 
 def refuse_unreadable(subject: Subject, parts: Sequence[Part]) -> None:
@@ -58,4 +61,11 @@ def narrow(items: Sequence[dict[str, Any]], limits: LogConfiguration) -> list[di
 def _error_of(part: Part) -> Mapping[str, Any] | None:
     medkit = part.body.get("x-medkit")
     error = medkit.get("error") if isinstance(medkit, dict) else None
-    return error if isinstance(error, dict) else None
+    if not isinstance(error, dict):
+        return None
+    told = {"error_code": UNAVAILABLE, "message": "The log cannot be read now"}
+    for name in ("error_code", "message", "log"):
+        found = error.get(name)
+        if isinstance(found, str):
+            told[name] = found[:TOLD_LIMIT]
+    return told

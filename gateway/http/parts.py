@@ -14,6 +14,7 @@ from entities.model import EntityKind, is_valid_id
 from gateway.http.log_items import own_log_items
 from gateway.local.answers import EntityRef, ResourceError
 from gateway.local.fault_record import parse_status_filter
+from gateway.local.log_store import SEVERITIES
 from gateway.local.own import OwnEntities
 from peers.division import Item
 from peers.view import FederatedView, Gap, TreeView
@@ -142,7 +143,7 @@ def read_parts(items: Iterable[tuple[str, Item]], collection: str) -> tuple[list
     for origin, item in items:
         member = _member_of(item)
         whole = member is not None or (collection in MEMBERLESS and _marks(item).get("member") is None)
-        if whole and _well_formed(item, needed):
+        if whole and _well_formed(item, needed) and (collection != "logs" or item["severity"] in SEVERITIES):
             parts.append(Part(origin, member, item))
         else:
             liars.add(origin)

@@ -15,6 +15,7 @@ import msgspec
 from gateway.local.daemon_thread import in_daemon_thread
 from gateway.local.process import Command
 from gateway.local.template import Values, fill_arguments, fill_json, fill_shell, fill_text, fill_url, names_in
+from gateway.local.value_file import ValueFileError, read_value_file
 from gateway.local.web_call import WebRequest
 
 SECRET_LIMIT_BYTES: Final = 16_384
@@ -114,14 +115,17 @@ async def _read(path: Path) -> str:
         raise SecretError("the system has no thread to give")
     try:
         return await reading
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "no text"
+    except (ValueFileError, ValueError) as error:
+        failed = error.__cause__
+        reason = (failed.strerror if isinstance(failed, OSError) else None) or "no short text in a regular file"
         raise SecretError(f"the file with a header of its request cannot be read: {reason}") from error
 
 
 def _read_secret(path: Path) -> str:
-    with path.open("rb") as file:
-        return file.read(SECRET_LIMIT_BYTES).decode()
+    said = read_value_file(path, SECRET_LIMIT_BYTES)
+    if len(said) > SECRET_LIMIT_BYTES:
+        raise ValueError
+    return said.decode()
 
 
 def _one_line(secret: str) -> str:

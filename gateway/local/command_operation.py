@@ -1,5 +1,6 @@
 """An operation that runs a command: its parameters go into arguments or standard input, its output is the result."""
 
+import asyncio
 import base64
 from collections.abc import Mapping
 from typing import Any, Final, assert_never
@@ -10,9 +11,13 @@ from gateway.local.operation_bindings import CommandBinding
 from gateway.local.operations import Completed, Failed, OperationSpec, Outcome, Progress
 from gateway.local.process import Exited, NotStarted, TimedOut
 from gateway.local.progress_lines import ProgressListener, without_progress
+from gateway.local.values import is_shallow
 
 COMMAND_OUTPUT_BYTES: Final = 128 * 1024
 """Bytes of a command's output that become a result; whatever they are, they fit into one as JSON."""
+
+READ_ON_LOOP_BYTES: Final = 8192
+"""Bytes of output up to which the loop itself reads the result; more are read in a thread."""
 
 TOLD_ERRORS: Final = 2000
 """Characters of a failed command's errors that a client is told, the last ones."""
@@ -44,7 +49,7 @@ class CommandOperation:
         )
         match outcome:
             case Exited(0):
-                return Completed(result_of(outcome, without=tells))
+                return Completed(await _result(outcome, without=tells))
             case Exited():
                 return Failed(_ending(outcome.code), _details(outcome))
             case TimedOut():
@@ -53,6 +58,12 @@ class CommandOperation:
                 return Failed(reason)
             case _:
                 assert_never(outcome)
+
+
+async def _result(outcome: Exited, *, without: bool) -> dict[str, Any]:
+    if len(outcome.stdout) <= READ_ON_LOOP_BYTES:
+        return result_of(outcome, without=without)
+    return await asyncio.to_thread(result_of, outcome, without=without)
 
 
 def result_of(outcome: Exited, *, without: bool) -> dict[str, Any]:
@@ -70,6 +81,8 @@ def result_of(outcome: Exited, *, without: bool) -> dict[str, Any]:
     try:
         found = parse_json(said, max_bytes=COMMAND_OUTPUT_BYTES)
     except InvalidJsonError:
+        return {"output": text.splitlines(), **cut}
+    if not is_shallow(found):  # what is so deep cannot be written by everybody
         return {"output": text.splitlines(), **cut}
     return {**found, **cut} if isinstance(found, dict) else {"result": found, **cut}
 

@@ -3,10 +3,13 @@
 from typing import Any
 
 import msgspec
+import structlog
 
 from entities.model import EntityKind
 from gateway.local.answers import EntityRef
 from gateway.local.storage import Row, Statement
+
+_log = structlog.get_logger(__name__)
 
 Key = tuple[EntityRef, str]
 """An entity, and the id of one of its configurations."""
@@ -37,5 +40,6 @@ def read_row(row: Row) -> tuple[Key, Any] | None:
     try:
         ref = EntityRef(EntityKind(kind), str(entity))
         return (ref, str(item_id)), msgspec.json.decode(str(value))
-    except (ValueError, msgspec.DecodeError):
+    except (ValueError, msgspec.DecodeError, RecursionError):
+        _log.warning("stored value cannot be read and is left alone", entity=entity, item=item_id)
         return None

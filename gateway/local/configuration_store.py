@@ -14,7 +14,7 @@ from gateway.local.bindings import Configuration, Refusal
 from gateway.local.configuration_rows import Key, drop_row, read_row, save_row
 from gateway.local.shared_read import Clock
 from gateway.local.storage import Keep, Row, StorageFailure, keep_nothing, kept
-from gateway.local.values import MisfitError, conform
+from gateway.local.values import MisfitError, check_size, conform
 
 _log = structlog.get_logger(__name__)
 
@@ -108,6 +108,7 @@ class ConfigurationStore:
             return _read_only(ref, item)
         try:
             value = conform(body["data"] if "data" in body else body["value"], item.type)
+            check_size(value)
             item.range.check(value)
         except MisfitError as error:
             return _misfit(ref, item, error)

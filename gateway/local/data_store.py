@@ -20,7 +20,7 @@ from gateway.local.data_answers import (
 )
 from gateway.local.data_items import DataItem, PreparedItem, ReadFailure, Sample, WritableItem
 from gateway.local.shared_read import Clock
-from gateway.local.values import MisfitError, conform
+from gateway.local.values import MisfitError, check_size, conform
 
 LIST_SLICE: Final = 8
 """Items of a list that are put together at once, before the loop may do something else."""
@@ -112,6 +112,7 @@ def _fitting(ref: EntityRef, spec: DataSpec, found: Any) -> Any:
     """The value to write, or why it is none for this item."""
     try:
         value = conform(found, spec.type)
+        check_size(value)
         spec.range.check(value)
     except MisfitError as error:
         return misfit(ref, spec, error)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from gateway.local.answers import EntityRef
-from gateway.local.fault_life import Fault
+from gateway.local.fault_life import Fault, joined
 from gateway.local.fault_rows import Key, drop_fault, read_fault, read_snapshot, save_fault, save_snapshot
 from gateway.local.storage import Keep, Row, StorageFailure, Stored
 
@@ -103,12 +103,17 @@ class FaultBook:
         self._keep([save_snapshot((ref, code), frames)], _unheard)
 
     def restore(self, faults: Iterable[Row], snapshots: Iterable[Row]) -> None:
-        """Takes up what was stored; what was decided since the start counts, and is stored where it is missing."""
+        """Takes up what was stored; what was decided since the start comes after it, and is stored where it is missing.
+
+        At another time, for a file that was opened again, what is decided has everything in it.
+        """
         found = dict(filter(None, map(read_fault, faults)))
         for (ref, code), fault in found.items():
             newest = self.newest(ref, code)
             if newest is None or not newest.history:  # only declared, so far
                 self.begin(ref, fault)
+            elif not self.is_restored:
+                self.decide(ref, joined(fault, newest), _unheard)
         for ref, of_entity in self._decided.items():
             own = ((ref, code) for code, fault in of_entity.items() if fault.history)
             self._unsaved.update(key for key in own if key not in found)

@@ -83,6 +83,23 @@ def passed(fault: Fault, now_ns: int, debounce: Debounce) -> Fault:
     return _in_status(after, FaultStatus.PREPASSED, now_ns)
 
 
+def joined(before: Fault, since: Fault) -> Fault:
+    """A fault that was reported `since` a restart, when nobody knew yet what had come of it `before`."""
+    after = replace(
+        since,
+        first_occurred_ns=min(before.first_occurred_ns, since.first_occurred_ns),
+        occurrence_count=min(before.occurrence_count + since.occurrence_count, MAX_OCCURRENCES),
+        sources=tuple(dict.fromkeys((*before.sources, *since.sources))),
+        last_passed_ns=before.last_passed_ns if since.last_passed_ns is None else since.last_passed_ns,
+        history=(*before.history, *since.history)[-HISTORY_LIMIT:],
+    )
+    if not before.confirmed or any(moment.status in SETTLED for moment in since.history):
+        return after
+    after = replace(after, confirmed=True)
+    is_failing = after.status is FaultStatus.PREFAILED
+    return _in_status(after, FaultStatus.CONFIRMED, since.last_occurred_ns) if is_failing else after
+
+
 def cleared(fault: Fault, now_ns: int) -> Fault:
     """After a clearing: acknowledged, and nothing counted. It may be reported again."""
     return _in_status(replace(fault, fails=0, passes=0, confirmed=False), FaultStatus.CLEARED, now_ns)

@@ -50,7 +50,7 @@ def read_fault(row: Row) -> tuple[Key, Fault] | None:
     kind, entity, code, record = row
     try:
         return (EntityRef(EntityKind(kind), str(entity)), str(code)), _decoder.decode(str(record))
-    except (ValueError, msgspec.DecodeError):
+    except (ValueError, msgspec.DecodeError, RecursionError):
         return None
 
 
@@ -60,5 +60,5 @@ def read_snapshot(row: Row) -> tuple[Key, list[dict[str, Any]]] | None:
     try:
         found = msgspec.json.decode(str(frames), type=list[dict[str, Any]])
         return (EntityRef(EntityKind(kind), str(entity)), str(code)), found
-    except (ValueError, msgspec.DecodeError):
+    except (ValueError, msgspec.DecodeError, RecursionError):
         return None

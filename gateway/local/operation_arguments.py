@@ -21,6 +21,9 @@ ARGUMENT_TEXT_LIMIT: Final = 4096
 PROBLEM_LIMIT: Final = 20
 """Problems of one request that are told; the rest comes up when these are mended."""
 
+PARAMETER_LIMIT: Final = 1000
+"""Parameters of one request."""
+
 _JSON_SCHEMA_TYPES: Final = {
     DataType.BOOL: "boolean",
     DataType.INT: "integer",
@@ -73,6 +76,8 @@ def fit_arguments(
     arguments: Sequence[Argument] | None, given: Mapping[str, Any]
 ) -> dict[str, Any] | list[ArgumentProblem]:
     """What an operation gets: `given`, checked, with the defaults; or all that is wrong. `arguments` None: anything."""
+    if len(given) > PARAMETER_LIMIT:
+        return [ArgumentProblem("parameters", f"found {len(given)}, allowed are at most {PARAMETER_LIMIT}")]
     if arguments is None:
         return dict(given)
     fitted: dict[str, Any] = {}

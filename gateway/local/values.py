@@ -13,6 +13,9 @@ INT_RANGE: Final = range(-(2**63), 2**63)
 MAX_NESTING: Final = 64
 """Lists and mappings within each other in a value. Deeper ones cannot be compared or written by everybody."""
 
+WRITE_LIMIT_BYTES: Final = 65_536
+"""Of a value that a client sets, as JSON."""
+
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"0", "false", "no", "off"})
 
@@ -62,15 +65,22 @@ def conform(value: Any, data_type: DataType) -> Any:
         raise MisfitError(f"found {found.value if found else 'null'}, allowed is {data_type.value}")
     if found is DataType.DOUBLE and not math.isfinite(value):
         raise MisfitError(f"found {value}, allowed are finite numbers")
-    if isinstance(value, dict | list) and not _is_shallow(value):
+    if not is_shallow(value):
         raise MisfitError(f"found lists and mappings nested deeper than {MAX_NESTING}, allowed is {MAX_NESTING}")
     return value
 
 
-def _is_shallow(value: dict[str, Any] | list[Any]) -> bool:
-    """Whether nothing in it stands deeper than MAX_NESTING."""
-    level: list[dict[str, Any] | list[Any]] = [value]
-    for _ in range(MAX_NESTING):
+def check_size(value: Any) -> None:
+    """Raises MisfitError for a value that is too long to be set; it was found to `conform` already."""
+    found = len(msgspec.json.encode(value))
+    if found > WRITE_LIMIT_BYTES:
+        raise MisfitError(f"found {found} bytes of JSON, allowed are {WRITE_LIMIT_BYTES}")
+
+
+def is_shallow(value: Any, limit: int = MAX_NESTING) -> bool:
+    """Whether no list or mapping in it stands deeper than `limit`."""
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(limit):
         inner = itertools.chain.from_iterable(one.values() if isinstance(one, dict) else one for one in level)
         level = [one for one in inner if isinstance(one, dict | list)]
         if not level:

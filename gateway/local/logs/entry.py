@@ -30,7 +30,10 @@ _WORDS: Final = tuple(severity.name.lower() for severity in LogSeverity)
 
 @dataclass(frozen=True, slots=True)
 class LogContext:
-    """Where an entry comes from. `node`: who wrote it, what the `context` of a query is looked for in."""
+    """Where an entry comes from. `node`: who wrote it, what the `context` of a query is looked for in.
+
+    Texts have at most 256 characters, see `line_text.word_text`.
+    """
 
     node: str
     function: str | None = None

@@ -8,7 +8,7 @@ import structlog
 from gateway.local.data_items import TOO_SLOW
 from gateway.local.logs.bindings import FileLogBinding
 from gateway.local.logs.entry import LogEntry, LogFailure, LogOrigin, LogText
-from gateway.local.logs.kept import KeptEntries, Numbers
+from gateway.local.logs.kept import KEPT_ENTRIES, KeptEntries, Numbers
 from gateway.local.logs.line_format import Continuation, continued, read_line
 from gateway.local.logs.tail import FileTail, NewLines, NotRegularError
 from gateway.local.shared_read import Clock, SharedRead
@@ -53,8 +53,9 @@ class FileLog:
 
     def _take(self, new: NewLines) -> None:
         texts: list[LogText] = []
-        newest = self._kept.newest if new.follows else None
-        for line in new.lines:
+        follows = new.follows and len(new.lines) <= KEPT_ENTRIES
+        newest = self._kept.newest if follows else None
+        for line in new.lines[-KEPT_ENTRIES:]:
             read = read_line(line, self._binding.rules, new.modified_ns)
             match read:
                 case LogText():
@@ -68,7 +69,7 @@ class FileLog:
                     texts.append(more)
                 case _:
                     assert_never(read)
-        self._kept.add(texts, follows=new.follows)
+        self._kept.add(texts, follows=follows)
 
     def _note(self, failure: LogFailure | None) -> None:
         """Log when the failure begins, changes and ends."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from gateway.local.logs.entry import LogContext, LogSeverity, LogText
-from gateway.local.logs.line_text import clean, cut_text, line_text
+from gateway.local.logs.line_text import clean, cut_text, line_text, word_text
 
 FIELDS: Final = ("MESSAGE", "PRIORITY", "SYSLOG_IDENTIFIER", "_COMM", "CODE_FUNC", "CODE_FILE", "CODE_LINE")
 """The fields asked for, beside those that the journal always tells."""
@@ -48,7 +48,7 @@ def _text(told: Mapping[str, Any]) -> LogText:
     time, line = str(told.get("__REALTIME_TIMESTAMP")), str(told.get("CODE_LINE"))
     node = told.get("SYSLOG_IDENTIFIER") or told.get("_COMM")
     context = LogContext(
-        node=clean(node) if isinstance(node, str) else "journal",
+        node=word_text(node) if isinstance(node, str) else "journal",
         function=_word(told.get("CODE_FUNC")),
         file=_word(told.get("CODE_FILE")),
         line=int(line) if line.isascii() and line.isdigit() and len(line) < 10 else None,
@@ -76,7 +76,7 @@ def _message(told: Any) -> tuple[str, int]:
 
 
 def _word(told: Any) -> str | None:
-    return clean(told) if isinstance(told, str) and told else None
+    return word_text(told) if isinstance(told, str) and told else None
 
 
 def newer(texts: Sequence[JournalText], known: str | None) -> tuple[list[JournalText], bool]:

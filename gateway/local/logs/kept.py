@@ -12,7 +12,7 @@ KEPT_ENTRIES: Final = 10_000
 """Entries remembered of one log; as many as a client can ask for."""
 
 KEPT_CHARACTERS: Final = 4 * 1024 * 1024
-"""Characters of messages remembered of one log."""
+"""Characters of messages, and of where they come from, remembered of one log."""
 
 Numbers = Iterator[int]
 """Of all logs of a gateway, so that no two entries of it have one id."""
@@ -29,7 +29,7 @@ class KeptEntries:
     def __init__(self, numbers: Numbers) -> None:
         self._numbers = numbers
         self._lock = threading.Lock()
-        # Mutable: the entries, oldest first, and the characters of their messages.
+        # Mutable: the entries, oldest first, and their characters.
         self._entries: deque[LogEntry] = deque()
         self._characters = 0
 
@@ -41,16 +41,16 @@ class KeptEntries:
                 self._characters = 0
             for text in texts:
                 self._entries.append(LogEntry(next(self._numbers), text))
-                self._characters += len(text.message)
+                self._characters += _characters(text)
             while len(self._entries) > KEPT_ENTRIES or self._characters > KEPT_CHARACTERS:
-                self._characters -= len(self._entries.popleft().text.message)
+                self._characters -= _characters(self._entries.popleft().text)
 
     def replace_newest(self, text: LogText) -> None:
         """The newest entry says more now; it keeps its number."""
         with self._lock:
             newest = self._entries.pop()
             self._entries.append(LogEntry(newest.number, text))
-            self._characters += len(text.message) - len(newest.text.message)
+            self._characters += _characters(text) - _characters(newest.text)
 
     @property
     def newest(self) -> LogText | None:
@@ -62,3 +62,10 @@ class KeptEntries:
         """Everything that is remembered, oldest first."""
         with self._lock:
             return tuple(self._entries)
+
+
+def _characters(text: LogText) -> int:
+    context = text.context
+    if context is None:
+        return len(text.message)
+    return len(text.message) + len(context.node) + len(context.function or "") + len(context.file or "")

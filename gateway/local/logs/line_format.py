@@ -9,7 +9,7 @@ from typing import Any, Final, assert_never
 import msgspec
 
 from gateway.local.logs.entry import LogContext, LogSeverity, LogText
-from gateway.local.logs.line_text import clean, cut_text, line_text
+from gateway.local.logs.line_text import clean, cut_text, line_text, word_text
 from gateway.local.logs.time_text import parse_time
 
 GROUPS: Final = ("time", "severity", "message", "context")
@@ -120,7 +120,7 @@ def _entry(told: Mapping[str, Any], plain: LogText, rules: LineRules) -> LogText
         parse_time(told.get("time"), rules.time_format, plain.timestamp_ns) or plain.timestamp_ns,
         severity_of(told.get("severity"), rules),
         message,
-        LogContext(clean(context)) if isinstance(context, str) and context else plain.context,
+        LogContext(word_text(context)) if isinstance(context, str) and context else plain.context,
         cut,
     )
 

@@ -3,6 +3,9 @@
 import re
 from typing import Final
 
+WORD_LIMIT: Final = 256
+"""Characters of the name of who wrote an entry, of a function, of a file."""
+
 LINE_LIMIT_BYTES: Final = 8192
 """Bytes of a line that are shown; the rest is counted."""
 
@@ -21,6 +24,11 @@ def line_text(line: bytes) -> tuple[str, int]:
     if len(line) > len(shown):
         shown = _whole_characters(shown)
     return clean(shown.decode(errors="backslashreplace")), len(line) - len(shown)
+
+
+def word_text(word: str) -> str:
+    """The beginning of a name, as text that is safe to show."""
+    return clean(word[:WORD_LIMIT])[:WORD_LIMIT]
 
 
 def cut_text(text: str) -> tuple[str, int]:

@@ -6,6 +6,8 @@ import pytest
 
 from entities.model import EntityKind
 from gateway.http.combine import configuration_prefix, render_collection
+from gateway.http.errors import ApiError
+from gateway.http.log_list import refuse_failed, sort_out
 from gateway.http.parts import Part
 from gateway.local.answers import EntityRef
 from peers.view import Gap
@@ -184,3 +186,19 @@ def test_gaps_stand_in_every_envelope_also_of_collections_that_have_none() -> No
             "peer_errors": [{"peer": "b", "reason": "auth", "elapsed_ms": 0}],
         },
     }
+
+
+@pytest.mark.parametrize("told_by_it", [{}, {"member_id": ["x"], "error_code": 7, "message": {}, "more": "m" * 9999}])
+def test_of_a_log_that_cannot_be_read_only_words_are_believed(told_by_it: dict[str, Any]) -> None:
+    part = Part(
+        BEE,
+        CAM,
+        {"id": "log_1", "timestamp": "2026", "severity": "error", "message": "m", "x-medkit": {"error": told_by_it}},
+    )
+    _, failed = sort_out(subject(COMPONENT, "box"), [part])
+    assert failed == [
+        {"member_id": "b__cam", "error_code": "service-unavailable", "message": "The log cannot be read now"}
+    ]
+    with pytest.raises(ApiError) as refused:
+        refuse_failed({"failed_logs": failed})
+    assert refused.value.status == 503

@@ -108,3 +108,11 @@ def test_items_are_one_per_origin_member_and_item() -> None:
 def test_an_item_that_has_a_fault_code_beside_its_id_is_still_itself() -> None:
     first, second = (Part(BEE, CAM, {**DATUM, "id": one, "fault_code": "F1"}) for one in ("temp", "fan"))
     assert first.key != second.key
+
+
+LINE = {"id": "log_1", "timestamp": "2026-01-01T00:00:00Z", "severity": "error", "message": "m"}
+
+
+def test_an_entry_of_unknown_severity_is_none_and_its_gateway_named() -> None:
+    assert read_parts([told({**LINE, "severity": "loud"})], "logs") == ([], frozenset({BEE}))
+    assert len(read_parts([told(LINE)], "logs")[0]) == 1

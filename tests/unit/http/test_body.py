@@ -1,0 +1,15 @@
+"""Bodies of requests as JSON: what is nested too deep is the client's mistake."""
+
+import pytest
+
+from gateway.http.call import BODY_NESTING, parse_body
+from gateway.http.errors import ApiError
+
+
+def test_a_body_is_nested_so_deep_and_no_deeper() -> None:
+    deep = b"[" * BODY_NESTING + b"]" * BODY_NESTING
+    assert parse_body(deep, 1000)
+    assert parse_body(b"[" + b"[]," * 200 + b"[]]", 1000)
+    with pytest.raises(ApiError, match="allowed is 66") as refused:
+        parse_body(b"[" + deep + b"]", 1000)
+    assert refused.value.status == 400
