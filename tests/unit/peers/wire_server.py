@@ -55,8 +55,8 @@ class Wire:
         return await self._reader.read(count)
 
     async def readline(self) -> bytes:
-        """One line of a request's body."""
-        return await self._reader.readline()
+        """One line of a request's body. Raises IncompleteReadError at the end."""
+        return await self._reader.readuntil(b"\n")
 
     async def readexactly(self, count: int) -> bytes:
         """So many bytes of a request's body."""
@@ -144,6 +144,8 @@ async def serving(
         yield server
     finally:
         listener.close()
+        for _ in range(5):  # scripts hear of resets first: a drain that is cancelled then leaves its own unread
+            await asyncio.sleep(0)
         for task in list(running):
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
