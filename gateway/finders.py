@@ -171,5 +171,6 @@ def _bound_addresses(host: str, interfaces: tuple[OwnInterface, ...]) -> frozens
 
 
 def _trouble(source: SourceStatus, why: str) -> Warned:
-    kept = f"; the {source.found} endpoints it told last are used" if source.found else ""
+    told = "the endpoint it told last is" if source.found == 1 else f"the {source.found} endpoints it told last are"
+    kept = f"; {told} used" if source.found else ""
     return Warned("peer_source_failed", f"peers cannot be looked for in {source.name}: {why}{kept}")

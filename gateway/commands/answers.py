@@ -31,7 +31,11 @@ class Api(Protocol):
 
 async def get_ok(api: Api, path: str) -> Mapping[str, Any]:
     """The object at `path`; any status but 200 fails with the gateway's own message."""
-    answer = await api.get(path)
+    return body_of(api, path, await api.get(path))
+
+
+def body_of(api: Api, path: str, answer: Answer) -> Mapping[str, Any]:
+    """The object that was answered at `path`; fails as `get_ok` does."""
     if answer.status != 200:
         raise refused(api, path, answer)
     if not isinstance(answer.body, dict):

@@ -9,7 +9,7 @@ import typer
 from gateway.commands.configuration import Assignments, ConfigFiles, GatewayName, GatewayNamespace, load
 from gateway.config.reader import LoadedSettings, SettingsRefused
 from gateway.config.summary import differences
-from gateway.local.manifest.load import load_manifest
+from gateway.local.manifest.load import LoadedManifest, load_manifest
 from gateway.local.manifest.problem import problem_lines
 from gateway.local.manifest_schema.document import manifest_schema_text
 from gateway.log import LogOptions, set_up_logging
@@ -38,18 +38,21 @@ def check(
             typer.echo("\n".join(mistake_lines(loaded)))
             raise typer.Exit(BAD_CONFIGURATION)
         case LoadedSettings():
-            problems = _manifest_problems(loaded.settings)
-            typer.echo("\n".join(problems or summary_lines(loaded)))
-            if problems:
+            manifest = _manifest(loaded.settings)
+            if isinstance(manifest, list):
+                typer.echo("\n".join(manifest))
                 raise typer.Exit(BAD_CONFIGURATION)
+            misspelt = () if manifest is None else manifest.misspelt_keys
+            typer.echo("\n".join([*summary_lines(loaded), *(f"  manifest {key}" for key in misspelt)]))
 
 
-def _manifest_problems(settings: Settings) -> list[str]:
-    """What is wrong with the manifest, if there is one and it is refused."""
-    if settings.local.manifest is None:
-        return []
-    loaded = load_manifest(settings.local.manifest, strict=settings.discovery.manifest_strict_validation)
-    return problem_lines(settings.local.manifest, loaded) if isinstance(loaded, list) else []
+def _manifest(settings: Settings) -> LoadedManifest | list[str] | None:
+    """The manifest, if there is one; what is wrong with it, if it is refused."""
+    path = settings.local.manifest
+    if path is None:
+        return None
+    loaded = load_manifest(path, strict=settings.discovery.manifest_strict_validation)
+    return problem_lines(path, loaded) if isinstance(loaded, list) else loaded
 
 
 def mistake_lines(refused: SettingsRefused) -> list[str]:

@@ -56,9 +56,17 @@ def discover(
     if output is Output.JSON:
         print_json([asdict(row) for row in rows])
     elif not rows:
-        print_line("no gateway announces itself here")
+        print_line(_nobody(seconds, interface or ()))
     elif not console().is_terminal:
         console().print(_table(rows))
+
+
+def _nobody(seconds: float, interfaces: Sequence[str]) -> str:
+    where = f" on {', '.join(interfaces)}" if interfaces else ""
+    return (
+        f"no gateway announced itself{where} within {seconds:g} s; on the other machine set aggregation.announce and "
+        "a server.host that the network reaches, or list it in aggregation.peers"
+    )
 
 
 def _check_interfaces(names: Sequence[str]) -> None:

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import typer
 
-from gateway.commands.answers import Api, extension, get_ok, items_of
+from gateway.commands.answers import NOT_FOUND, Api, body_of, extension, items_of
 from gateway.commands.asking import ask
 from gateway.commands.display import print_json, print_table
 from gateway.commands.failure import CommandFailed
@@ -35,7 +35,11 @@ def route(
 
 async def fetch_routes(api: Api, entity_id: str) -> list[Mapping[str, Any]]:
     """The routes of `entity_id`, one for each kind that has it; none is a failure."""
-    found = list(items_of(await get_ok(api, f"/x-medkit-route/{quote(entity_id, safe='')}")))
+    path = f"/x-medkit-route/{quote(entity_id, safe='')}"
+    answer = await api.get(path)
+    code = answer.body.get("error_code") if isinstance(answer.body, dict) else None
+    is_unknown = answer.status == NOT_FOUND and code == "entity-not-found"
+    found = [] if is_unknown else list(items_of(body_of(api, path, answer)))
     if not found:
         raise CommandFailed(f"{api.base} knows no entity with the id {entity_id!r}; grove tree lists all")
     return found

@@ -33,6 +33,9 @@ TAIL_BYTES: Final = 4096
 
 FAILED: Final = 1
 
+PORT_TAKEN: Final = 3
+"""The exit code of a gateway that cannot listen, see docs/configuration.md."""
+
 
 def run_demo(ports: Sequence[int] = PORTS) -> int:
     """Runs the demo until SIGINT or SIGTERM; the exit code."""
@@ -124,15 +127,20 @@ async def _wait_healthy(one: DemoGateway, process: Process, folder: Path) -> Non
     async with open_api(base_url(one.url)) as api:
         while True:
             if process.returncode is not None:
-                raise CommandFailed(
-                    f"{one.name} did not start; is port {one.port} taken by another program? "
-                    "(the demo needs 8080, 8081 and 8082)"
-                )
+                raise CommandFailed(why_not_started(one, process.returncode))
             if await asyncio.to_thread(one.port_file(folder).exists):
                 with contextlib.suppress(CommandFailed):
                     await get_ok(api, "/health")
                     return
             await asyncio.sleep(POLL_S)
+
+
+def why_not_started(one: DemoGateway, code: int) -> str:
+    """What to say of a gateway that ended with `code` before it answered."""
+    if code != PORT_TAKEN:
+        return f"{one.name} ended with {code}, see above"
+    taken = f"is port {one.port} taken by another program?"
+    return f"{one.name} did not start; {taken} (the demo needs 8080, 8081 and 8082)"
 
 
 async def _wait_whole(top: Api, gateways: int) -> None:

@@ -75,12 +75,14 @@ def invalid_request(message: str, parameters: Parameters | None = None) -> ApiEr
 
 def refused_target(problem: PathProblem) -> ApiError:
     """The answer to a request target that is no route."""
-    return no_route() if problem.status == 404 else ApiError(problem.status, "invalid-request", problem.message)
+    if problem.status == 404:
+        return no_route(problem.message)
+    return ApiError(problem.status, "invalid-request", problem.message)
 
 
-def no_route() -> ApiError:
+def no_route(message: str = "Resource not found") -> ApiError:
     """404 for a path or method that is none, as upstream answers it."""
-    return ApiError(404, "resource-not-found", "Resource not found", {"status": 404})
+    return ApiError(404, "resource-not-found", message, {"status": 404})
 
 
 def not_implemented(feature: str) -> ApiError:

@@ -34,6 +34,8 @@ async def own_operation(operations: OperationStore, asked: OperationRequest) -> 
             return operations.item(ref, item)
         case ("GET", ("executions",)):
             return operations.executions(ref, item)
+        case ("POST", ()):
+            raise errors.no_route("Resource not found; an operation is started by POST to its /executions")
         case ("POST", ("executions",)):
             return await operations.execute(ref, item, body, patience_s=patience_s)
         case ("GET", ("executions", execution_id)):

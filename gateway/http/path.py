@@ -138,7 +138,7 @@ def _parse(raw: str) -> Route | PathProblem:
         )
     path, _, query = raw.partition("?")
     if path != API_PREFIX and not path.startswith(f"{API_PREFIX}/"):
-        return PathProblem(404, "Resource not found")
+        return PathProblem(404, f"Resource not found; everything is below {API_PREFIX}")
     tail = path.removeprefix(API_PREFIX)
     segments: list[str] = []
     for segment in tail.split("/")[1:]:

@@ -1,13 +1,15 @@
 """What is answered about a data item, in the shapes of docs/api.md, "Data". Pure."""
 
 from collections.abc import Mapping
-from typing import Any, assert_never
+from typing import Any, Final, assert_never
 
 from gateway.local.answers import EntityRef, ResourceError
 from gateway.local.bindings import DataSpec
 from gateway.local.data_items import Fate, ReadFailure, Reading, Sample, WriteFailure
 from gateway.local.value_range import ANY_VALUE
 from gateway.local.values import MisfitError
+
+_WITHOUT_TYPE: Final = '; {"value": ...} needs no type'
 
 
 def parse_body(body: Any) -> Mapping[str, Any] | ResourceError:
@@ -21,7 +23,7 @@ def parse_body(body: Any) -> Mapping[str, Any] | ResourceError:
         return {"data": inner["data"] if wrapped else inner}
     problems = []
     if body.get("type") is None:
-        problems.append("type: missing required field")
+        problems.append("type: missing required field" + (_WITHOUT_TYPE if "data" in body else ""))
     elif not isinstance(body["type"], str):
         problems.append("type: expected a string")
     if "data" not in body:

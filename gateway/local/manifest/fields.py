@@ -191,7 +191,9 @@ class Fields:
         """Note the unread keys for the log: files written for other gateways may hold more than we serve."""
         self.report.know(self.place.path, self._known)
         for key in self.unread():
-            self.report.ignore(self.path_of(key))
+            place = self.place_of(key)
+            wanted = self.report.ignored_count < SUGGESTION_CANDIDATES
+            self.report.ignore(place, suggestion(key, list(self._known)) if wanted else "")
 
     def refuse_unread(self) -> None:
         """Report the unread keys: nobody but Grove writes these items, so they are mistakes."""

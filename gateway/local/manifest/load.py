@@ -53,6 +53,7 @@ class LoadedManifest:
     config: ManifestConfig
     warnings: Sequence[ManifestProblem] = ()
     ignored_keys: Sequence[str] = ()
+    misspelt_keys: Sequence[str] = ()
 
 
 def load_manifest(path: Path | str, *, strict: bool) -> LoadedManifest | list[ManifestProblem]:
@@ -84,7 +85,7 @@ def _read(path: Path, root: Fields, report: Report, *, strict: bool) -> LoadedMa
     check_rules(found, report)
     root.ignore_unread()
     if found.scripts:
-        report.ignore("scripts")
+        report.ignore(root.place_of("scripts"))
     if report.refuses(strict=strict):
         return None
     return LoadedManifest(
@@ -95,6 +96,7 @@ def _read(path: Path, root: Fields, report: Report, *, strict: bool) -> LoadedMa
         config=config,
         warnings=report.problems,
         ignored_keys=report.ignored_keys,
+        misspelt_keys=report.misspelt_keys,
     )
 
 

@@ -90,15 +90,20 @@ class Report:
     def __init__(self) -> None:
         self._problems: dict[ManifestProblem, None] = {}  # a key may be read twice, its problem counts once
         self._ignored: set[str] = set()
+        self._misspelt: list[tuple[Place, str]] = []
+        self.ignored_count = 0
         self.known_keys: dict[str, set[str]] = {}
 
     def add(self, rule: Rule, place: Place, message: str) -> None:
         """Record that `rule` is broken at `place`."""
         self._problems[ManifestProblem(rule.name, rule.severity, place.line, place.path, message)] = None
 
-    def ignore(self, path: str) -> None:
-        """Record a key nobody reads; the same key of several entities counts once."""
-        self._ignored.add(_without_indexes(path))
+    def ignore(self, place: Place, guess: str = "") -> None:
+        """Record a key nobody reads, and which one may have been meant; a key of several entities counts once."""
+        self.ignored_count += 1
+        self._ignored.add(_without_indexes(place.path))
+        if guess:
+            self._misspelt.append((place, guess))
 
     def know(self, path: str, keys: Iterable[str]) -> None:
         """Record which keys the reader looks for in a mapping: what the schema for editors must have, too."""
@@ -113,6 +118,12 @@ class Report:
     def ignored_keys(self) -> tuple[str, ...]:
         """The ignored keys without indexes, `apps.category`, sorted."""
         return tuple(sorted(self._ignored))
+
+    @property
+    def misspelt_keys(self) -> tuple[str, ...]:
+        """The ignored keys that are close to one that is read, each with its line, in the order of the file."""
+        found = sorted(self._misspelt, key=lambda one: one[0].line)
+        return tuple(f"line {place.line}, {place.path}: nobody reads this key{guess}" for place, guess in found)
 
     def refuses(self, *, strict: bool) -> bool:
         """Whether the manifest must not be used."""

@@ -68,6 +68,17 @@ async def test_check_of_a_good_file_says_ok_and_what_differs_from_the_defaults(t
     ]
 
 
+async def test_check_names_keys_of_the_manifest_that_may_be_misspelt(tmp_path: Path) -> None:
+    lines = ['manifest_version: "1.0"', "apps:", "  - id: arm", "    loctaed_on: robot", "    is_locatd_on: robot"]
+    (tmp_path / "m.yaml").write_text("\n".join([*lines, "    zzz: 1", ""]))
+    ended = await grove("check", "-p", "local.manifest:=m.yaml", folder=tmp_path)
+    assert ended.code == 0
+    assert ended.out.startswith("ok\n")
+    told = [line for line in ended.out.splitlines() if "did you mean" in line]
+    assert told[-1] == ("  manifest line 5, apps[0].is_locatd_on: nobody reads this key; did you mean 'is_located_on'?")
+    assert "zzz" not in ended.out
+
+
 async def test_check_of_defaults_says_ok_and_nothing_else() -> None:
     ended = await grove("check")
     assert (ended.code, ended.out) == (0, "ok\n")

@@ -54,7 +54,8 @@ async def test_as_json_it_is_a_list() -> None:
 
 async def test_nobody_is_said_too() -> None:
     ended = await grove("discover", "--service", new_service(), "--interface", "lo", "--seconds", "0.2")
-    assert (ended.code, ended.out) == (0, "no gateway announces itself here\n")
+    assert ended.code == 0
+    assert ended.out.startswith("no gateway announced itself on lo within 0.2 s; on the other machine set")
 
 
 async def test_ctrl_c_ends_it_with_what_was_heard() -> None:

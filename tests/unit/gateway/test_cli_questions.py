@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from gateway.commands.asking import base_url
 from gateway.commands.failure import CommandFailed
 from gateway.commands.route import fetch_routes
 from gateway.commands.tree import Forest, Node, fetch_forest
+from tests.faults.authority import Authority
 from tests.unit.gateway.command import Reply, grove, serving
 
 HEALTH = {
@@ -197,6 +199,18 @@ async def test_peers_of_a_gateway_without_aggregation_says_so() -> None:
         assert (await grove("peers", url, "-o", "json")).out == "[]\n"
 
 
+@pytest.mark.parametrize("status", [401, 403])
+async def test_peers_that_need_a_token_are_a_failure_that_says_how_to_show_one(status: int) -> None:
+    refusal = {"error": "invalid_token", "error_description": "Invalid token: none was sent"}
+    async with serving({"/health": {"status": "healthy"}, "/x-medkit-peers": Reply(refusal, status)}) as url:
+        ended = await grove("peers", url)
+        health = await grove("health", url)
+    assert (ended.code, ended.out) == (1, "")
+    assert f"answers {status}: Invalid token: none was sent; --token-file shows a token" in ended.err
+    assert health.code == 0
+    assert "peers shown only with --token-file" in " ".join(health.out.split())
+
+
 async def test_health_prints_what_matters_and_every_warning() -> None:
     async with serving({"/health": HEALTH}) as url:
         ended = await grove("health", url)
@@ -250,7 +264,11 @@ async def test_route_of_an_id_is_asked_percent_encoded() -> None:
     ("replies", "told"),
     [
         ({"/x-medkit-route/arm": {"items": []}}, "knows no entity with the id 'arm'"),
-        ({}, "/api/v1/x-medkit-route/arm answers 404: Entity not found"),
+        ({}, "knows no entity with the id 'arm'; grove tree lists all"),
+        (
+            {"/x-medkit-route/arm": Reply({"message": "Resource not found"}, 404)},
+            "/api/v1/x-medkit-route/arm answers 404: Resource not found",
+        ),
         ({"/x-medkit-route/arm": "<html>"}, "does not answer with JSON: is it a gateway?"),
         ({"/x-medkit-route/arm": "[" * 200_000}, "does not answer with JSON: is it a gateway?"),
         ({"/x-medkit-route/arm": [1]}, "answers no JSON object: is it a gateway?"),
@@ -291,6 +309,23 @@ async def test_a_gateway_that_talks_no_http_is_told() -> None:
     async with server, open_api(url) as api:
         with pytest.raises(CommandFailed, match=f"{url}/api/v1/health could not be read"):
             await api.get("/health")
+
+
+async def test_a_certificate_that_is_not_trusted_is_told_as_one_and_so_is_https_asked_over_http(
+    tmp_path: Path,
+) -> None:
+    async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    server = await asyncio.start_server(hang_up, "127.0.0.1", 0, ssl=Authority(tmp_path, "ours").context("b"))
+    port = server.sockets[0].getsockname()[1]
+    async with server:
+        async with open_api(f"https://127.0.0.1:{port}") as api:
+            with pytest.raises(CommandFailed, match=r"is not trusted \(.+\); name its authority in SSL_CERT_FILE"):
+                await api.get("/health")
+        async with open_api(f"http://127.0.0.1:{port}") as api:
+            with pytest.raises(CommandFailed, match=r"; does it speak https\?"):
+                await api.get("/health")
 
 
 @pytest.mark.parametrize(

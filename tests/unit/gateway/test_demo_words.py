@@ -4,7 +4,9 @@ from asyncio import StreamReader
 
 import pytest
 
-from gateway.demo.run import TAIL_BYTES, last_words
+from gateway.demo.chain import demo_chain
+from gateway.demo.run import TAIL_BYTES, last_words, why_not_started
+from gateway.lifecycle import ADDRESS_IN_USE
 
 
 def stream(*chunks: bytes) -> StreamReader:
@@ -37,3 +39,9 @@ async def test_of_a_line_longer_than_any_buffer_the_end_is_kept() -> None:
 
 async def test_a_process_without_a_log_has_no_last_words() -> None:
     assert await last_words(None) == ""
+
+
+def test_the_port_is_suspected_only_when_it_was_taken() -> None:
+    one = demo_chain((1, 2, 3))[2]
+    assert f"is port {one.port} taken by another program?" in why_not_started(one, ADDRESS_IN_USE)
+    assert why_not_started(one, 2) == f"{one.name} ended with 2, see above"

@@ -280,6 +280,11 @@ async def test_other_methods_are_no_routes(client: Client, method: str, path: st
     assert read(answer, ErrorBody, 404).error_code == "resource-not-found"
 
 
+async def test_who_starts_an_operation_at_its_own_path_is_told_of_executions(client: Client) -> None:
+    answer = await client.request("POST", "/api/v1/apps/arm/operations/move", json={})
+    assert "by POST to its /executions" in read(answer, ErrorBody, 404).message
+
+
 async def test_an_execution_is_led_through_an_aggregate_in_its_own_words(client: Client) -> None:
     for entity, word in (
         ("functions/walk", "move"),

@@ -128,7 +128,7 @@ def test_fault_066_what_could_leave_its_place_is_refused(target: str) -> None:
 
 @pytest.mark.parametrize("target", ["/", "/api/v1x", "/api/v2/apps", "//api/v1/apps", "/API/v1/apps", "/api/%761/apps"])
 def test_what_is_not_below_the_prefix_is_not_found(target: str) -> None:
-    assert parse_target(target) == PathProblem(404, "Resource not found")
+    assert parse_target(target) == PathProblem(404, "Resource not found; everything is below /api/v1")
 
 
 def test_a_target_may_be_as_long_as_the_limit_and_no_longer() -> None:

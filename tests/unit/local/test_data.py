@@ -137,7 +137,7 @@ async def test_an_object_is_written_whole(own: OwnEntities) -> None:
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ({"data": 1}, "type: missing required field"),
+        ({"data": 1}, 'type: missing required field; {"value": ...} needs no type'),
         ({"type": "double"}, "data: missing required field"),
         ({}, "type: missing required field; data: missing required field"),
         ({"type": 7, "data": 1}, "type: expected a string"),
