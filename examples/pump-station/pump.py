@@ -40,7 +40,7 @@ class Plant:
 
     def _advance(self) -> None:
         now = time.monotonic()
-        change = (0.02 * self._speed - 0.25) * (now - self._at)
+        change = (0.006 * self._speed - 0.25) * (now - self._at)
         self._pressure, self._at = min(6.0, max(0.0, self._pressure + change)), now
 
 
