@@ -4,6 +4,7 @@ import ast
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -35,10 +36,11 @@ def dotted_name(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imports() -> list[Import]:
+@cache
+def imports() -> tuple[Import, ...]:
     """Every import statement of our modules, also those inside functions and under TYPE_CHECKING."""
     known = modules()
-    return [found for name, path in known.items() for found in imports_of(name, path, frozenset(known))]
+    return tuple(found for name, path in known.items() for found in imports_of(name, path, frozenset(known)))
 
 
 def imports_of(name: str, path: Path, known: frozenset[str]) -> Iterator[Import]:

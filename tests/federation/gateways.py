@@ -78,13 +78,15 @@ class Cluster:
         gateway.configure(settings or {})
         return gateway
 
-    def add_command(self, name: str, arguments: Sequence[str], folder: Path, port: int) -> GatewayProcess:
+    def add_command(
+        self, name: str, arguments: Sequence[str], folder: Path, port: int, *, fresh: bool = False
+    ) -> GatewayProcess:
         """`grove <arguments>`, not started yet, run in `folder`; `port` is the one the arguments make it listen on.
 
-        As a user's it is started from nothing, not forked.
+        `fresh`: as from a user's shell it is started from nothing, not forked.
         """
         gateway = GatewayProcess(name, arguments, folder=folder, port=port, session=self.session)
-        gateway.process.fresh = self._guard is None  # the plain run tells how users start it
+        gateway.process.fresh = fresh
         self._take(gateway)
         return gateway
 

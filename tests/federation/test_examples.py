@@ -1,10 +1,7 @@
 """Every example does what its page says."""
 
-import os
 import shutil
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +10,7 @@ import yaml
 from tests.federation.examples import EXAMPLES, MOUNTED, Moved, commands_of_compose, commands_of_page, flat
 from tests.federation.gateways import Cluster, GatewayProcess, eventually
 from tests.federation.process import ROOT
+from tests.unit.gateway.command import grove
 
 
 async def all_listed(gateway: GatewayProcess, collection: str, *ids: str) -> None:
@@ -158,7 +156,7 @@ async def test_the_tutorial_runs_to_the_letter_on_its_own_ports(cluster: Cluster
     for name, command, port in zip("ab", commands_of_page("two-terminals"), (8080, 8081), strict=True):
         folder = shutil.copytree(EXAMPLES / "two-terminals", cluster.folder / name)
         state = ["-p", f"server.state_dir:={folder / 'state'}"]
-        gateways.append(cluster.add_command(name, [*command, *state], folder, port))
+        gateways.append(cluster.add_command(name, [*command, *state], folder, port, fresh=True))
     a, b = gateways
     await cluster.start_all()
     await all_listed(a, "components", "robot", "arm_controller")
@@ -169,18 +167,11 @@ SETTINGS = sorted(path for path in EXAMPLES.glob("*/*.yaml") if "manifest" not i
 
 
 @pytest.mark.parametrize("path", [*SETTINGS, ROOT / "deploy/image.yaml"], ids=lambda path: path.name)
-def test_the_settings_files_and_their_manifests_have_no_mistakes(path: Path) -> None:
+async def test_the_settings_files_and_their_manifests_have_no_mistakes(path: Path) -> None:
     manifest = flat(yaml.safe_load(path.read_text())).get("local.manifest", "")
     moved = ["-p", f"local.manifest:={manifest.removeprefix(MOUNTED)}"] if manifest.startswith(MOUNTED) else []
-    check = subprocess.run(
-        [sys.executable, "-m", "gateway", "check", "-c", path, *moved],
-        cwd=path.parent,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (check.returncode, check.stderr) == (0, "")
+    check = await grove("check", "-c", str(path), *moved, folder=path.parent)
+    assert (check.code, check.err) == (0, "")
 
 
 def test_the_pages_name_files_that_are_there() -> None:

@@ -32,7 +32,7 @@ async def banner(process: Process) -> str:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def pair(shared_cluster: Cluster) -> Pair:
     """A and B, started with the commands of step 1 and nothing else, so each serves this machine."""
-    tutorial = Tutorial(shared_cluster)
+    tutorial = Tutorial(shared_cluster, fresh=True)
     a, b = [tutorial.add(name, command, settings={}) for name, command in STEP_1.items()]
     await shared_cluster.start_all()
     return a, b
@@ -51,7 +51,7 @@ async def test_promise_01_two_gateways_run_on_one_host(pair: Pair) -> None:
 async def test_promise_02_the_port_is_set_on_the_command_line_without_a_file(cluster: Cluster, command: str) -> None:
     port = free_port()
     state = ["-p", f"server.state_dir:={cluster.folder / 'state'}"]
-    gateway = cluster.add_command("b", [*command.format(port).split(), *state], cluster.folder / "b", port)
+    gateway = cluster.add_command("b", [*command.format(port).split(), *state], cluster.folder / "b", port, fresh=True)
     await gateway.start()
     assert "  config     defaults\n" in await banner(gateway.process)
 

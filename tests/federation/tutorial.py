@@ -102,10 +102,14 @@ ros2_medkit_gateway:
 
 
 class Tutorial:
-    """The tutorial's gateways in one cluster. `to_the_letter`: on its own ports, else on free ones."""
+    """The tutorial's gateways in one cluster. `to_the_letter`: on its own ports, else on free ones.
 
-    def __init__(self, cluster: Cluster, *, to_the_letter: bool = False) -> None:
+    `fresh`: started from nothing, not forked; to the letter they always are.
+    """
+
+    def __init__(self, cluster: Cluster, *, to_the_letter: bool = False, fresh: bool = False) -> None:
         self._cluster = cluster
+        self._fresh = fresh or to_the_letter
         self.ports = {port: port if to_the_letter else free_port() for port in PORTS.values()}
         """Where each of its ports is here."""
 
@@ -144,7 +148,7 @@ class Tutorial:
             extra = {"local.manifest": "manifest.yaml", "local.host": False, **extra}
         flags = [part for key, value in extra.items() for part in ("-p", f"{key}:={json.dumps(value)}")]
         arguments = [*shlex.split(self.moved(command)), *flags]
-        gateway = self._cluster.add_command(name, arguments, folder, self.ports[PORTS[name]])
+        gateway = self._cluster.add_command(name, arguments, folder, self.ports[PORTS[name]], fresh=self._fresh)
         if gateway.guard is not None:
             gateway.peers = [*listed_peers(folder / argument for argument in arguments if argument in files)]
         return gateway
