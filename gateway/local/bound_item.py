@@ -106,7 +106,10 @@ class BoundItem:
         return self._failure or ReadFailure(TOO_SLOW)
 
     async def _take(self) -> Sample | ReadFailure:
-        found = await self._reader.take()
+        try:
+            found = await self._reader.take()
+        except Exception as error:  # noqa: BLE001 -- a mistake of ours in one item must not take others with it
+            found = ReadFailure(f"it cannot be read: {type(error).__name__}", repr(error))
         outcome = found if isinstance(found, ReadFailure) else Sample(found.value, self._clock())
         self._note(outcome if isinstance(outcome, ReadFailure) else None)
         return outcome

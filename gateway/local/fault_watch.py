@@ -31,13 +31,14 @@ Rules = Mapping[EntityRef, tuple[FaultRule, ...]]
 
 @dataclass(slots=True)
 class _Post:
-    """One rule at work. Mutable: what it remembers, whether it looks right now, whether it still counts."""
+    """One rule at work. Mutable: what it remembers, whether it looks now, whether it still counts, what it raised."""
 
     ref: EntityRef
     rule: FaultRule
     watched: Watched = field(default_factory=Watched)
     is_looking: bool = False
     is_gone: bool = False
+    error: str | None = None
 
 
 class FaultWatch:
@@ -103,17 +104,23 @@ class FaultWatch:
     async def look(self, post: _Post) -> None:
         """One look, and what is reported of it."""
         try:
-            reading, unit = await self._read(post)
+            await self._look(post)
+        except Exception as error:  # noqa: BLE001 -- what an item does to one rule must not end the others, and the gateway
+            if repr(error) != post.error:
+                _log.exception("fault rule failed", entity=post.ref.id, code=post.rule.fault.code)
+            post.error = repr(error)
+        else:
+            post.error = None
         finally:
             post.is_looking = False
+
+    async def _look(self, post: _Post) -> None:
+        reading, unit = await self._read(post)
         if post.is_gone:
             return
-        try:
-            post.watched, has_failed = judge(post.rule, post.watched, reading, self._clock_s())
-            if has_failed is not None:
-                self._report(post, reading, unit, has_failed=has_failed)
-        except Exception:  # noqa: BLE001 -- what a value does to one rule must not end the others, and the gateway
-            _log.exception("fault rule failed", entity=post.ref.id, code=post.rule.fault.code)
+        post.watched, has_failed = judge(post.rule, post.watched, reading, self._clock_s())
+        if has_failed is not None:
+            self._report(post, reading, unit, has_failed=has_failed)
 
     async def _read(self, post: _Post) -> tuple[Reading, str | None]:
         item = self._find(post.ref, post.rule.item)

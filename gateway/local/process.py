@@ -115,6 +115,7 @@ class ProcessRun:
             _signal_group(process, signal.SIGKILL)  # the leader is not reaped yet, so the group is still ours
             pipes.take_rest()
         finally:
+            _signal_group(process, signal.SIGKILL)  # or a mistake of ours would wait for its end
             pipes.close()
             process.wait()
         if not in_time:
@@ -191,7 +192,7 @@ class _Pipes:
         self._unsent = memoryview(stdin)
         self._out = _Output(process.stdout, limit_bytes, heard)
         self._err = _Output(process.stderr, limit_bytes)
-        self._selector = selectors.DefaultSelector()
+        self._selector = selectors.PollSelector()  # others need a descriptor, and there may be none left
         self._selector.register(process.stdout, selectors.EVENT_READ, self._out)
         self._selector.register(process.stderr, selectors.EVENT_READ, self._err)
         if process.stdin is not None:

@@ -10,7 +10,15 @@ import pytest
 import structlog
 
 from gateway.local.answers import ItemAnswer, ResourceError
+from gateway.local.bindings import BoundData, DataSpec
+from gateway.local.bound_item import BoundItem
+from gateway.local.data_items import ReadFailure
+from gateway.local.decoding import Decoding
+from gateway.local.flights import Flights
+from gateway.local.origins import FileOrigin
 from gateway.local.own import OwnEntities
+from gateway.local.value_readers import Found
+from gateway.local.values import DataType
 from tests.federation.eventually import eventually
 from tests.unit.local.conftest import HandClock, MakeOwn, app
 from tests.unit.peers.wire_server import Wire, WireServer, serving
@@ -379,3 +387,22 @@ async def test_closed_it_leaves_no_command_running(bind: Bind, tmp_path: Path) -
     await own.close()
     assert isinstance(await reading, ResourceError)
     assert not Path(f"/proc/{(tmp_path / 'pid').read_text().strip()}").exists()
+
+
+class Mistaken:
+    """A reader with a mistake of ours in it."""
+
+    async def take(self) -> Found | ReadFailure:
+        raise ZeroDivisionError("division by zero")
+
+
+async def test_a_mistake_of_ours_in_a_reading_is_told_on_its_item() -> None:
+    flights = Flights()
+    spec = DataSpec("x", "x", DataType.INT)
+    binding = BoundData(spec, FileOrigin(Path("nowhere")), Decoding(DataType.INT))
+    item = BoundItem(binding, PUMP, reader=Mistaken(), writer=None, flights=flights, clock=HandClock())
+    expected = ReadFailure("it cannot be read: ZeroDivisionError")
+    with structlog.testing.capture_logs() as logs:
+        assert [await item.read(), await item.listed(), await item.read()] == [expected] * 3
+    assert [entry["detail"] for entry in logs] == ["ZeroDivisionError('division by zero')"]
+    await flights.close()

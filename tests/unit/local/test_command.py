@@ -2,20 +2,26 @@
 
 import asyncio
 import os
+import resource
 import signal
-from collections.abc import AsyncIterator
+import subprocess
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from gateway.local.command import Commands, shell_command
-from gateway.local.process import TERM_GRACE_S, Command, CommandOutcome, Exited, NotStarted, TimedOut
+from gateway.local.process import TERM_GRACE_S, Command, CommandOutcome, Exited, NotStarted, ProcessRun, TimedOut
 from tests.federation.eventually import eventually
 
 LONG_S = 60.0
 SHORT_S = 0.2
 HANGING_S = 2.0
 """Enough for a shell to come to where it hangs, on a busy machine too."""
+MOST_FILES = 10
+"""Descriptors that suffice to start a command."""
 
 
 @pytest.fixture
@@ -208,3 +214,55 @@ async def test_one_that_cannot_be_ended_keeps_its_place_and_is_not_started_again
         return isinstance(await run(commands, stubborn, timeout_s=0.01), TimedOut)
 
     assert await eventually(startable)
+
+
+class Crowded(ProcessRun):
+    """Others take all descriptors that are left at the moment at which the process was started."""
+
+    def _spawn(self) -> "subprocess.Popen[bytes]":
+        process = super()._spawn()
+        with suppress(OSError):
+            while True:
+                self.taken.append(os.dup(0))
+        return process
+
+    def __call__(self) -> CommandOutcome:
+        self.taken: list[int] = []
+        try:
+            return super().__call__()
+        finally:
+            for descriptor in self.taken:
+                os.close(descriptor)
+
+
+@contextmanager
+def files_left(count: int) -> Iterator[None]:
+    """So many more files can be opened."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    highest = max(open_files())
+    taken = [os.dup(0) for _ in range(highest + 1 - len(open_files()))]  # so that the limit counts what is left
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1 + count, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for descriptor in taken:
+            os.close(descriptor)
+
+
+def open_files() -> set[int]:
+    """With the one that is open to find out."""
+    return {int(file.name) for file in Path("/dev/fd").iterdir()}
+
+
+def test_without_a_descriptor_a_command_runs_or_says_why_and_nothing_is_left() -> None:
+    before = open_files()
+    command, done = shell("echo out; echo err >&2"), Exited(0, b"out\n", b"err\n")
+    for count in range(MOST_FILES + 2):
+        for kind in (ProcessRun, Crowded):
+            run = kind(command, b"", deadline_s=time.monotonic() + LONG_S, grace_s=0.1, limit_bytes=1000)
+            with files_left(count):
+                outcome = run()
+            assert outcome == (done if count > MOST_FILES else outcome)
+            assert outcome in (done, NotStarted("its program cannot be used: Too many open files"))
+            assert open_files() == before

@@ -1,11 +1,13 @@
 """Rules look at data items, each in its own time; what they see becomes a fault and goes again."""
 
 import asyncio
+import errno
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+import structlog
 
 from gateway.local.answers import ItemAnswer
 from gateway.local.bindings import DataSpec, HeldData
@@ -37,6 +39,14 @@ class Hanging:
 
     async def listed(self) -> Reading:
         return None
+
+
+class Breaking(Hanging):
+    """An item that raises, which none should."""
+
+    async def read(self) -> Reading:
+        self.asked += 1
+        raise OSError(errno.EMFILE, "Too many open files")
 
 
 class Held(HeldItem):
@@ -124,6 +134,18 @@ async def test_an_item_that_hangs_holds_up_nobody_and_is_asked_once_at_a_time() 
         await eventually(lambda: status(own) == "HEALED")
         assert stuck.asked == 1
         assert status(own, "STUCK") is None
+
+
+async def test_an_item_that_raises_is_asked_again_and_ends_no_other_rule() -> None:
+    broken, pressure = Breaking(), held("pressure", 6.0)
+    rules = (rule("stuck", Above(5), "STUCK"), rule("pressure", Above(5)))
+    with structlog.testing.capture_logs() as logs:
+        async with watching(*rules, stuck=broken, pressure=pressure) as (own, _):
+            await eventually(lambda: broken.asked > 2)
+            await eventually(lambda: status(own) == "CONFIRMED")
+            pressure.hold(1.0)
+            await eventually(lambda: status(own) == "HEALED")
+    assert [entry["code"] for entry in logs if entry["event"] == "fault rule failed"] == ["STUCK"]
 
 
 async def test_a_rule_on_an_item_that_is_not_there_fails_as_unreadable() -> None:
