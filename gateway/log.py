@@ -27,6 +27,9 @@ _SILENT: Final = ("zeroconf",)
 _CHATTY: Final = ("watchfiles",)
 """Libraries that tell at `info` what they see; that is for `debug`."""
 
+_INDISCREET: Final = ("aiosqlite",)
+"""Libraries that tell every step with all its values at `debug`, secrets among them: never below `warning`."""
+
 _SHARED: Final[tuple[structlog.typing.Processor, ...]] = (
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
@@ -69,6 +72,8 @@ def set_up_logging(options: LogOptions, stream: TextIO) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for library in _SILENT:
         logging.getLogger(library).setLevel(logging.CRITICAL)
+    for library in _INDISCREET:
+        logging.getLogger(library).setLevel(max(level, logging.WARNING))
     for library in _CHATTY:
         logging.getLogger(library).setLevel(level if level <= logging.DEBUG else max(level, logging.WARNING))
 

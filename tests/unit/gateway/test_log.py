@@ -16,6 +16,8 @@ set_up_logging(LogOptions(sys.argv[1], sys.argv[2]), sys.stderr)
 log = structlog.get_logger()
 log.debug("peer asked", peer="b")
 logging.getLogger("watchfiles.main").info("3 changes detected")
+logging.getLogger("aiosqlite").debug("executing %s", "INSERT INTO secrets")
+logging.getLogger("aiosqlite").warning("iterdump completed unexpectedly")
 log.info("peer up", peer="b\\n\\x1b[31m", rtt_ms=3)
 logging.getLogger("aiohttp.server").warning("odd request from %s", "c")
 try:
@@ -34,7 +36,8 @@ def logged(log_format: str, level: str) -> list[str]:
 
 def test_json_lines_hold_the_event_and_its_fields() -> None:
     events = [json.loads(line) for line in logged("json", "info")]
-    up, odd, failed = events
+    iterdump, up, odd, failed = events
+    assert iterdump["library"] == "aiosqlite"
     assert (up["event"], up["level"], up["peer"], up["rtt_ms"]) == ("peer up", "info", "b\n\x1b[31m", 3)
     assert (odd["event"], odd["level"], odd["library"]) == ("odd request from c", "warning", "aiohttp.server")
     assert "ValueError: broken" in failed["exception"]
@@ -44,8 +47,8 @@ def test_json_lines_hold_the_event_and_its_fields() -> None:
 def test_on_the_console_nothing_that_is_logged_can_draw() -> None:
     lines = logged("console", "info")
     assert "\x1b" not in "".join(lines)
-    assert r"peer=b\n\x1b[31m" in lines[0]
-    assert "odd request from c" in lines[1]
+    assert r"peer=b\n\x1b[31m" in lines[1]
+    assert "odd request from c" in lines[2]
     assert lines[-1] == "ValueError: broken"
 
 
@@ -54,7 +57,15 @@ def test_what_the_watching_of_files_tells_is_for_debugging() -> None:
     assert "3 changes detected" not in "".join(logged("json", "info"))
 
 
-@pytest.mark.parametrize(("level", "first"), [("debug", "peer asked"), ("warning", "odd request from c")])
+def test_what_is_stored_is_not_logged_statement_by_statement() -> None:
+    for level in ("debug", "info"):
+        lines = "".join(logged("json", level))
+        assert "INSERT" not in lines
+        assert "iterdump completed unexpectedly" in lines
+    assert "iterdump" not in "".join(logged("json", "error"))
+
+
+@pytest.mark.parametrize(("level", "first"), [("debug", "peer asked"), ("error", "refresh failed")])
 def test_the_level_decides_what_is_logged(level: str, first: str) -> None:
     assert json.loads(logged("json", level)[0])["event"] == first
 
