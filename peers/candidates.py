@@ -108,8 +108,8 @@ class Candidates:
         places = asyncio.Semaphore(self._settings.parallel)
         async with asyncio.TaskGroup() as group:
             while True:
+                await places.acquire()  # first: whom to ask is decided when it can be asked
                 candidate = await self._next_due()
-                await places.acquire()
                 candidate.is_asked = True
                 candidate.turn = next(self._turns)
                 asking = group.create_task(self._ask(candidate), name=f"try {candidate.endpoint.url}")

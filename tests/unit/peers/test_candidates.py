@@ -81,6 +81,25 @@ async def test_those_that_never_answer_do_not_hold_up_the_others() -> None:
         assert [one.is_asked for one in line.roster.candidates] == [True, True]
 
 
+async def test_who_is_withdrawn_while_there_is_no_place_for_it_is_not_asked() -> None:
+    answer = asyncio.Event()
+
+    async def late(wire: Wire) -> None:
+        await wire.request()
+        await answer.wait()
+
+    one_at_a_time = CandidateSettings(timeout_ms=60_000, pause_ms=1, parallel=1, retry_ms=60_000, max_retry_ms=60_000)
+    async with serving(late) as server, lineup(candidates=one_at_a_time) as line:
+        first, (withdrawn, other) = PeerEndpoint("late", server.url, FoundBy.MDNS), crowd(2)
+        line.discover(first, withdrawn)
+        await eventually(lambda: len(server.requests) == 1)
+        await asyncio.sleep(0.05)  # now it is the turn of the second one, for which there is no place
+        line.discover(first, other)
+        answer.set()
+        await eventually(lambda: len(line.asked) >= 2)
+        assert [name for _, name in line.asked] == [first.name, other.name]
+
+
 async def test_who_is_withdrawn_while_it_is_asked_becomes_nothing() -> None:
     answer = asyncio.Event()
 
