@@ -92,7 +92,7 @@ class EndpointSet:
     departed: frozenset[str] = frozenset()
     """URLs of admitted endpoints that said goodbye."""
     unread: frozenset[str] = frozenset()
-    """Sources that could not tell anything yet: that they found nobody means nothing."""
+    """Sources of which a part could not be read yet: who never was among what they found may still be listed there."""
 
 
 def refusal(rule: AddressRule, ip: IpAddress) -> str | None:

@@ -30,6 +30,7 @@ class SourceStatus:
     found: int = 0
     trouble: str | None = None
     read_at: float | None = None
+    left_out: str | None = None
 
 
 @dataclass(slots=True)
@@ -98,11 +99,13 @@ class DiscoveryManager:
         if reading.found != known.found or (before.read_at is None and read_at is not None):
             self._changed.set()
         known.found = reading.found
-        known.status = SourceStatus(before.name, len(reading.found), reading.trouble, read_at)
+        known.status = SourceStatus(before.name, len(reading.found), reading.trouble, read_at, reading.left_out)
         if reading.trouble != before.trouble and reading.trouble is not None:
             log.warning("discovery source in trouble", source=before.name, why=reading.trouble)
         elif reading.trouble != before.trouble:
             log.info("discovery source works again", source=before.name)
+        if reading.left_out != before.left_out and reading.left_out is not None:
+            log.warning("discovery source is not used whole", source=before.name, why=reading.left_out)
 
     async def _judge_for_ever(self) -> None:
         while True:

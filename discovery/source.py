@@ -30,6 +30,8 @@ class Reading:
     found: tuple[Found, ...] = ()
     trouble: str | None = None
     """Why the last read, lookup or socket failed, for people; `found` is then the last good set."""
+    left_out: str | None = None
+    """What is there and not in `found` because it is more than is read, for people. The reading is a good one."""
 
 
 class Source(Protocol):

@@ -2,7 +2,7 @@
 
 import asyncio
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -60,7 +60,7 @@ class Finders:
         self._interfaces: tuple[OwnInterface, ...] = ()
         self._turn = 0
         self._subnets = tuple(ipaddress.ip_network(subnet) for subnet in aggregation.discovery_subnets)
-        listed = tuple(_sources(aggregation)) if aggregation.enabled else ()
+        listed = tuple(_sources(aggregation, federation.roster.discovered)) if aggregation.enabled else ()
         self._listed = frozenset(source.name for source in listed)
         self._manager = DiscoveryManager(
             (*listed, *((neighbours,) if neighbours is not None else ())),
@@ -108,8 +108,9 @@ class Finders:
             for one in self._manager.current.refused
             if one.reason == "peer_name_conflict"
         )
-        listed = (one for one in self._manager.sources if one.name in self._listed)
-        return (*(_trouble(one, one.trouble) for one in listed if one.trouble), *conflicts)
+        listed = [one for one in self._manager.sources if one.name in self._listed]
+        troubles = (_trouble(one, one.trouble) for one in listed if one.trouble)
+        return (*troubles, *(_left_out(one, one.left_out) for one in listed if one.left_out), *conflicts)
 
     def _peers_changed(self) -> None:
         if self._neighbours is not None:
@@ -145,12 +146,12 @@ class Finders:
         )
 
 
-def _sources(aggregation: AggregationSettings) -> Iterator[Source]:
-    """The most important first: what people wrote down goes before what the network says."""
+def _sources(aggregation: AggregationSettings, peers: Callable[[], Collection[str]]) -> Iterator[Source]:
+    """The most important first: what people wrote down goes before what the network says. `peers`: their URLs now."""
     if aggregation.peer_files:
         from discovery.file import FileSource  # noqa: PLC0415 -- a library that few need, and every start would pay for
 
-        yield from map(FileSource, aggregation.peer_files)
+        yield from (FileSource(path, peers=peers) for path in aggregation.peer_files)
     if aggregation.peer_dns:
         from discovery.dns import DnsSource  # noqa: PLC0415 -- the same
 
@@ -174,3 +175,7 @@ def _trouble(source: SourceStatus, why: str) -> Warned:
     told = "the endpoint it told last is" if source.found == 1 else f"the {source.found} endpoints it told last are"
     kept = f"; {told} used" if source.found else ""
     return Warned("peer_source_failed", f"peers cannot be looked for in {source.name}: {why}{kept}")
+
+
+def _left_out(source: SourceStatus, why: str) -> Warned:
+    return Warned("peer_source_cut", f"not all peers of {source.name} are looked for: {why}; list fewer there")

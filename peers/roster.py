@@ -89,12 +89,14 @@ class Roster:
     def set_endpoints(self, endpoints: EndpointSet) -> None:
         """What discovery says now: everything it knows, not what changed."""
         goodbyes = endpoints.departed - self._endpoints.departed
+        found_before = {one.url for one in self._endpoints.admitted}
         self._endpoints = endpoints
         found = {one.url: one for one in endpoints.admitted if one.found_by is not FoundBy.STATIC}
         stay = {}
         for url, endpoint in self.discovered().items():
             # Who fell out of mDNS may be alive; who was taken out of a file or a DNS record was meant to go.
-            if url in found or endpoint.found_by is FoundBy.MDNS or endpoint.source in endpoints.unread:
+            is_looked_for = endpoint.source in endpoints.unread and url not in found_before
+            if url in found or endpoint.found_by is FoundBy.MDNS or is_looked_for:
                 stay[url] = found.get(url, endpoint)
         self._set_peers(stay)
         for peer in self._registry:

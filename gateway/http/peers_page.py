@@ -57,5 +57,11 @@ def _unused(name: str, url: str, marks: dict[str, Any]) -> dict[str, Any]:
 
 
 def _source(source: SourceStatus) -> dict[str, Any]:
-    told = {"name": source.name, "found": source.found, "read_at": source.read_at, "trouble": source.trouble}
+    told = {
+        "name": source.name,
+        "found": source.found,
+        "read_at": source.read_at,
+        "trouble": source.trouble,
+        "left_out": source.left_out,
+    }
     return {name: value for name, value in told.items() if value is not None}

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -212,6 +213,44 @@ async def test_of_a_directory_with_too_much_in_it_a_part_is_read_and_the_rest_is
     async with running(FileSource(tmp_path, QUICK)) as readings:
         await eventually(lambda: bool(readings.all))
         assert len(readings.last.found) == MAX_FOUND
-        trouble = readings.last.trouble or ""
-        assert f"its files list {5 * MAX_FILES} peers, allowed are {MAX_FOUND}" in trouble
-        assert "2 files more" in trouble
+        left_out = readings.last.left_out or ""
+        assert f"its files list {5 * MAX_FILES} peers, allowed are {MAX_FOUND}" in left_out
+        assert "2 files more" in left_out
+        assert readings.last.trouble is None, "what is read is what there is to be read"
+
+
+async def test_where_too_many_are_listed_those_that_are_peers_keep_their_places(tmp_path: Path) -> None:
+    peers: set[str] = set()
+    (tmp_path / "z.json").write_text(
+        '[{"name": "old", "url": "HTTP://Old:8080/"}, {"name": "new", "url": "http://n:1"}]'
+    )
+    async with running(FileSource(tmp_path, POLLED, peers=lambda: peers)) as readings:
+        await readings.show("old", "new")
+        peers.add("http://old:8080")
+        (tmp_path / "a.json").write_text(listed(*(f"p{at}" for at in range(MAX_FOUND))))
+        await eventually(lambda: readings.last.left_out)
+        assert len(readings.last.found) == MAX_FOUND
+        assert readings.names[:2] == ["old", "p0"]
+        shutil.rmtree(tmp_path)
+        await eventually(lambda: readings.last.trouble)
+        assert (len(readings.last.found), readings.names[0]) == (MAX_FOUND, "old")
+
+
+async def test_a_watch_that_ends_is_closed_by_who_began_it(tmp_path: Path) -> None:
+    """Else its end would be a task of nobody's, whenever it is collected."""
+    for number in ("1", "2"):
+        (tmp_path / number).mkdir()
+        (tmp_path / number / "a.json").write_text(listed(f"in_{number}"))
+    (tmp_path / "current").symlink_to("1")
+    left: list[str] = []
+    hooks = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(firstiter=hooks.firstiter, finalizer=lambda one: left.append(repr(one)))
+    try:
+        async with running(FileSource(tmp_path / "current", POLLED)) as readings:
+            await readings.show("in_1")
+            (tmp_path / "next").symlink_to("2")
+            (tmp_path / "next").replace(tmp_path / "current")
+            await readings.show("in_2")
+    finally:
+        sys.set_asyncgen_hooks(*hooks)
+    assert left == []

@@ -26,11 +26,11 @@ class Told:
         await self.defect.wait()
         raise LookupError(self.name)
 
-    async def tell(self, *names: str, trouble: str | None = None) -> None:
+    async def tell(self, *names: str, trouble: str | None = None, left_out: str | None = None) -> None:
         found = tuple(Found(name, f"http://{name}:8080", FoundBy.FILE) for name in names)
         publish = await eventually(lambda: self.publish)
         assert publish is not None
-        publish(Reading(found, trouble))
+        publish(Reading(found, trouble, left_out))
 
 
 @dataclass
@@ -97,6 +97,21 @@ async def test_the_trouble_of_a_source_is_told_and_the_others_go_on(managed: Man
     ]
     await managed.files.tell("arm")
     assert manager.sources[0].trouble is None
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
+async def test_a_source_that_was_read_but_for_what_is_too_much_counts_as_read(managed: Managed) -> None:
+    manager = managed.manager()
+    running = asyncio.create_task(manager.run())
+    await managed.names.tell("leg", trouble="disk on fire")
+    await managed.files.tell("arm", left_out="one file more")
+    assert (await managed.shows("base", "arm", "leg")).unread == {"names"}
+    assert [(one.read_at, one.trouble, one.left_out) for one in manager.sources] == [
+        (7.0, None, "one file more"),
+        (None, "disk on fire", None),
+    ]
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running

@@ -18,7 +18,7 @@ REFUSED = RefusedEndpoint("far", "http://c:1", FoundBy.MDNS, "mdns", "foreign_su
 
 
 def test_everybody_is_listed_with_what_became_of_them() -> None:
-    sources = [SourceStatus("file:/x", 1, "gone", 3.0), SourceStatus("mdns")]
+    sources = [SourceStatus("file:/x", 1, "gone", 3.0), SourceStatus("mdns", left_out="two")]
     document = peers_document([PEER], Discovered([TRIED], [REFUSED], sources))
     arm, leg, far = document["items"]
     assert arm == {
@@ -50,7 +50,7 @@ def test_everybody_is_listed_with_what_became_of_them() -> None:
     )
     assert document["x-medkit"]["sources"] == [
         {"name": "file:/x", "found": 1, "read_at": 3.0, "trouble": "gone"},
-        {"name": "mdns", "found": 0},
+        {"name": "mdns", "found": 0, "left_out": "two"},
     ]
 
 

@@ -269,6 +269,17 @@ async def test_who_is_taken_out_of_a_list_goes_at_once_and_one_still_in_it_never
         assert line.names == []
 
 
+async def test_who_is_taken_out_of_a_list_goes_at_once_though_a_part_of_it_was_never_read() -> None:
+    async with neighbour("b") as b, lineup() as line:
+        line.discover(b.found(by=FILE), unread="static")
+        await line.has("arm")
+        assert line.peer("arm").endpoint.source == "static"
+        line.discover(b.found(by=FILE), unread="static")
+        assert line.names == ["arm"]
+        line.discover(unread="static")
+        assert line.names == []
+
+
 async def test_another_name_in_a_file_keeps_what_is_known_of_the_peer() -> None:
     async with neighbour("b") as b, lineup() as line:
         line.discover(b.found(by=FILE))
