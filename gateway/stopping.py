@@ -60,7 +60,7 @@ async def drain(listener: Listener, writes: FinishingWrites, server: ServerSetti
         with suppress(TimeoutError):
             async with asyncio.timeout(server.lame_duck_ms / 1000):
                 await stop.at_once.wait()
-    await listener.stop_accepting()
+    listener.stop_accepting()
     deadline = loop.time() + server.drain_ms / 1000
     draining = asyncio.create_task(_until_done(listener, writes, deadline), name="drain")
     hurried = asyncio.create_task(stop.at_once.wait(), name="be asked to stop at once")

@@ -21,6 +21,9 @@ LOOK_S: Final = 0.25
 CROWDED_HEAD_S: Final = 2.0
 """Seconds for the head of a request on a connection beyond the limit."""
 
+HANDSHAKE_SHARE: Final = 0.25
+"""The part of `most` that may be in their TLS handshake; for one more, the one that has taken longest gives way."""
+
 _log = structlog.stdlib.get_logger(__name__)
 
 
@@ -34,6 +37,8 @@ class ConnectionLimits:
     """Connections beyond `most` on which `/health` is answered and everything else is refused; more are closed."""
     head_s: float = 10.0
     """For the whole head of a request, and before the first byte on a new connection."""
+    handshake_s: float = 10.0
+    """For the TLS handshake."""
     keep_alive_s: float = 75.0
     """For an idle connection, after an answer."""
     body: PaceRule = PaceRule(grace_s=5.0, bytes_per_s=1024, most_s=60.0)  # noqa: RUF009 -- frozen, as good as a number
@@ -41,14 +46,20 @@ class ConnectionLimits:
     sending: PaceRule = PaceRule(grace_s=60.0, bytes_per_s=1024, most_s=60.0)  # noqa: RUF009 -- the same
     """For taking our answer."""
 
+    @property
+    def handshakes(self) -> int:
+        """Connections that may be in their TLS handshake at a time."""
+        return max(1, int(self.most * HANDSHAKE_SHARE))
+
 
 class Admission(Enum):
-    """What becomes of a new connection."""
+    """What becomes of a connection."""
 
+    NEW = auto()
+    """It is accepted; nobody knows yet whether its handshake comes to an end."""
     SERVED = auto()
     CROWDED = auto()
     """`/health` is answered, everything else is refused."""
-    REFUSED = auto()
 
 
 class Watched(Protocol):
@@ -65,9 +76,10 @@ class Connections:
         """Nobody is connected. `descriptors`: where they are counted beside other sockets, and which limit them too."""
         self.limits = limits
         self._descriptors = descriptors or Descriptors(UNCOUNTED)
-        # Mutable: how many there are, whether the log knows that there are too many, which are looked at, and the
-        # timer of the next look.
+        # Mutable: how many there are, and of these new; whether the log knows that there are too many; which are looked
+        # at, and the timer of the next look.
         self._count = 0
+        self._new = 0
         self._is_full = False
         self._watched: set[Watched] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -75,13 +87,27 @@ class Connections:
     def __len__(self) -> int:
         return self._count
 
-    def enter(self) -> Admission:
-        """One more connection; unless it is refused, `leave` is called when it is closed."""
-        if self._count >= self.limits.most + self.limits.spare or not self._descriptors.has_room(ANSWERED_SHARE):
-            return Admission.REFUSED
+    def enter(self, *, replacing: bool = False) -> bool:
+        """One more is accepted, and new, unless there is no room. Either `admit` or `leave_new` is called for it.
+
+        `replacing`: there is, for another one is being ended.
+        """
+        if not replacing:
+            is_most = self._count >= self.limits.most + self.limits.spare
+            if is_most or not self._descriptors.has_room(ANSWERED_SHARE):
+                return False
         self._count += 1
+        self._new += 1
         self._descriptors.open += 1
-        if self._count <= self.limits.most and self._descriptors.has_room(SERVED_SHARE):
+        return True
+
+    def admit(self) -> Admission:
+        """A new one may send requests from now on; `leave` is called when it is closed.
+
+        Those that are still new take no place from it.
+        """
+        self._new -= 1
+        if self._count - self._new <= self.limits.most and self._descriptors.has_room(SERVED_SHARE):
             return Admission.SERVED
         if not self._is_full:
             self._is_full = True
@@ -92,9 +118,14 @@ class Connections:
         """One less."""
         self._count -= 1
         self._descriptors.open -= 1
-        if self._is_full and self._count < self.limits.most and self._descriptors.has_room(SERVED_SHARE):
+        if self._is_full and self._count - self._new < self.limits.most and self._descriptors.has_room(SERVED_SHARE):
             self._is_full = False
             _log.info("connections of clients are within the limit again", number=self._count)
+
+    def leave_new(self) -> None:
+        """One less, whose handshake never ended."""
+        self._new -= 1
+        self.leave()
 
     def watch(self, connection: Watched) -> None:
         """It keeps us waiting: look at it, until it does not."""

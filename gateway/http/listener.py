@@ -1,23 +1,20 @@
 """The API on a socket: accepted, drained, closed."""
 
 import asyncio
-import os
+import errno
 import socket
 import ssl
-from collections.abc import Callable, Iterator
 from typing import Any, Final, Self
 
 from aiohttp import web
 
+from gateway.http.acceptor import Acceptor
 from gateway.http.api import Api
 from gateway.http.connections import Connections
 from gateway.http.protocol import MAX_LINE_BYTES, ApiProtocol
 
 MAX_FIELD_BYTES: Final = 8190
 """Longest single header name or value; all headers together have their own limit."""
-
-TLS_HANDSHAKE_S: Final = 10.0
-"""Seconds for a client to finish the TLS handshake."""
 
 BACKLOG: Final = 1024
 """Connections the kernel holds until we accept them."""
@@ -32,22 +29,13 @@ ENDING_S: Final = 0.2
 class Listener:
     """A bound socket that serves the API. Made by `start`, ended by `aclose`."""
 
-    def __init__(
-        self,
-        manager: web.Server,
-        server: asyncio.Server,
-        connections: Connections,
-        make: Callable[[], ApiProtocol],
-        ssl_context: ssl.SSLContext | None,
-    ) -> None:
+    def __init__(self, manager: web.Server, acceptor: Acceptor, connections: Connections, port: int) -> None:
         """Use `start`."""
         self._manager = manager
-        self._server = server
-        self._make = make
-        self._ssl_context = ssl_context
+        self._acceptor = acceptor
         self.connections: Final = connections
         """Those of clients."""
-        self.port: Final[int] = server.sockets[0].getsockname()[1]
+        self.port: Final[int] = port
         """The port that is listened on."""
 
     @classmethod
@@ -76,36 +64,13 @@ class Listener:
         def make() -> ApiProtocol:
             return ApiProtocol(manager, connections, loop=loop, **options)
 
-        server = await loop.create_server(
-            make,
-            host,
-            port,
-            backlog=BACKLOG,
-            ssl=ssl_context,
-            ssl_handshake_timeout=None if ssl_context is None else TLS_HANDSHAKE_S,
-        )
-        return cls(manager, server, connections, make, ssl_context)
+        listening = await _listen(host, port)
+        port = listening[0].getsockname()[1]
+        return cls(manager, Acceptor(listening, connections, make, ssl_context), connections, port)
 
-    async def stop_accepting(self) -> None:
+    def stop_accepting(self) -> None:
         """Closes the socket; connections that are open go on, and so do those that the kernel holds for us."""
-        listening = [socket.socket(fileno=os.dup(one.fileno())) for one in self._server.sockets]
-        accepted = [*_waiting(listening)]
-        self._server.close()
-        accepted += _waiting(listening)  # who came between; after this the door is shut within microseconds
-        for one in listening:
-            one.close()
-        loop = asyncio.get_running_loop()
-        for one in accepted:
-            taking = loop.connect_accepted_socket(
-                self._make,
-                one,
-                ssl=self._ssl_context,
-                ssl_handshake_timeout=None if self._ssl_context is None else TLS_HANDSHAKE_S,
-            )
-            try:
-                await taking
-            except (OSError, ssl.SSLError):  # it is gone again
-                one.close()
+        self._acceptor.stop()
 
     async def drain(self, deadline: float) -> None:
         """Waits until every request that was begun is answered, at most until `deadline` (loop time)."""
@@ -116,25 +81,43 @@ class Listener:
 
     async def aclose(self) -> None:
         """Stops accepting, and ends every connection, whatever goes on there."""
-        self._server.close()
-        await asyncio.sleep(0)  # what has just come is begun, and is not idle
+        await self._acceptor.aclose()
         self._manager.pre_shutdown()
         await self._manager.shutdown(ENDING_S)
         self.connections.aclose()
 
     def _is_busy(self) -> bool:
         now = asyncio.get_running_loop().time()
+        if self._acceptor.is_busy(now):
+            return True
         return any(isinstance(one, ApiProtocol) and one.is_busy(now) for one in self._manager.connections)
 
 
-def _waiting(listening: list[socket.socket]) -> Iterator[socket.socket]:
-    """The connections that the kernel has accepted for us."""
-    for one in listening:
-        one.setblocking(False)
-        while True:
+async def _listen(host: str, port: int) -> list[socket.socket]:
+    """Sockets on every address of `host`, on `port` or any free one (0). Raises OSError."""
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    listening: list[socket.socket] = []
+    missing: OSError | None = None
+    try:
+        for family, address in dict.fromkeys((family, address) for family, *_, address in found):
             try:
-                connection, _ = one.accept()
-            except OSError:
-                break
-            connection.setblocking(False)
-            yield connection
+                one = socket.create_server(address, family=family, backlog=BACKLOG)
+            except OSError as error:
+                if error.errno not in _NOT_HERE:
+                    raise
+                missing = error
+                continue
+            one.setblocking(False)
+            listening.append(one)
+        if missing is not None and not listening:
+            raise missing
+    except OSError:
+        for one in listening:
+            one.close()
+        raise
+    return listening
+
+
+_NOT_HERE: Final = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+"""Of a name that has several addresses one may be of a kind that this machine does not speak."""

@@ -1,7 +1,7 @@
 """One connection of a client: aiohttp's, with our error form, and with an end for clients that keep us waiting."""
 
 import asyncio
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import structlog
 from aiohttp import StreamReader, web
@@ -26,7 +26,7 @@ _log = structlog.stdlib.get_logger(__name__)
 
 
 class ApiProtocol(web.RequestHandler):
-    """One client connection, one of `connections`."""
+    """One client connection, one of `connections`, which counted it before."""
 
     __slots__ = (
         "_body",
@@ -43,7 +43,7 @@ class ApiProtocol(web.RequestHandler):
         """`options`: aiohttp's."""
         super().__init__(manager, keepalive_timeout=connections.limits.keep_alive_s, **options)
         self._connections = connections
-        self.admission = Admission.REFUSED
+        self.admission = Admission.NEW
         # Mutable: bytes received; since when we wait for the rest of a head; the body we wait for and the time left
         # for it; the time left for taking our answer, with how much of it lies here and went out.
         self._received = 0
@@ -54,27 +54,20 @@ class ApiProtocol(web.RequestHandler):
         self._unsent = 0, 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Takes it, or closes it at once where there are far too many."""
-        self.admission = self._connections.enter()
-        if self.admission is Admission.REFUSED:
-            cast("asyncio.Transport", transport).abort()  # uvloop's is none by name
-            return
+        """It is accepted, and its handshake is over."""
+        self.admission = self._connections.admit()
         super().connection_made(transport)
         self._head_since = self._loop.time()
         self._connections.watch(self)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Forgets it."""
-        if self.admission is Admission.REFUSED:
-            return
         self._connections.unwatch(self)
         self._connections.leave()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Reads on; a head that is not whole after these bytes is waited for."""
-        if self.admission is Admission.REFUSED:
-            return
         self._received += len(data)
         before = self._request_count
         super().data_received(data)

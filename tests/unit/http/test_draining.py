@@ -62,7 +62,7 @@ async def test_what_was_begun_is_answered_and_the_drain_waits_for_it() -> None:
     async with serving() as served:
         reader, writer = await served.connect(REQUEST)
         await served.begins(1)
-        await served.listener.stop_accepting()
+        served.listener.stop_accepting()
         draining = served.drain()
         await asyncio.sleep(0.1)
         assert not draining.done()
@@ -77,7 +77,7 @@ async def test_connections_that_only_the_kernel_has_accepted_are_served_too() ->
         served.let.set()
         # All in one step, so that the loop has no time to accept them.
         clients = [socket.create_connection(("127.0.0.1", served.listener.port)) for _ in range(50)]
-        await served.listener.stop_accepting()
+        served.listener.stop_accepting()
         with pytest.raises(OSError, match=r"refused|failed"):
             await served.connect()
         for client in clients:
@@ -97,7 +97,7 @@ async def test_half_a_request_counts_as_begun(begun: bytes) -> None:
         reader, writer = await served.connect(begun)
         await eventually(lambda: len(served.listener.connections) == 1)
         await asyncio.sleep(0.1)  # so that the bytes are there
-        await served.listener.stop_accepting()
+        served.listener.stop_accepting()
         draining = served.drain()
         await asyncio.sleep(0.1)
         assert not draining.done()

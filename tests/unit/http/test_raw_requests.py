@@ -236,7 +236,7 @@ async def test_a_listener_that_no_longer_accepts_still_answers_who_is_connected(
             writer.write(b"GET / HTTP/1.1\r\n" + HOST + b"\r\n")
             received = await asyncio.wait_for(reader.readuntil(b"}}"), 10)
             assert received.startswith(b"HTTP/1.1 404")
-            await listener.stop_accepting()
+            listener.stop_accepting()
         with pytest.raises(OSError, match=r"refused|failed"):
             await asyncio.open_connection("127.0.0.1", listener.port)
     finally:
