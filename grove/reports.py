@@ -13,7 +13,7 @@ from entities.model import EntityKind
 from gateway.local.answers import EntityRef
 from gateway.local.fault_spec import FAULT_CODE_LIMIT, Debounce, FaultSpec, Severity
 from gateway.local.own import OwnEntities
-from gateway.local.storage import StorageFailure
+from gateway.local.storage import unheard
 
 MAX_WAITING: Final = 1000
 """Reports kept until the gateway has taken them; the oldest go first."""
@@ -67,12 +67,12 @@ class Reports:
         known = self.fault_specs.get(code) or FaultSpec(code)
         spec = known if severity is None else replace(known, severity=severity)
         description = None if description is None else _shown(description)
-        self._send(lambda own: own.faults.report_failed(self._ref, code, spec, _unheard, description=description))
+        self._send(lambda own: own.faults.report_failed(self._ref, code, spec, unheard, description=description))
 
     def pass_fault(self, code: str) -> None:
         """A look found that it does not happen. Nothing for one that never did."""
         _check(code)
-        self._send(lambda own: own.faults.report_passed(self._ref, code, _unheard))
+        self._send(lambda own: own.faults.report_passed(self._ref, code, unheard))
 
     def bind(self, own: OwnEntities, loop: asyncio.AbstractEventLoop) -> None:
         """Send what waits, and everything from now on, to `own`, on its loop. Called on that loop."""
@@ -117,10 +117,6 @@ class Reports:
                 _log.exception("report of the program failed", app=self._ref.id)
         if rest:
             loop.call_soon(self._drain)
-
-
-def _unheard(_failure: StorageFailure | None) -> None:
-    """What cannot be stored is in the log and in `/health`; the program goes on."""
 
 
 def _check(code: str) -> None:

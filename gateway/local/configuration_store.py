@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import structlog
@@ -11,9 +12,10 @@ import structlog
 from entities.model import EntityKind
 from gateway.local.answers import NO_CONTENT, ConfigurationList, EntityRef, ItemAnswer, ResourceError
 from gateway.local.bindings import Configuration, Refusal
+from gateway.local.configuration_answers import misfit, not_stored, perhaps_stored, read_only, refused, unknown
 from gateway.local.configuration_rows import Key, drop_row, read_row, save_row
 from gateway.local.shared_read import Clock
-from gateway.local.storage import Keep, Row, StorageFailure, keep_nothing, kept
+from gateway.local.storage import PATIENCE_S, Keep, Row, StorageFailure, Stored, keep_nothing, outcome_of, unheard
 from gateway.local.values import MisfitError, check_size, conform
 
 _log = structlog.get_logger(__name__)
@@ -41,46 +43,61 @@ class ConfigurationStore:
     `nodes` gives the ROS node of an App, if it has one.
     """
 
-    def __init__(self, *, clock: Clock, keep: Keep = keep_nothing, awaits_storage: bool = False) -> None:
-        """`awaits_storage`: what was stored comes by `restore`, and until then nobody knows what there is."""
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        keep: Keep = keep_nothing,
+        awaits_storage: bool = False,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        """`awaits_storage`: what was stored comes by `restore`, and until then nobody knows what there is.
+        `patience_s`: seconds a change waits for the disk.
+        """
         self._clock = clock
         self._keep = keep
+        self._patience_s = patience_s
         # Mutable: what is declared, the values that are not the default, those that are kept for what is declared no
-        # more or differently, what could not be put into effect, who may change an item now, whether what was stored
-        # is known.
+        # more or differently, what could not be put into effect and what is to be, what nobody waits for any more
+        # though it may yet be stored, who may change an item now, whether what was stored is known.
         self._declared: Mapping[EntityRef, Mapping[str, Configuration]] = {}
         self._nodes: Mapping[str, str] = {}
         self._changed: dict[Key, Any] = {}
         self._kept: dict[Key, Any] = {}
         self._unapplied: dict[Key, str] = {}
-        self._to_apply: dict[Key, Any] = {}
+        self._to_apply: set[Key] = set()
+        self._unsettled: set[Key] = set()
         self._restored = not awaits_storage
         self._wake = asyncio.Event()
         self._turns: defaultdict[Key, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def declare(self, declared: Mapping[EntityRef, tuple[Configuration, ...]], nodes: Mapping[str, str]) -> None:
-        """What there is from now on; values that were set stay."""
+        """What there is from now on; values that were set stay where they fit."""
         self._declared = {ref: {item.id: item for item in items} for ref, items in declared.items()}
         self._nodes = nodes
         self._take_kept()
+        for key, value in list(self._changed.items()):
+            if not self._take(key, value):
+                self._put_into_effect(key)
 
     def restore(self, rows: list[Row]) -> None:
         """Takes up what was stored; what was set since the start counts, and is stored where it is missing."""
         found = dict(filter(None, map(read_row, rows)))
         for key, value in self._changed.items():
             if key not in found:
-                self._keep([save_row(key, value, self._clock())], _unheard)
+                self._keep([save_row(key, value, self._clock())], unheard)
         self._kept = {key: value for key, value in found.items() if key not in self._changed}
         self._restored = True
         self._take_kept()
 
     async def run(self) -> None:
-        """Has the values of the last run put into effect where somebody must be told of them; until cancelled."""
+        """Has values that nobody set just now, as those of the last run, put into effect where somebody must be told
+        of them; until cancelled.
+        """
         while True:
             await self._wake.wait()
             self._wake.clear()
-            waiting, self._to_apply = self._to_apply, {}
-            await asyncio.gather(*(self._apply_kept(key, value) for key, value in waiting.items()))
+            await asyncio.gather(*(self._apply_kept(key) for key in self._to_apply))
 
     def items(self, ref: EntityRef) -> ConfigurationList:
         """The configurations of one entity in the order they were declared."""
@@ -93,33 +110,31 @@ class ConfigurationStore:
     def item(self, ref: EntityRef, item_id: str) -> ItemAnswer | ResourceError:
         """One configuration; 404 unknown."""
         item = self._of(ref).get(item_id)
-        return _unknown(ref, item_id) if item is None else self._answer(ref, item)
+        return unknown(ref, item_id) if item is None else self._answer(ref, item)
 
     async def write(self, ref: EntityRef, item_id: str, body: Any) -> ItemAnswer | ResourceError:
         """Set from {data} or {value}; answers as `item`. 400 bad body, type or range, 403 read-only, 404 unknown,
-        409 refused by whom it is for, 503 not stored.
+        409 refused by whom it is for, 503 not stored, 504 perhaps stored later.
         """
         if not isinstance(body, Mapping) or not ("data" in body or "value" in body):
             return ResourceError(400, "invalid-request", "Request body must contain a 'data' field")
         item = self._of(ref).get(item_id)
         if item is None:
-            return _unknown(ref, item_id)
+            return unknown(ref, item_id)
         if item.read_only:
-            return _read_only(ref, item)
+            return read_only(ref, item)
         try:
-            value = conform(body["data"] if "data" in body else body["value"], item.type)
-            check_size(value)
-            item.range.check(value)
+            value = _fitting(item, body["data"] if "data" in body else body["value"])
         except MisfitError as error:
-            return _misfit(ref, item, error)
+            return misfit(ref, item, error)
         async with self._turns[ref, item_id]:
             return await self._change(ref, item, value) or self._answer(ref, item)
 
     async def reset(self, ref: EntityRef, item_id: str) -> ItemAnswer | ResourceError:
-        """Back to the default; 404 unknown, 409 and 503 as `write`. A read-only one is at its default already."""
+        """Back to the default; 404 unknown, 409 to 504 as `write`. A read-only one is at its default already."""
         item = self._of(ref).get(item_id)
         if item is None:
-            return _unknown(ref, item_id)
+            return unknown(ref, item_id)
         return await self._reset(ref, item) or NO_CONTENT
 
     async def reset_all(self, ref: EntityRef) -> ResetReport:
@@ -146,48 +161,74 @@ class ConfigurationStore:
     ) -> ResourceError | None:
         """Put into effect first, then stored, then shown; what cannot be stored is taken back."""
         key = (ref, item.id)
+        if key in self._unsettled:
+            return not_stored(ref, item, StorageFailure("an earlier change of it still waits for the disk"))
         refusal = await _apply(item, value)
         if refusal is not None:
-            return _refused(ref, item, refusal)
+            return refused(ref, item, refusal)
         row = drop_row(key) if is_default else save_row(key, value, self._clock())
-        failure = await kept(self._keep, [row])
-        if failure is not None:
-            await _apply(item, self._changed.get(key, item.value))
-            return _not_stored(ref, item, failure)
-        self._unapplied.pop(key, None)
-        self._kept.pop(key, None)
-        self._to_apply.pop(key, None)
-        if is_default:
+
+        def begin(stored: Stored) -> None:
+            self._keep([row], partial(self._settle, key, None if is_default else value, stored))
+
+        failure: StorageFailure | None = await outcome_of(begin, self._patience_s)
+        if failure is None:
+            return None
+        if failure.is_open:
+            self._unsettled.add(key)
+            return perhaps_stored(ref, item, failure)
+        await _apply(item, self._changed.get(key, item.value))
+        return not_stored(ref, item, failure)
+
+    def _settle(self, key: Key, value: Any, stored: Stored, failure: StorageFailure | None) -> None:
+        """A change is stored, or is not, and nobody may wait for it any more. `value` None: the default."""
+        if failure is None:
+            self._unapplied.pop(key, None)
+            self._to_apply.discard(key)
+            self._kept.pop(key, None)
             self._changed.pop(key, None)
-        else:
-            self._changed[key] = value
-        return None
+            if value is not None:
+                self._take(key, value)
+        elif key in self._unsettled:
+            self._put_into_effect(key)
+        self._unsettled.discard(key)
+        stored(failure)
 
     def _take_kept(self) -> None:
         """Values of the last run that fit what is declared now become the values of this one."""
         for key, value in list(self._kept.items()):
-            item = self._of(key[0]).get(key[1])
-            if item is None:
-                continue  # it may come back
-            try:
-                fitting = conform(value, item.type)
-                item.range.check(fitting)
-            except MisfitError as error:
-                _log.warning("stored value does not fit any more", entity=key[0].id, item=item.id, why=str(error))
-                continue
-            del self._kept[key]
-            self._changed[key] = fitting
-            if item.apply is not None:
-                self._to_apply[key] = fitting
-                self._wake.set()
+            if key[1] in self._of(key[0]) and self._take(key, value):  # else it may come back
+                self._put_into_effect(key)
 
-    async def _apply_kept(self, key: Key, value: Any) -> None:
+    def _take(self, key: Key, value: Any) -> bool:
+        """Whether the value counts from now on: one that does not fit what is declared is kept, for that may change."""
+        item = self._of(key[0]).get(key[1])
+        try:
+            fitting = value if item is None else _fitting(item, value)
+        except MisfitError as error:
+            _log.warning("stored value does not fit any more", entity=key[0].id, item=key[1], why=str(error))
+            self._kept[key] = value
+            self._changed.pop(key, None)
+            return False
+        self._kept.pop(key, None)
+        self._changed[key] = fitting
+        return True
+
+    def _put_into_effect(self, key: Key) -> None:
+        item = self._of(key[0]).get(key[1])
+        if item is not None and item.apply is not None:
+            self._to_apply.add(key)
+            self._wake.set()
+
+    async def _apply_kept(self, key: Key) -> None:
         ref, item_id = key
         async with self._turns[key]:
             item = self._of(ref).get(item_id)
-            if item is None or self._changed.get(key) is not value:
+            if item is None or key not in self._to_apply:
                 return
-            refusal = await _apply(item, value)
+            self._to_apply.discard(key)
+            refusal = await _apply(item, self._changed.get(key, item.value))
+            self._unapplied.pop(key, None)
             if refusal is not None:
                 self._unapplied[key] = refusal.reason
                 _log.warning("stored value was not taken", entity=ref.id, item=item_id, why=refusal.reason)
@@ -232,38 +273,9 @@ async def _apply(item: Configuration, value: Any) -> Refusal | None:
         return Refusal(f"it did not answer in {item.apply_timeout_s:g} s, and may have taken the value", failed=True)
 
 
-def _unheard(failure: StorageFailure | None) -> None:
-    """Nobody waits for it: what is wrong stands in `/health`."""
-
-
-def _parameters(ref: EntityRef, item_id: str) -> dict[str, Any]:
-    return {"entity_id": ref.id, "id": item_id}
-
-
-def _unknown(ref: EntityRef, item_id: str) -> ResourceError:
-    return ResourceError(404, "resource-not-found", "Configuration not found", _parameters(ref, item_id))
-
-
-def _read_only(ref: EntityRef, item: Configuration) -> ResourceError:
-    message = f"Configuration '{item.id}' is read-only"
-    vendor_code = "x-medkit-ros2-parameter-read-only"
-    return ResourceError(403, "vendor-error", message, _parameters(ref, item.id), vendor_code=vendor_code)
-
-
-def _misfit(ref: EntityRef, item: Configuration, error: MisfitError) -> ResourceError:
-    message = f"The value does not fit configuration '{item.id}': {error}"
-    return ResourceError(400, "invalid-parameter", message, {**_parameters(ref, item.id), "details": str(error)})
-
-
-def _refused(ref: EntityRef, item: Configuration, refusal: Refusal) -> ResourceError:
-    parameters = {**_parameters(ref, item.id), "details": refusal.reason}
-    if refusal.failed:
-        message = f"Configuration '{item.id}' could not be changed: {refusal.reason}"
-        return ResourceError(503, "service-unavailable", message, parameters)
-    message = f"The value was refused by '{ref.id}': {refusal.reason}"
-    return ResourceError(409, "precondition-not-fulfilled", message, parameters)
-
-
-def _not_stored(ref: EntityRef, item: Configuration, failure: StorageFailure) -> ResourceError:
-    message = f"Configuration '{item.id}' was not changed, for it cannot be stored: {failure.reason}"
-    return ResourceError(503, "service-unavailable", message, {**_parameters(ref, item.id), "details": failure.reason})
+def _fitting(item: Configuration, value: Any) -> Any:
+    """The value as the item's type, in its range. Raises MisfitError."""
+    fitting = conform(value, item.type)
+    check_size(fitting)
+    item.range.check(fitting)
+    return fitting

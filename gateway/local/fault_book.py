@@ -6,17 +6,16 @@ stored is shown all the same, and stored when that is possible again. Only a cle
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from functools import partial
 
 from gateway.local.answers import EntityRef
 from gateway.local.fault_life import Fault, joined
-from gateway.local.fault_rows import Key, drop_fault, read_fault, read_snapshot, save_fault, save_snapshot
-from gateway.local.storage import Keep, Row, StorageFailure, Stored
+from gateway.local.fault_rows import Key, drop_fault, read_fault, read_snapshot, save_fault
+from gateway.local.fault_waiting import Frames, WaitingFault, WaitingSnapshot
+from gateway.local.storage import Keep, Row, StorageFailure, Stored, unheard
 
 Shown = Callable[[EntityRef, Fault | None, Fault], None]
 """Called with a fault as it was shown before, None for a new one, and as it is shown from now on."""
-
-Frames = list[dict[str, Any]]
 
 
 class FaultBook:
@@ -25,7 +24,8 @@ class FaultBook:
     def __init__(self, keep: Keep, shown: Shown, *, awaits_storage: bool = False) -> None:
         self._keep = keep
         self._on_shown = shown
-        # Mutable: the newest decisions, what is shown and since which decision, what the storage lacks, the snapshots.
+        # Mutable: the newest decisions, what is shown and since which decision, what the storage lacks, the snapshots,
+        # what was given to the storage last.
         self._decided: dict[EntityRef, dict[str, Fault]] = {}
         self._shown: dict[EntityRef, dict[str, Fault]] = {}
         self._unsaved: set[Key] = set()
@@ -34,6 +34,9 @@ class FaultBook:
         self.is_restored = not awaits_storage
         """Whether what was stored is known."""
         self._snapshots: dict[Key, Frames] = {}
+        self._unsaved_snapshots: set[Key] = set()
+        self._waiting: dict[Key, WaitingFault] = {}
+        self._waiting_snapshots: dict[Key, WaitingSnapshot] = {}
 
     def newest(self, ref: EntityRef, code: str) -> Fault | None:
         """The fault as it was decided last: what the next decision begins with."""
@@ -61,15 +64,18 @@ class FaultBook:
         self._shown.setdefault(ref, {})[fault.code] = fault
 
     def decide(self, ref: EntityRef, fault: Fault, stored: Stored) -> None:
-        """How a fault is from now on; shown, and then told, when that is stored or cannot be."""
-        number = next(self._numbers)
-
-        def done(failure: StorageFailure | None) -> None:
-            self._show(ref, fault, failure, number)
-            stored(failure)
-
+        """How a fault is from now on; shown, and then told, when that is stored or cannot be. Of decisions that wait
+        for the storage and do not change the status the last one is shown.
+        """
         self._decided.setdefault(ref, {})[fault.code] = fault
-        self._keep([save_fault(ref, fault)], done)
+        before = self._waiting.get((ref, fault.code))
+        waiting = before if before is not None and before.takes(fault) else WaitingFault(ref, before)
+        waiting.fault, waiting.number = fault, next(self._numbers)
+        if stored is not unheard:
+            waiting.told.append(stored)
+        if waiting is not before:
+            self._waiting[ref, fault.code] = waiting
+            self._keep(waiting, partial(self._done, waiting))
 
     def decide_or_not(self, faults: Iterable[tuple[EntityRef, Fault]], stored: Stored) -> None:
         """How these are from now on, all of them or none: what cannot be stored is not so."""
@@ -86,6 +92,7 @@ class FaultBook:
 
         for ref, fault in changed:
             self._decided.setdefault(ref, {})[fault.code] = fault
+            self._waiting.pop((ref, fault.code), None)  # what is decided later comes after it
         self._keep([save_fault(ref, fault) for ref, fault in changed], done)
 
     def forget(self, ref: EntityRef, code: str) -> None:
@@ -94,13 +101,17 @@ class FaultBook:
         self._shown.get(ref, {}).pop(code, None)
         self._snapshots.pop((ref, code), None)
         self._unsaved.discard((ref, code))
+        self._unsaved_snapshots.discard((ref, code))
         self._newest_shown.pop((ref, code), None)
-        self._keep(drop_fault((ref, code)), _unheard)
+        self._waiting.pop((ref, code), None)
+        self._waiting_snapshots.pop((ref, code), None)
+        self._keep(drop_fault((ref, code)), unheard)
 
     def note(self, ref: EntityRef, code: str, frames: Frames) -> None:
         """The snapshot of the last occurrence of a fault."""
-        self._snapshots[ref, code] = frames
-        self._keep([save_snapshot((ref, code), frames)], _unheard)
+        if self.newest(ref, code) is not None:  # else it made room for others meanwhile
+            self._snapshots[ref, code] = frames
+            self._save_snapshot((ref, code))
 
     def restore(self, faults: Iterable[Row], snapshots: Iterable[Row]) -> None:
         """Takes up what was stored; what was decided since the start comes after it, and is stored where it is missing.
@@ -113,11 +124,14 @@ class FaultBook:
             if newest is None or not newest.history:  # only declared, so far
                 self.begin(ref, fault)
             elif not self.is_restored:
-                self.decide(ref, joined(fault, newest), _unheard)
+                self.decide(ref, joined(fault, newest), unheard)
         for ref, of_entity in self._decided.items():
             own = ((ref, code) for code, fault in of_entity.items() if fault.history)
             self._unsaved.update(key for key in own if key not in found)
-        self._snapshots = dict(filter(None, map(read_snapshot, snapshots))) | self._snapshots
+        noted = dict(filter(None, map(read_snapshot, snapshots)))
+        self._unsaved_snapshots.update(self._snapshots.keys() - noted.keys())
+        for key, frames in noted.items():
+            self._snapshots.setdefault(key, frames)
         self.is_restored = True
         self.save_again()
 
@@ -126,7 +140,35 @@ class FaultBook:
         for ref, code in list(self._unsaved):
             fault = self.newest(ref, code)
             if fault is not None:
-                self.decide(ref, fault, _unheard)
+                self.decide(ref, fault, unheard)
+        for key in list(self._unsaved_snapshots):
+            self._save_snapshot(key)
+
+    def _done(self, waiting: WaitingFault, failure: StorageFailure | None) -> None:
+        waiting.is_open = False
+        key = (waiting.ref, waiting.fault.code)
+        if self._waiting.get(key) is waiting:
+            del self._waiting[key]
+        self._show(waiting.ref, waiting.fault, failure, waiting.number)
+        for stored in waiting.told:
+            stored(failure)
+
+    def _save_snapshot(self, key: Key) -> None:
+        """Stores the snapshot of a fault as it is when it is written."""
+        waiting = self._waiting_snapshots.get(key)
+        if waiting is not None and waiting.is_open:
+            return
+        waiting = self._waiting_snapshots[key] = WaitingSnapshot(key, self._snapshots)
+        self._keep(waiting, partial(self._done_snapshot, key, waiting))
+
+    def _done_snapshot(self, key: Key, waiting: WaitingSnapshot, failure: StorageFailure | None) -> None:
+        waiting.is_open = False
+        if self._waiting_snapshots.get(key) is waiting:
+            del self._waiting_snapshots[key]
+        if failure is None:
+            self._unsaved_snapshots.discard(key)
+        elif key in self._snapshots:
+            self._unsaved_snapshots.add(key)
 
     def _show(self, ref: EntityRef, fault: Fault, failure: StorageFailure | None, number: int) -> None:
         """Shows it, unless a later decision is shown: one that finds the storage full ends before those that wait."""
@@ -155,8 +197,6 @@ class FaultBook:
             fault = self.newest(ref, code)
             self._unsaved.discard((ref, code))
             if fault is not None:
-                self.decide(ref, fault, _unheard)
-
-
-def _unheard(failure: StorageFailure | None) -> None:
-    """Nobody waits for it: what is wrong stands in `/health`."""
+                self.decide(ref, fault, unheard)
+        for key in list(itertools.islice(self._unsaved_snapshots, 1)):
+            self._save_snapshot(key)

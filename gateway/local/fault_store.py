@@ -14,7 +14,7 @@ from gateway.local.fault_record import render_fault_detail, render_fault_item, s
 from gateway.local.fault_snapshots import Snapshots
 from gateway.local.fault_spec import FAULT_CODE_LIMIT, MAX_FRAMES, DeclaredFault, FaultSpec, FaultStatus
 from gateway.local.shared_read import Clock
-from gateway.local.storage import Keep, StorageFailure, Stored, keep_nothing, outcome_of
+from gateway.local.storage import PATIENCE_S, Keep, StorageFailure, Stored, keep_nothing, outcome_of
 
 MAX_CODES: Final = 1000
 """Faults of one entity; a further one takes the place of the oldest that is healed or cleared, or is refused."""
@@ -41,11 +41,15 @@ class FaultStore:
         clock: Clock,
         keep: Keep = keep_nothing,
         awaits_storage: bool = False,
+        patience_s: float = PATIENCE_S,
     ) -> None:
-        """`awaits_storage`: what was stored is yet to come, and nothing can be cleared until then."""
+        """`awaits_storage`: what was stored is yet to come, and nothing can be cleared until then. `patience_s`:
+        seconds a clearing waits for the disk.
+        """
         self._sources = sources
         self._clock = clock
         self._snapshots = snapshots
+        self._patience_s = patience_s
         self.book = FaultBook(keep, self._shown, awaits_storage=awaits_storage)
         self.listeners: list[Listener] = []
         # Mutable: what is declared of faults, what came with a report, and what is cleared as a symptom of another one.
@@ -79,7 +83,9 @@ class FaultStore:
         return ItemAnswer(200, render_fault_detail(fault, self.book.snapshot(ref, code)))
 
     async def clear(self, ref: EntityRef, code: str) -> ItemAnswer | ResourceError:
-        """Acknowledge one fault and its symptoms, 204 when that is stored; 404 unknown, 503. It may occur again."""
+        """Acknowledge one fault and its symptoms, 204 when that is stored; 404 unknown, 503, 504 nobody knows.
+        It may occur again.
+        """
         fault = self.book.newest(ref, code)
         if fault is None:
             return _unknown(ref, code) if self.book.is_restored else _not_known_yet()
@@ -88,7 +94,9 @@ class FaultStore:
         return await self._clear([(ref, each) for each in (fault, *symptoms)], root=(ref, code))
 
     async def clear_all(self, ref: EntityRef | None, statuses: Collection[str]) -> ItemAnswer | ResourceError:
-        """Acknowledge those of one entity, or of all, that are in one of `statuses`: all of them, 204, or none, 503."""
+        """Acknowledge those of one entity, or of all, that are in one of `statuses`: all of them, 204, or none, 503;
+        nobody knows, 504.
+        """
         chosen = self.book.entities() if ref is None else [ref]
         return await self._clear(
             [(one, fault) for one in chosen for fault in self.book.decided(one).values() if fault.status in statuses]
@@ -181,14 +189,18 @@ class FaultStore:
             return NO_CONTENT
         if root is not None and len(faults) > 1:
             self._auto_cleared[root] = tuple(fault.code for _, fault in faults[1:])
-        failure = await outcome_of(lambda stored: self.book.decide_or_not(changed, stored))
+        failure = await outcome_of(lambda stored: self.book.decide_or_not(changed, stored), self._patience_s)
         if failure is None:
             return NO_CONTENT
-        if root is not None:
+        if root is not None and not failure.is_open:
             self._auto_cleared.pop(root, None)
-        message = f"Nothing was cleared, for it cannot be stored: {failure.reason}"
         entity = {} if root is None else {"entity_id": root[0].id}
-        return ResourceError(503, "service-unavailable", message, {**entity, "details": failure.reason})
+        parameters = {**entity, "details": failure.reason}
+        if failure.is_open:
+            message = f"It may not have been cleared: {failure.reason}; list the faults to know"
+            return ResourceError(504, "not-responding", message, {**parameters, "may_have_executed": True})
+        message = f"Nothing was cleared, for it cannot be stored: {failure.reason}"
+        return ResourceError(503, "service-unavailable", message, parameters)
 
     def _shown(self, ref: EntityRef, before: Fault | None, after: Fault) -> None:
         auto_cleared = self._auto_cleared.pop((ref, after.code), ())

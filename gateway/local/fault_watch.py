@@ -18,7 +18,7 @@ from gateway.local.fault_life import SETTLED
 from gateway.local.fault_rule import FaultRule
 from gateway.local.fault_spec import FaultStatus
 from gateway.local.fault_store import FaultStore
-from gateway.local.storage import StorageFailure
+from gateway.local.storage import unheard
 
 _log = structlog.get_logger(__name__)
 
@@ -139,17 +139,13 @@ class FaultWatch:
         is_over = fault is None or fault.status in SETTLED
         if has_failed and (fault is None or fault.status is not FaultStatus.CONFIRMED):
             text = describe(post.rule, ref.id, reading, unit)
-            self._faults.report_failed(ref, spec.code, spec, _unheard, description=text, counted=is_over)
+            self._faults.report_failed(ref, spec.code, spec, unheard, description=text, counted=is_over)
         if has_failed or fault is None or is_over:
             return
         stays = fault.confirmed and spec.debounce.heal is None
         if not stays:
-            self._faults.report_passed(ref, spec.code, _unheard)
+            self._faults.report_passed(ref, spec.code, unheard)
 
 
 def _key(rule: FaultRule) -> str:
     return repr(rule)
-
-
-def _unheard(failure: StorageFailure | None) -> None:
-    """Nobody waits for it: what is wrong stands in `/health`."""

@@ -9,6 +9,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from entities.model import EntityKind
@@ -80,7 +81,8 @@ class OwnEntities:
         if any(source.offer is not offer for source, offer in zip(self._sources, before, strict=True)):
             self._offers_changed()
         if self.storage is not None:
-            self.storage.opened, self.storage.recovered = self._restore, self.faults.book.save_again
+            self.storage.opened = partial(self._restore, self.storage)
+            self.storage.recovered = self.faults.book.save_again
             await self.storage.open()
 
     async def run(self) -> None:
@@ -153,17 +155,19 @@ class OwnEntities:
         """Change any of the two, 204; 400 when one is not allowed."""
         return self._logs.write_configuration(ref, body)
 
-    async def _restore(self) -> None:
-        """Takes up what the storage has; called whenever its file was opened."""
-        storage = self.storage
-        if storage is None:
-            return
+    async def _restore(self, storage: Storage) -> StorageFailure | None:
+        """Takes up what the storage has, all or nothing; called whenever its file was opened."""
         values = await storage.read(ALL_ROWS)
         faults, snapshots = await storage.read(ALL_FAULTS), await storage.read(ALL_SNAPSHOTS)
-        if isinstance(values, StorageFailure) or isinstance(faults, StorageFailure):
-            return  # noted by the storage, which opens the file again
+        if isinstance(values, StorageFailure):
+            return values
+        if isinstance(faults, StorageFailure):
+            return faults
+        if isinstance(snapshots, StorageFailure):
+            return snapshots
         self.configurations.restore(values)
-        self.faults.book.restore(faults, () if isinstance(snapshots, StorageFailure) else snapshots)
+        self.faults.book.restore(faults, snapshots)
+        return None
 
     def _find_item(self, ref: EntityRef, name: str) -> DataItem | None:
         """The data item of an entity, or `<entity>:<item>` of another own one."""

@@ -6,7 +6,7 @@ commit. A disk that fails is tried again; meanwhile everything else goes on.
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,31 +50,39 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class StorageFailure:
-    """Why something is not stored, in words for a client."""
+    """Why something is not stored, in words for a client. `is_open`: it may be stored later all the same."""
 
     reason: str
+    is_open: bool = False
 
 
 Stored = Callable[[StorageFailure | None], None]
 """Called on the event loop when a write is on the disk, or is not."""
 
-Keep = Callable[[Sequence[Statement], Stored], None]
-"""Have these changes stored together, all or none; changes given later are stored later."""
+Keep = Callable[[Iterable[Statement], Stored], None]
+"""Have these changes stored together, all or none; changes given later are stored later. They are gone through when
+they are written, and perhaps again: until then, whoever gave them may still change them.
+"""
 
 
-def keep_nothing(statements: Sequence[Statement], stored: Stored) -> None:  # noqa: ARG001 -- it is what a Keep is given
+def keep_nothing(statements: Iterable[Statement], stored: Stored) -> None:  # noqa: ARG001 -- it is what a Keep is given
     """For own entities without a file: everything counts as kept, and ends with the process."""
     stored(None)
 
 
+def unheard(failure: StorageFailure | None) -> None:
+    """A `Stored` where nobody waits: what is wrong stands in `/health`."""
+
+
 @dataclass(slots=True)
 class _Write:
-    statements: Sequence[Statement]
+    statements: Iterable[Statement]
     stored: Stored
 
 
-async def _nothing_to_do() -> None:
+async def _nothing_to_do() -> StorageFailure | None:
     """For storage whose owner has nothing to read."""
+    return None
 
 
 class Storage:
@@ -85,8 +93,10 @@ class Storage:
         self._path = folder / FILE_NAME
         self._clock = clock
         self._retry_s = retry_s
-        self.opened: Callable[[], Awaitable[None]] = _nothing_to_do
-        """Awaited whenever a file was opened: read from it, and put what it lacks."""
+        self.opened: Callable[[], Awaitable[StorageFailure | None]] = _nothing_to_do
+        """Awaited whenever a file was opened: read from it, and put what it lacks. What it cannot read is read again
+        later, from a file opened anew; until then nothing is stored.
+        """
         self.recovered: Callable[[], None] = lambda: None
         """Called when writes succeed again after some failed."""
         # Mutable: the file, the writes that wait, and what is wrong now.
@@ -132,7 +142,7 @@ class Storage:
                         await self._file.close()
         self._fail_waiting("the gateway has stopped")
 
-    def keep(self, statements: Sequence[Statement], stored: Stored) -> None:
+    def keep(self, statements: Iterable[Statement], stored: Stored) -> None:
         """A `Keep`."""
         if self._closed or len(self._waiting) >= MAX_WAITING:
             stored(StorageFailure("the gateway has stopped" if self._closed else "too much waits for the disk"))
@@ -142,7 +152,8 @@ class Storage:
 
     async def write(self, *statements: Statement) -> StorageFailure | None:
         """Returns when they are stored, or are not."""
-        return await kept(self.keep, statements)
+        failure: StorageFailure | None = await outcome_of(lambda stored: self.keep(statements, stored))
+        return failure
 
     async def read(self, sql: str) -> list[Row] | StorageFailure:
         """The rows of a query."""
@@ -150,7 +161,7 @@ class Storage:
             return StorageFailure(self.failure or "the file is not open")
         try:
             return [tuple(row) for row in await self._file.execute_fetchall(sql)]
-        except sqlite3.Error as error:
+        except (sqlite3.Error, ValueError) as error:  # ValueError: it is closed just now
             return StorageFailure(_words(error))
 
     async def _work(self) -> None:
@@ -160,7 +171,7 @@ class Storage:
             with suppress(sqlite3.Error):  # what is stored twice may be all that fills the disk
                 await self._file.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
             probe = Statement("INSERT OR REPLACE INTO probe VALUES (1, ?)", (self._clock(),))
-            self.keep((probe,), lambda _: None)
+            self.keep((probe,), unheard)
         await self._commit_waiting()
 
     async def _open(self) -> None:
@@ -170,18 +181,25 @@ class Storage:
             self._note(_words(error))
             return
         self.damage = damage or self.damage
-        await self.opened()
+        failure = await self.opened()
+        if failure is not None:
+            await self._let_go(f"what was stored cannot be read: {failure.reason}")
+            return
         self._note(None)
 
     async def _commit_waiting(self) -> None:
         while self._waiting:
             batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
-            failure = await self._commit(batch)
-            if failure is None or len(batch) == 1:
-                _tell(batch, failure)
-                continue
-            for write in batch:  # one that cannot be stored does not take the others with it
-                _tell([write], await self._commit([write]))
+            try:
+                failure = await self._commit(batch)
+                if failure is not None and len(batch) > 1:
+                    while batch:  # one that cannot be stored does not take the others with it
+                        _tell([batch[0]], await self._commit(batch[:1]))
+                        del batch[0]
+            except asyncio.CancelledError:
+                _tell(batch, StorageFailure("the gateway stops", is_open=True))
+                raise
+            _tell(batch, failure)
 
     async def _commit(self, batch: Sequence[_Write]) -> StorageFailure | None:
         if self._file is None:
@@ -192,31 +210,30 @@ class Storage:
                 for statement in write.statements:
                     await self._file.execute_fetchall(statement.sql, statement.values)
             await self._file.execute_fetchall("COMMIT")
-        except (sqlite3.OperationalError, sqlite3.DataError, OverflowError) as error:
+        except Exception as error:  # noqa: BLE001 -- whatever is wrong with one write, all others go on
             await self._roll_back()
             if isinstance(error, sqlite3.OperationalError):
                 self._note(_words(error))
-            return StorageFailure(_words(error))
-        except sqlite3.DatabaseError as error:
-            if type(error) is not sqlite3.DatabaseError:
-                raise  # our mistake in a statement
-            await self._drop_damaged(error)
+            elif type(error) is sqlite3.DatabaseError:  # the file turns out damaged while in use
+                await self._let_go(_words(error))
+            elif len(batch) == 1:
+                _log.error("a change cannot be stored", why=f"{type(error).__name__}: {_words(error)}")
             return StorageFailure(_words(error))
         self._note(None)
         return None
 
     async def _roll_back(self) -> None:
-        if self._file is not None and self._file.in_transaction:
-            with suppress(sqlite3.Error):
+        with suppress(sqlite3.Error, ValueError):  # ValueError: it is closed
+            if self._file is not None and self._file.in_transaction:
                 await self._file.rollback()
 
-    async def _drop_damaged(self, error: sqlite3.DatabaseError) -> None:
-        """A file that turns out damaged while in use is closed; opening it again sets it aside."""
-        self._note(_words(error))
-        damaged, self._file = self._file, None
-        if damaged is not None:
+    async def _let_go(self, why: str) -> None:
+        """Closes the file; opening it again sets it aside where it is damaged."""
+        self._note(why)
+        closing, self._file = self._file, None
+        if closing is not None:
             with suppress(sqlite3.Error):
-                await damaged.close()
+                await closing.close()
 
     def _note(self, failure: str | None) -> None:
         """Log when storing begins to fail, fails otherwise, and works again."""
@@ -234,14 +251,13 @@ class Storage:
         _tell(waiting, StorageFailure(why))
 
 
-async def kept(keep: Keep, statements: Sequence[Statement]) -> StorageFailure | None:
-    """Returns when these are stored, or are not."""
-    failure: StorageFailure | None = await outcome_of(lambda stored: keep(statements, stored))
-    return failure
+async def outcome_of(
+    begin: Callable[[Stored], Refused | None], patience_s: float = PATIENCE_S
+) -> Refused | StorageFailure | None:
+    """Has a write begun, and returns when it is stored, or is not; at once with what `begin` returns if it refuses.
 
-
-async def outcome_of(begin: Callable[[Stored], Refused | None]) -> Refused | StorageFailure | None:
-    """Has a write begun, and returns when it is stored, or is not; at once with what `begin` returns if it refuses."""
+    After `patience_s` seconds nobody knows yet: what `begin` was given is told later.
+    """
     outcome: asyncio.Future[StorageFailure | None] = asyncio.get_running_loop().create_future()
 
     def stored(failure: StorageFailure | None) -> None:
@@ -251,10 +267,10 @@ async def outcome_of(begin: Callable[[Stored], Refused | None]) -> Refused | Sto
     refused = begin(stored)
     if refused is not None:
         return refused
-    done, _ = await asyncio.wait({outcome}, timeout=PATIENCE_S)
+    done, _ = await asyncio.wait({outcome}, timeout=patience_s)
     if done:
         return outcome.result()
-    return StorageFailure("the disk does not answer; it may be stored later all the same")
+    return StorageFailure("the disk does not answer", is_open=True)
 
 
 def _tell(batch: Sequence[_Write], failure: StorageFailure | None) -> None:

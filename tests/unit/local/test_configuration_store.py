@@ -1,18 +1,20 @@
 """Values are in range, stored before they are answered, taken by whom they are for, and back after a restart."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from gateway.local.answers import EntityRef, ItemAnswer, ResourceError
 from gateway.local.bindings import Apply, Configuration, Refusal
 from gateway.local.configuration_rows import ALL_ROWS
 from gateway.local.configuration_store import ConfigurationStore, FailedReset, ResetReport
-from gateway.local.storage import Storage, StorageFailure
+from gateway.local.storage import Statement, Storage, StorageFailure, Stored
 from gateway.local.value_range import ValueRange
 from gateway.local.values import DataType
 from tests.federation.eventually import eventually
@@ -63,10 +65,11 @@ async def running(folder: Path, *items: Configuration, ref: EntityRef = PUMP) ->
     store = ConfigurationStore(clock=HandClock(), keep=storage.keep)
     store.declare({ref: items}, {})
 
-    async def restore() -> None:
+    async def restore() -> StorageFailure | None:
         rows = await storage.read(ALL_ROWS)
         assert not isinstance(rows, StorageFailure)
         store.restore(rows)
+        return None
 
     storage.opened = restore
     await storage.open()
@@ -264,3 +267,78 @@ async def test_what_was_set_before_the_file_could_be_read_counts_and_is_stored()
     assert value_of(store) == 5.0
     assert value_of(store, "mode") == "manual"
     assert [statement.values[2] for statement in statements] == ["limit"]
+
+
+class HungDisk:
+    """A `Keep` that tells nothing before it is told to."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Stored] = []
+
+    def keep(self, statements: Iterable[Statement], stored: Stored) -> None:
+        self.waiting.append(stored)
+
+
+@asynccontextmanager
+async def impatient(disk: HungDisk, item: Configuration) -> AsyncIterator[ConfigurationStore]:
+    """Configurations whose writers do not wait for a disk that hangs."""
+    store = ConfigurationStore(clock=HandClock(), keep=disk.keep, patience_s=0.02)
+    store.declare({PUMP: (item,)}, {})
+    working = asyncio.create_task(store.run())
+    yield store
+    working.cancel()
+    await asyncio.wait({working})
+
+
+async def test_a_change_that_a_hanging_disk_stores_in_the_end_counts_from_then_on() -> None:
+    device, disk = Device(), HungDisk()
+    async with impatient(disk, limit(device.apply)) as store:
+        answer = await store.write(PUMP, "limit", {"data": 5})
+        assert isinstance(answer, ResourceError)
+        assert (answer.status, answer.code, answer.parameters["may_have_executed"]) == (504, "not-responding", True)
+        assert value_of(store) == 4.0
+        again = await store.write(PUMP, "limit", {"data": 6})
+        assert isinstance(again, ResourceError)
+        assert (again.status, again.parameters["details"]) == (503, "an earlier change of it still waits for the disk")
+        disk.waiting.pop()(None)
+        assert value_of(store) == 5.0
+        assert device.told == [5.0]
+        assert await write(store, 6) == 504
+        assert len(disk.waiting) == 1
+
+
+async def test_a_change_that_a_hanging_disk_does_not_store_in_the_end_is_taken_back() -> None:
+    device, disk = Device(), HungDisk()
+    async with impatient(disk, limit(device.apply)) as store:
+        assert await write(store, 5) == 504
+        disk.waiting.pop()(StorageFailure("the disk is full"))
+        await eventually(lambda: device.told == [5.0, 4.0])
+        assert value_of(store) == 4.0
+        assert (await store.reset(PUMP, "limit")).status == 204
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        Configuration("limit", 1.0, DataType.DOUBLE, range=ValueRange(0, 2)),
+        Configuration("limit", "off", DataType.STRING),
+    ],
+    ids=["range", "type"],
+)
+async def test_a_value_that_a_manifest_read_again_does_not_allow_is_the_default_until_it_does(
+    tmp_path: Path, changed: Configuration
+) -> None:
+    device = Device()
+    async with running(tmp_path, limit(device.apply)) as store:
+        assert await write(store, 5) == 200
+        with structlog.testing.capture_logs() as logs:
+            store.declare({PUMP: (replace(changed, apply=device.apply),)}, {})
+        assert [(entry["event"], entry["item"]) for entry in logs] == [("stored value does not fit any more", "limit")]
+        assert value_of(store) == changed.value
+        await eventually(lambda: device.told == [5.0, changed.value])
+        store.declare({PUMP: (limit(device.apply),)}, {})
+        assert value_of(store) == 5.0
+        await eventually(lambda: device.told == [5.0, changed.value, 5.0])
+        store.declare({PUMP: (limit(device.apply),)}, {})
+        assert await write(store, 6) == 200
+        assert device.told == [5.0, changed.value, 5.0, 6.0]

@@ -1,7 +1,8 @@
 """A fault is shown when it is stored, is there after a restart, and is not hidden by a disk that fails."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import sqlite3
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -10,13 +11,18 @@ import pytest
 from gateway.local.answers import EntityRef, ItemAnswer, ResourceError
 from gateway.local.bindings import DataSpec, HeldData
 from gateway.local.data_items import HeldItem
+from gateway.local.fault_life import Fault
+from gateway.local.fault_rows import read_fault, read_snapshot
 from gateway.local.fault_snapshots import Snapshots
 from gateway.local.fault_spec import Debounce, DeclaredFault, FaultSpec, FaultStatus, Severity
 from gateway.local.fault_store import FaultStore
+from gateway.local.fault_waiting import MAX_WAITING_STATUSES
 from gateway.local.own import OwnEntities
 from gateway.local.source import EntityResources
-from gateway.local.storage import Statement, Storage, StorageFailure, Stored
+from gateway.local.storage import PATIENCE_S, Statement, Storage, StorageFailure, Stored, unheard
+from gateway.local.storage_file import FILE_NAME
 from gateway.local.values import DataType
+from gateway.own_warnings import storage_warnings
 from tests.federation.eventually import eventually
 from tests.unit.local.conftest import HandClock, app
 from tests.unit.local.scripted import ScriptedSource
@@ -34,7 +40,7 @@ class SlowDisk:
         self.waiting: list[Stored] = []
         self.rows: list[Statement] = []
 
-    def keep(self, statements: Sequence[Statement], stored: Stored) -> None:
+    def keep(self, statements: Iterable[Statement], stored: Stored) -> None:
         self.rows.extend(statements)
         self.waiting.append(stored)
 
@@ -42,13 +48,36 @@ class SlowDisk:
         self.waiting.pop(0)(failure)
 
 
-def store_on(disk: SlowDisk) -> FaultStore:
+class QueueingDisk(SlowDisk):
+    """The same, but what is written is asked for when it is, as the storage does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unwritten: list[Iterable[Statement]] = []
+
+    def keep(self, statements: Iterable[Statement], stored: Stored) -> None:
+        self.unwritten.append(statements)
+        self.waiting.append(stored)
+
+    def write(self) -> None:
+        """All that waits goes to the disk, which says nothing yet."""
+        for statements in self.unwritten:
+            self.rows.extend(statements)
+        self.unwritten.clear()
+
+    def end(self, failure: StorageFailure | None = None) -> None:
+        self.write()
+        super().end(failure)
+
+
+def store_on(disk: SlowDisk, patience_s: float = PATIENCE_S) -> FaultStore:
     clock = HandClock()
     return FaultStore(
         sources=lambda ref: [ref.id],
         snapshots=Snapshots(lambda ref, name: None, clock),
         clock=clock,
         keep=disk.keep,
+        patience_s=patience_s,
     )
 
 
@@ -225,3 +254,136 @@ def test_a_row_that_is_none_of_ours_is_left_alone(kind: str, record: str) -> Non
     faults = store_on(SlowDisk())
     faults.book.restore([row], [row])
     assert statuses(faults) == {}
+
+
+def stored_faults(disk: SlowDisk) -> list[Fault]:
+    found = [read_fault(row.values) for row in disk.rows if "INTO fault" in row.sql]
+    return [each[1] for each in found if each is not None]
+
+
+def stored_snapshots(disk: SlowDisk) -> list[object]:
+    found = [read_snapshot(row.values) for row in disk.rows if "INTO snapshot" in row.sql]
+    return [each[1] for each in found if each is not None]
+
+
+def test_a_storm_of_reports_is_one_write_at_a_time_and_all_who_wait_are_told() -> None:
+    told: list[StorageFailure | None] = []
+    disk = QueueingDisk()
+    faults = store_on(disk)
+    for _ in range(1000):
+        faults.report_failed(PUMP, "X", FaultSpec("X"), told.append)
+        faults.report_failed(PUMP, "Y", FaultSpec("Y"), unheard)
+    assert len(disk.waiting) == 2
+    disk.write()
+    for _ in range(1000):
+        faults.report_failed(PUMP, "X", None, told.append)
+    assert len(disk.waiting) == 3
+    assert [fault.occurrence_count for fault in stored_faults(disk)] == [1000, 1000]
+    for counts in ([1000], [1000, 1000], [2000, 1000]):
+        disk.end()
+        assert [item["occurrence_count"] for item in faults.items(PUMP, ALL)] == counts
+    assert told == [None] * 2000
+    assert [fault.occurrence_count for fault in stored_faults(disk)] == [1000, 1000, 2000]
+
+
+def test_of_reports_that_wait_together_every_status_is_shown_but_only_so_many() -> None:
+    disk, seen = QueueingDisk(), []
+    faults = store_on(disk)
+    faults.listeners.append(lambda change: seen.append(change.fault.status.value))
+    for _ in range(100):
+        for _ in range(3):
+            faults.report_failed(PUMP, "X", FaultSpec("X"), unheard)
+        faults.report_passed(PUMP, "X", unheard)
+    assert len(disk.waiting) == MAX_WAITING_STATUSES
+    while disk.waiting:
+        disk.end()
+    assert seen == ["CONFIRMED", "HEALED"] * (MAX_WAITING_STATUSES // 2)
+    assert faults.items(PUMP, ALL)[0]["occurrence_count"] == stored_faults(disk)[-1].occurrence_count == 300
+
+
+async def test_reports_after_a_clearing_that_waits_do_not_take_the_place_of_those_before_it() -> None:
+    disk = QueueingDisk()
+    faults = store_on(disk)
+    faults.report_failed(PUMP, "X", FaultSpec("X"), unheard)
+    clearing = asyncio.create_task(faults.clear(PUMP, "X"))
+    await asyncio.sleep(0)
+    faults.report_failed(PUMP, "X", None, unheard)
+    while disk.waiting:
+        disk.end()
+    assert [fault.status.value for fault in stored_faults(disk)] == ["CONFIRMED", "CLEARED", "CONFIRMED"]
+    assert (await clearing).status == 204
+
+
+def test_a_snapshot_that_could_not_be_stored_is_stored_when_there_is_room_and_only_the_last() -> None:
+    disk = QueueingDisk()
+    faults = store_on(disk)
+    faults.report_failed(PUMP, "X", FaultSpec("X"), unheard)
+    disk.end()
+    for number in range(3):
+        faults.book.note(PUMP, "X", [{"data": number}])
+    assert len(disk.waiting) == 1
+    disk.end(FULL)
+    disk.rows.clear()
+    faults.book.save_again()
+    faults.book.save_again()
+    disk.end()
+    assert stored_snapshots(disk) == [[{"data": 2}]]
+    faults.book.save_again()
+    assert disk.waiting == []
+    faults.book.note(PUMP, "GONE", [{"data": 1}])  # its fault made room for others
+    assert disk.waiting == []
+
+
+def test_a_snapshot_that_a_new_file_lacks_is_stored_into_it() -> None:
+    disk = QueueingDisk()
+    faults = store_on(disk)
+    faults.report_failed(PUMP, "X", FaultSpec("X"), unheard)
+    faults.book.note(PUMP, "X", [{"data": 1}])
+    disk.end()
+    disk.end()
+    disk.rows.clear()
+    faults.book.restore([], [])
+    disk.write()
+    assert (len(stored_faults(disk)), stored_snapshots(disk)) == (1, [[{"data": 1}]])
+
+
+async def test_what_becomes_of_a_clearing_that_a_hanging_disk_does_not_answer_is_said_to_be_unknown() -> None:
+    disk = QueueingDisk()
+    faults = store_on(disk, patience_s=0.02)
+    faults.report_failed(PUMP, "X", FaultSpec("X"), unheard)
+    disk.end()
+    answer = await faults.clear(PUMP, "X")
+    assert isinstance(answer, ResourceError)
+    assert (answer.status, answer.code, answer.parameters["may_have_executed"]) == (504, "not-responding", True)
+    assert statuses(faults) == {"X": "CONFIRMED"}
+    disk.end()
+    assert statuses(faults) == {"X": "CLEARED"}
+
+
+def rename_table(folder: Path, before: str, after: str) -> None:
+    connection = sqlite3.connect(folder / FILE_NAME)
+    connection.execute(f"ALTER TABLE {before} RENAME TO {after}")
+    connection.close()
+
+
+@pytest.mark.parametrize("table", ["configuration", "fault", "snapshot"])
+async def test_what_cannot_be_read_at_the_start_is_warned_of_and_read_when_it_can_be(
+    tmp_path: Path, table: str
+) -> None:
+    async with pump(tmp_path) as own:
+        await own.faults.raise_fault(PUMP, "KEPT")
+    rename_table(tmp_path, table, "elsewhere")
+    async with pump(tmp_path) as own:
+        storage = own.storage
+        assert storage is not None
+        (warning,) = storage_warnings(storage)
+        assert warning.code == "storage_failed"
+        assert f"what was stored cannot be read: no such table: {table}" in warning.message
+        assert (await own.faults.clear_all(None, ALL)).status == 503
+        refused = await own.faults.raise_fault(PUMP, "NEW")
+        assert isinstance(refused, ResourceError)
+        rename_table(tmp_path, "elsewhere", table)
+        await eventually(lambda: statuses(own.faults) == {"NEW": "CONFIRMED", "KEPT": "CONFIRMED"})
+        await eventually(lambda: not list(storage_warnings(storage)))
+    async with pump(tmp_path) as own:
+        assert statuses(own.faults) == {"NEW": "CONFIRMED", "KEPT": "CONFIRMED"}

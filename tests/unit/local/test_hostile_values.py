@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +94,7 @@ class Disk:
         self.waiting: list[Stored] = []
         self.is_full = False
 
-    def keep(self, statements: Sequence[Statement], stored: Stored) -> None:
+    def keep(self, statements: Iterable[Statement], stored: Stored) -> None:
         if self.is_full:
             stored(StorageFailure("too much waits for the disk"))
         else:
@@ -120,7 +120,7 @@ async def test_what_was_decided_last_is_shown_and_stored_though_older_writes_end
 
 
 async def test_before_what_was_stored_is_known_nothing_is_said_to_be_reset_or_cleared() -> None:
-    def refuse(statements: Sequence[Statement], stored: Stored) -> None:
+    def refuse(statements: Iterable[Statement], stored: Stored) -> None:
         stored(StorageFailure("it is not open yet"))
 
     configurations = ConfigurationStore(clock=HandClock(), keep=refuse, awaits_storage=True)

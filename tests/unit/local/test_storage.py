@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -78,6 +78,75 @@ async def test_a_write_that_cannot_be_stored_does_not_take_others_with_it(tmp_pa
         assert [outcome is None for outcome in outcomes] == [True, False, True]
         assert await storage.read(READ) == [(1, 7), (3, 7)]
         assert storage.failure is None
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        Statement("INSERT INTO probe VALUES (1, 2, 3)"),
+        Statement("INSERT INTO probe VALUES (?, ?)", (1, None)),
+        Statement("INSERT INTO probe VALUES (?, ?)", (1, [])),  # type: ignore[arg-type]  # wrong on purpose
+        Statement("INSERT INTO probe VALUES (?, ?)", (1,)),
+        Statement("INSERT INTO probe VALUES (1, ?)", ("\ud800",)),
+        Statement("DELETE FROM probe; DELETE FROM probe"),
+        Statement("what is this?"),
+    ],
+)
+async def test_a_mistake_of_ours_in_one_write_is_told_and_the_others_are_stored(
+    tmp_path: Path, mistake: Statement
+) -> None:
+    async with storing(tmp_path) as storage:
+        outcomes = await asyncio.gather(
+            storage.write(row(1)), storage.write(row(2), mistake), storage.write(mistake), storage.write(row(3))
+        )
+        assert [isinstance(outcome, StorageFailure) for outcome in outcomes] == [False, True, True, False]
+        assert await storage.read(READ) == [(1, 7), (3, 7)]
+        assert await storage.write(row(4)) is None
+
+
+class Unreadable:
+    """Changes that cannot even be told."""
+
+    def __iter__(self) -> Iterator[Statement]:
+        yield row(1)
+        raise ZeroDivisionError("division by zero")
+
+
+async def test_changes_that_cannot_be_put_into_a_row_are_told_as_not_stored(tmp_path: Path) -> None:
+    told: list[StorageFailure | None] = []
+    async with storing(tmp_path) as storage:
+        storage.keep(Unreadable(), told.append)
+        assert await storage.write(row(2)) is None
+        assert told == [StorageFailure("division by zero")]
+        assert await storage.read(READ) == [(2, 7)]
+
+
+async def test_what_could_not_be_read_when_the_file_was_opened_is_read_again_from_one_opened_anew(
+    tmp_path: Path,
+) -> None:
+    outcomes: list[StorageFailure | None] = [StorageFailure("disk I/O error"), StorageFailure("it is locked"), None]
+    noted: list[str | None] = []
+    storage = Storage(tmp_path, clock=HandClock(), retry_s=0.01)
+
+    async def read() -> StorageFailure | None:
+        noted.append(storage.failure)
+        return outcomes.pop(0)
+
+    storage.opened = read
+    await storage.open()
+    assert storage.failure == "what was stored cannot be read: disk I/O error"
+    assert await storage.read(READ) == StorageFailure(storage.failure)
+    running = asyncio.create_task(storage.run())
+    await eventually(lambda: storage.failure is None)
+    assert noted == [
+        None,
+        "what was stored cannot be read: disk I/O error",
+        "what was stored cannot be read: it is locked",
+    ]
+    assert await storage.write(row(1)) is None
+    running.cancel()
+    await asyncio.wait({running})
+    await storage.close()
 
 
 async def test_what_waits_is_stored_when_the_gateway_stops(tmp_path: Path) -> None:
@@ -188,8 +257,9 @@ async def test_what_is_there_is_read_as_soon_as_the_file_can_be_opened(tmp_path:
     opened: list[str] = []
     storage = Storage(tmp_path / "later", clock=HandClock(), retry_s=0.01)
 
-    async def note() -> None:
+    async def note() -> StorageFailure | None:
         opened.append("opened")
+        return None
 
     storage.opened = note
     await storage.open()
@@ -206,8 +276,9 @@ async def test_a_file_damaged_while_in_use_is_replaced(tmp_path: Path) -> None:
     opened: list[str] = []
     async with storing(tmp_path) as storage:
 
-        async def note() -> None:
+        async def note() -> StorageFailure | None:
             opened.append("opened")
+            return None
 
         storage.opened = note
         for number in range(2000):
