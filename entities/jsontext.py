@@ -4,6 +4,7 @@ Refused: more than the cap, invalid UTF-8 anywhere, a byte-order mark, UTF-16, N
 range, lone surrogates, nesting deeper than the decoder's stack.
 """
 
+import json
 from typing import Any, TypeVar
 
 import msgspec
@@ -36,6 +37,23 @@ def parse_json_as(body: bytes, wanted: type[T], *, max_bytes: int) -> T:
         raise InvalidJsonError("nested too deeply") from None
     except msgspec.DecodeError as error:  # ValidationError is a subclass
         raise InvalidJsonError(str(error)) from None
+
+
+def require_unique_names(body: bytes) -> None:
+    """Raises InvalidJsonError where an object has a name twice: one reader takes the first, another the last.
+
+    For texts that a reader before or behind us may read too: of clients, and tokens. `body` was parsed already.
+    """
+    if body.count(b":") > 1:
+        try:
+            json.loads(body, object_pairs_hook=_unique)
+        except RecursionError:
+            raise InvalidJsonError("nested too deeply") from None
+
+
+def _unique(members: list[tuple[str, Any]]) -> None:
+    if len({name for name, _ in members}) < len(members):
+        raise InvalidJsonError("an object has a name twice")
 
 
 def render_json(value: Any) -> bytes:

@@ -14,7 +14,7 @@ from typing import Final
 import jwt
 import msgspec
 
-from entities.jsontext import InvalidJsonError, parse_json_as, render_json
+from entities.jsontext import InvalidJsonError, parse_json_as, render_json, require_unique_names
 from gateway.auth.keys import MAX_KEY_ID, Algorithm, SigningKey, VerifyingKeys
 from gateway.auth.roles import Role
 
@@ -131,6 +131,7 @@ def verify(text: str, keys: VerifyingKeys, rules: TokenRules, *, now: float) -> 
         return BadToken.FORGED
     try:
         claims = parse_json_as(payload, _Claims, max_bytes=MAX_TOKEN_BYTES)
+        require_unique_names(payload)
     except InvalidJsonError:
         return BadToken.MALFORMED
     found = _judged(claims, kind, rules, now)
@@ -149,7 +150,9 @@ def _header(text: str) -> _Header | BadToken:
     if parts is None or not all(map(_is_canonical, parts.groups())):
         return BadToken.MALFORMED
     try:
-        header = parse_json_as(jwt.utils.base64url_decode(parts[1]), _Header, max_bytes=MAX_TOKEN_BYTES)
+        text_of_header = jwt.utils.base64url_decode(parts[1])
+        header = parse_json_as(text_of_header, _Header, max_bytes=MAX_TOKEN_BYTES)
+        require_unique_names(text_of_header)
     except InvalidJsonError:
         return BadToken.MALFORMED
     is_named = header.kid is msgspec.UNSET or 0 < len(header.kid) <= MAX_KEY_ID

@@ -8,7 +8,7 @@ import msgspec
 from aiohttp import web
 
 from entities.hops import Hops, MalformedHopsError, parse_hops
-from entities.jsontext import InvalidJsonError, parse_json
+from entities.jsontext import InvalidJsonError, parse_json, require_unique_names
 from gateway.http import errors
 from gateway.http.gaps import wants_strict
 from gateway.http.path import Route
@@ -88,6 +88,8 @@ def read_hops(request: ApiRequest, self_id: str) -> Hops:
 
 async def read_json(request: ApiRequest, max_bytes: int) -> Any:
     """The body as JSON, `{}` if there is none. Raises ApiError: 400, 413."""
+    if (request.content_length or 0) > max_bytes:  # who says so need not send it first
+        raise errors.payload_too_large(max_bytes)
     try:
         body = await request.read()
     except web.HTTPRequestEntityTooLarge:
@@ -106,4 +108,8 @@ def parse_body(body: bytes, max_bytes: int) -> Any:
     if body.count(b"[") + body.count(b"{") > BODY_NESTING and not is_shallow(value, BODY_NESTING):
         found = f"found lists and mappings nested deeper than {BODY_NESTING}"
         raise errors.invalid_request(f"Request body: {found}, allowed is {BODY_NESTING}")
+    try:
+        require_unique_names(body)
+    except InvalidJsonError as error:
+        raise errors.invalid_request(f"Request body: {error}; each name once is allowed") from None
     return value

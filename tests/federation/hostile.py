@@ -115,6 +115,7 @@ METHODS = [
 
 BODIES = [
     put("truncated", b'{"data": '),
+    put("a name twice", b'{"type": "string", "data": "own", "data": "own"}'),
     put("not json", b"data=1"),
     put("nan", b'{"data": NaN}'),
     put("infinite", b'{"data": 1e999}'),
@@ -126,6 +127,7 @@ BODIES = [
     put("a list", b"[1]"),
     put("a number", b"1"),
     put("too large", b'{"data": "' + b"x" * 1_100_000 + b'"}', 413),
+    hostile("too large, not sent yet", request(OWN, "Content-Length: 1100000", method="PUT"), 413),
     put("encoded", b"\x1f\x8b", 415, headers=("Content-Encoding: gzip",)),
     hostile("chunk of no number", request(OWN, "Transfer-Encoding: chunked", method="PUT") + b"zz\r\n{}\r\n0\r\n\r\n"),
 ]

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 
 from aiohttp import hdrs, web
 
-from entities.jsontext import InvalidJsonError, parse_json
+from entities.jsontext import InvalidJsonError, parse_json, require_unique_names
 from gateway.auth.caller import Authority, Denied, Grant, NotHere, NotKept, Outcome, TooMany
 from gateway.http import oauth
 from gateway.http.answer import WholeAnswer, json_answer
@@ -89,14 +89,17 @@ async def _fields(request: ApiRequest) -> Mapping[str, object]:
         return dict(pairs)
     try:
         told = parse_json(body, max_bytes=MAX_FORM_BYTES)
+        require_unique_names(body)
     except InvalidJsonError:
-        raise oauth.bad_request(f"A JSON object, or a form as {_FORM}, is needed") from None
+        raise oauth.bad_request(f"A JSON object, or a form as {_FORM}, is needed, with each field once") from None
     if not isinstance(told, dict):
         raise oauth.bad_request("A JSON object is needed")
     return told
 
 
 async def _body(request: ApiRequest) -> bytes:
+    if (request.content_length or 0) > MAX_FORM_BYTES:
+        raise oauth.bad_request(f"At most {MAX_FORM_BYTES} bytes are allowed")
     body = bytearray()
     try:
         async for piece in request.content.iter_any():

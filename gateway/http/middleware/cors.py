@@ -47,7 +47,9 @@ class Cors:
 
     def mark(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
         """Sets the headers of an answer that is about to be sent. Caches must keep origins apart, also refused ones."""
-        response.headers[hdrs.VARY] = ", ".join((*response.headers.getall(hdrs.VARY, ()), hdrs.ORIGIN))
+        varies = ", ".join(response.headers.getall(hdrs.VARY, ()))
+        if hdrs.ORIGIN.lower() not in map(str.strip, varies.lower().split(",")):  # a peer's answer may say so already
+            response.headers[hdrs.VARY] = f"{varies}, {hdrs.ORIGIN}" if varies else hdrs.ORIGIN
         origin = self._allowed_origin(request)
         if origin is not None:
             response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin

@@ -144,6 +144,8 @@ def _encodings() -> Iterator[tuple[str, str]]:
     yield "header nested deep", signed(header=b'{"alg":"HS256","typ":"access","kid":' + b"[" * 500 + b"]" * 500 + b"}")
     yield "payload that is a list", signed(b"[]")
     yield "payload that is no JSON", signed(b"sub=ci")
+    yield "header that names its alg twice", signed(header=b'{"alg":"none","alg":"HS256","typ":"access"}')
+    yield "payload that names its role twice", signed(json.dumps(claims()).replace("{", '{"role":"viewer",').encode())
     yield "payload that is not UTF-8", signed(json.dumps(claims()).encode() + b"\xff")
     yield "payload with a lone surrogate", signed(json.dumps(claims()).replace('"ci"', '"ci\\ud800"').encode())
     yield "larger than any token", signed(claims(note="x" * 5000))

@@ -258,6 +258,7 @@ BAD_BODIES = [
     (b"\xff", 400, "invalid_request"),
     (b"{}", 400, "invalid_request"),
     (b'{"grant_type": 1}', 400, "invalid_request"),
+    (b'{"grant_type": "password", "grant_type": "refresh_token"}', 400, "invalid_request"),
     (b'{"grant_type": "client_credentials"}', 400, "invalid_request"),
     (b'{"grant_type": "client_credentials", "client_id": "ci"}', 400, "invalid_request"),
     (b'{"grant_type": "client_credentials", "client_id": "ci", "client_secret": ["x"]}', 400, "invalid_request"),

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from entities.jsontext import InvalidJsonError, parse_json, parse_json_as, render_json
+from entities.jsontext import InvalidJsonError, parse_json, parse_json_as, render_json, require_unique_names
 
 CAP = 1 << 20
 
@@ -49,6 +49,20 @@ def test_the_cap_is_exact(body: bytes) -> None:
     else:
         with pytest.raises(InvalidJsonError, match="7 bytes found, at most 6 allowed"):
             parse_json(body, max_bytes=6)
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"a": 1, "a": 1}', b'{"a": 1, "\\u0061": 2}', b'[{"b": [{"a": 1, "": 2, "a": 3}]}]', b'{"": 1, "": 2}']
+)
+def test_a_name_that_an_object_has_twice_is_found_however_it_is_written(body: bytes) -> None:
+    assert parse_json(body, max_bytes=CAP)
+    with pytest.raises(InvalidJsonError, match="twice"):
+        require_unique_names(body)
+
+
+@pytest.mark.parametrize("body", [b'{"a": {"a": 1}, "b": [{"a": "a:a:a"}, {"a": 2}], "A": 3}', b'"a:a:a"', b"[]"])
+def test_a_name_may_stand_in_several_objects(body: bytes) -> None:
+    require_unique_names(body)
 
 
 class Wanted(msgspec.Struct):

@@ -13,3 +13,10 @@ def test_a_body_is_nested_so_deep_and_no_deeper() -> None:
     with pytest.raises(ApiError, match="allowed is 66") as refused:
         parse_body(b"[" + deep + b"]", 1000)
     assert refused.value.status == 400
+
+
+@pytest.mark.parametrize("body", [b'{"value": 1, "value": 2}', b'{"value": 1, "v\\u0061lue": 2}'])
+def test_a_body_that_says_two_things_by_one_name_is_refused(body: bytes) -> None:
+    with pytest.raises(ApiError, match="a name twice; each name once is allowed") as refused:
+        parse_body(body, 1000)
+    assert refused.value.status == 400

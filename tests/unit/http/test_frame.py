@@ -218,9 +218,20 @@ async def test_errors_and_streams_can_be_read_by_allowed_pages_too() -> None:
         assert "Retry-After" in answer.headers["Access-Control-Expose-Headers"]
 
 
-async def test_origin_joins_what_an_answer_varies_by_already() -> None:
-    async def vary(_: ApiRequest) -> web.StreamResponse:
-        return web.Response(headers={"Vary": "Accept"})
+@pytest.mark.parametrize(
+    ("told", "vary"),
+    [
+        ("Accept", "Accept, Origin"),
+        ("origin", "origin"),
+        ("Accept, Origin", "Accept, Origin"),
+        ("X-Origin", "X-Origin, Origin"),
+    ],
+)
+async def test_origin_joins_what_an_answer_varies_by_already_and_stands_there_once(told: str, vary: str) -> None:
+    """An answer that was passed on may have it from each gateway on the way."""
 
-    async with serving(answering(vary, cors=ALLOWED)) as client:
-        assert (await client.get("/api/v1/apps")).headers["Vary"] == "Accept, Origin"
+    async def answer(_: ApiRequest) -> web.StreamResponse:
+        return web.Response(headers={"Vary": told})
+
+    async with serving(answering(answer, cors=ALLOWED)) as client:
+        assert (await client.get("/api/v1/apps")).headers.getall("Vary") == [vary]
