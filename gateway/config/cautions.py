@@ -1,18 +1,24 @@
 """Warnings: settings that are allowed and rarely meant."""
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
 from discovery.static import static_endpoints
-from gateway.config.problems import SettingsWarning
+from gateway.config.keys import KEYS
+from gateway.config.problems import Flag, Place, SettingsWarning
 from gateway.http.path import API_PREFIX, RESOURCE_COLLECTIONS
 from gateway.settings import Settings
 
 
-def warnings_about(settings: Settings) -> tuple[SettingsWarning, ...]:
-    """Everything to be said once at the start; settings that are in force and hold no mistakes."""
-    return (*_about_the_network(settings), *_about_limits(settings), *_about_peers(settings))
+def warnings_about(settings: Settings, places: Mapping[str, Place]) -> tuple[SettingsWarning, ...]:
+    """Everything to be said once at the start of settings without mistakes, and of the places where they stand."""
+    return (
+        *_about_the_network(settings),
+        *_about_secrets(settings, places),
+        *_about_limits(settings),
+        *_about_peers(settings),
+    )
 
 
 def is_loopback(host: str) -> bool:
@@ -44,6 +50,18 @@ def _about_the_network(settings: Settings) -> Iterator[SettingsWarning]:
             "open_to_control",
             "local.allow_control is true: whoever reaches the API may stop programs of this machine without "
             "authentication; set auth.enabled to true",
+        )
+
+
+def _about_secrets(settings: Settings, places: Mapping[str, Place]) -> Iterator[SettingsWarning]:
+    keys = [key for key in KEYS if KEYS[key].secret and isinstance(places.get(key), Flag)]
+    if settings.auth.jwt_algorithm != "HS256" and "auth.jwt_secret" in keys:
+        keys.remove("auth.jwt_secret")  # it is the path of a key
+    if keys:
+        yield SettingsWarning(
+            "secret_on_command_line",
+            f"{', '.join(keys)} came by the command line, which every user of this machine can read in its list of "
+            "processes: use a file (auth.jwt_secret_file, auth.clients_file, or -c), or the environment",
         )
 
 

@@ -95,13 +95,14 @@ def read_settings(
     if problems:
         return SettingsRefused(_in_order(problems, files))
     settings = agreed(validated.settings, shaped)
+    places = {key: shaper.places[key] for key in shaped}
     return LoadedSettings(
         settings=settings,
         files=tuple(files),
-        places={key: shaper.places[key] for key in shaped},
+        places=places,
         inside_ros=_other_names(given) + tuple(sorted(sorted_entries.inside_ros)),
         not_built=tuple(sorted(sorted_entries.not_built.union(_asked_in_vain(settings)))),
-        warnings=warnings_about(settings),
+        warnings=warnings_about(settings, places),
     )
 
 

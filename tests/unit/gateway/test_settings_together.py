@@ -112,20 +112,32 @@ def test_an_open_port_is_warned_about(host: str) -> None:
     assert not is_loopback(host)
 
 
-AUTH = ("auth.enabled:=true", f"auth.jwt_secret:={'x' * 32}", "auth.clients:=a:b:admin")
+AUTH = {"auth.enabled": "true", "auth.jwt_secret": "x" * 32, "auth.clients": "a:b:admin"}
+AUTH_VARIABLES = {f"GROVE_{key.upper().replace('.', '__')}": value for key, value in AUTH.items()}
+
+
+def test_a_secret_on_the_command_line_is_warned_of_and_not_quoted(tmp_path: Path) -> None:
+    (warning,) = loaded(flags=[f"{key}:={value}" for key, value in AUTH.items()]).warnings
+    assert warning.code == "secret_on_command_line"
+    assert "auth.jwt_secret, auth.clients came" in warning.message
+    assert "xxx" not in warning.message
+    file = tmp_path / "guarded.yaml"
+    file.write_text(f"auth: {{enabled: true, jwt_secret: {'x' * 32}, clients: ['a:b:admin']}}")
+    assert loaded(file, flags=["auth.issuer:=me"]).warnings == ()
+    assert loaded(environ=AUTH_VARIABLES).warnings == ()
 
 
 def test_tokens_in_clear_text_are_warned_about(tmp_path: Path) -> None:
-    assert codes("server.host:=0.0.0.0", *AUTH) == ["cleartext_tokens"]
-    assert codes(*AUTH) == []
-    assert codes("server.host:=0.0.0.0", *AUTH, "auth.require_auth_for:=none") == [
-        "open_to_network",
-        "cleartext_tokens",
-    ]
+    def guarded(*flags: str) -> list[str]:
+        return [warning.code for warning in loaded(environ=AUTH_VARIABLES, flags=flags).warnings]
+
+    assert guarded("server.host:=0.0.0.0") == ["cleartext_tokens"]
+    assert guarded() == []
+    assert guarded("server.host:=0.0.0.0", "auth.require_auth_for:=none") == ["open_to_network", "cleartext_tokens"]
     pem = tmp_path / "x.pem"
     pem.touch()
     tls = ("server.tls.enabled:=true", f"server.tls.cert_file:={pem}", f"server.tls.key_file:={pem}")
-    assert codes("server.host:=0.0.0.0", *AUTH, *tls) == []
+    assert guarded("server.host:=0.0.0.0", *tls) == []
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost"])
