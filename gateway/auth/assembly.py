@@ -75,16 +75,17 @@ def make_authority(auth: AuthSettings, material: AuthMaterial, state: StateDir) 
     else:
         keys = FixedKeys(material.verifying)
     store = SessionFile(state, sessions)
+    clients = Clients(material.clients)
     gatekeeper = Gatekeeper(
         keys,
         rules,
         policy=auth.require_auth_for,
         algorithm=auth.jwt_algorithm,
         mint=None if material.signing is None else Mint(material.signing, rules, new_id=new_id),
-        clients=Clients(material.clients),
+        clients=clients,
         sessions=sessions,
         store=store,
-        attempts=Attempts(AttemptLimits(), clock=time.monotonic),
+        attempts=Attempts(AttemptLimits(), is_known=clients.__contains__, clock=time.monotonic),
         wall=time.time,
         access_s=auth.token_expiry_seconds,
         refresh_s=auth.refresh_token_expiry_seconds,

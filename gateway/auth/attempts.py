@@ -1,6 +1,7 @@
 """How often somebody may try a secret: failures are counted by client and by address. Pure, with the clock handed in.
 
-A client that an address has proven to be is not locked for that address by what others try elsewhere.
+Where a client has proven itself, others' failures do not lock it out: its secret is looked at there, within bounds of
+its own. Whoever is wrong is told the same as anybody else at that address, so nobody learns who is a client.
 """
 
 from collections import OrderedDict
@@ -9,6 +10,9 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from math import ceil
 from typing import Final
+
+PLACES: Final = 64
+"""Addresses at which one client has proven itself that are remembered, the last ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,77 +26,109 @@ class AttemptLimits:
     forgiven_s: float = 6.0
     """Seconds after which one failure is forgiven."""
     remembered: int = 4096
-    """Addresses, and clients, that are counted; of more, those that failed longest ago are forgotten."""
+    """Addresses, and ids of no client, that are counted; for one more, the one that is forgiven first is forgotten."""
 
 
-@dataclass(slots=True)
-class _Count:
-    failures: float
-    at: float
-    is_told: bool = False
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """What becomes of one attempt."""
+
+    wait_s: int
+    """Whole seconds that are told to whoever is not granted anything; 0: that the secret is wrong."""
+    is_heard: bool
+    """Whether the secret is looked at."""
 
 
 class _Counts:
-    """Failures by whom they are counted against."""
+    """Failures by whom they are counted against, as the moment at which all of them are forgiven."""
 
-    def __init__(self, most: int, limits: AttemptLimits) -> None:
-        self._most = most
-        self._limits = limits
-        # Mutable: the counts, the one that failed longest ago first.
-        self._counts: OrderedDict[Hashable, _Count] = OrderedDict()
+    def __init__(self, most: int, forgiven_s: float, *, remembered: int | None) -> None:
+        """`remembered`: None where only so many can be told."""
+        self._patience_s = (most - 1) * forgiven_s
+        self._forgiven_s = forgiven_s
+        self._remembered = remembered
+        # Mutable: the moments, and of whom it was told that they have to wait.
+        self._until: dict[Hashable, float] = {}
+        self._told: set[Hashable] = set()
+
+    def __len__(self) -> int:
+        return len(self._until)
 
     def wait_s(self, key: Hashable, now: float) -> float:
         """Seconds until one more attempt is answered."""
-        found = self._counts.get(key)
-        if found is None:
-            return 0.0
-        left = found.failures - (now - found.at) / self._limits.forgiven_s
-        return max(0.0, (left - self._most + 1) * self._limits.forgiven_s)
+        return max(0.0, self._until.get(key, now) - now - self._patience_s)
 
     def add(self, key: Hashable, now: float) -> bool:
         """Counts a failure; whether it is the first for which others have to wait, since all were forgiven."""
-        found = self._counts.pop(key, None)
-        left = 0.0 if found is None else max(0.0, found.failures - (now - found.at) / self._limits.forgiven_s)
-        was_told = found is not None and found.is_told and left > 0
-        is_full = left + 1 > self._most - 1
-        self._counts[key] = _Count(left + 1, now, is_told=was_told or is_full)
-        while len(self._counts) > self._limits.remembered:
-            self._counts.popitem(last=False)
-        return is_full and not was_told
+        before = self._until.get(key)
+        if before is None and len(self._until) == self._remembered:
+            self._forget(min(self._until, key=self._until.__getitem__))
+        if before is None or before <= now:
+            before = now
+            self._told.discard(key)
+        self._until[key] = before + self._forgiven_s
+        if key in self._told or self.wait_s(key, now) == 0:
+            return False
+        self._told.add(key)
+        return True
+
+    def _forget(self, key: Hashable) -> None:
+        del self._until[key]
+        self._told.discard(key)
 
 
 class Attempts:
-    """Everybody who failed lately. `clock`: monotonic seconds."""
+    """Everybody who failed lately."""
 
-    def __init__(self, limits: AttemptLimits, *, clock: Callable[[], float]) -> None:
+    def __init__(self, limits: AttemptLimits, *, is_known: Callable[[str], bool], clock: Callable[[], float]) -> None:
+        """`is_known`: whether there is a client of this id; `clock`: monotonic seconds."""
         self._limits = limits
+        self._is_known = is_known
         self._clock = clock
-        # Mutable: the failures, and from where which client proved itself.
-        self._by_address = _Counts(limits.per_address, limits)
-        self._by_client = _Counts(limits.per_client, limits)
-        self._proven: OrderedDict[tuple[str, Hashable], None] = OrderedDict()
+        # Mutable: the failures, those for invented ids apart, so that these push out no client's; and where which
+        # client proved itself, with the moment at which what failed for it there is forgiven.
+        self._by_address = self._counts(limits.per_address, limits.remembered)
+        self._by_client = self._counts(limits.per_client, None)
+        self._by_invented = self._counts(limits.per_client, limits.remembered)
+        self._proven: dict[str, OrderedDict[Hashable, float]] = {}
 
-    def retry_after_s(self, client: str, address: str) -> int:
-        """Whole seconds until an attempt is answered again; 0 if it is now."""
+    def hear(self, client: str, address: str) -> Hearing:
+        """What is to become of an attempt as this client."""
         now, where = self._clock(), network_of(address)
-        wait = self._by_address.wait_s(where, now)
-        if (client, where) not in self._proven:
-            wait = max(wait, self._by_client.wait_s(client, now))
-        return ceil(wait)
+        wait = ceil(max(self._by_address.wait_s(where, now), self._of(client).wait_s(client, now)))
+        return Hearing(wait, is_heard=wait == 0 or self._may_try(client, where, now))
 
     def failed(self, client: str, address: str) -> bool:
-        """Counts a failure; whether from now on others are refused, which is news."""
+        """Counts a failure that was heard; whether from now on others are refused, which is news."""
         now, where = self._clock(), network_of(address)
-        of_address, of_client = self._by_address.add(where, now), self._by_client.add(client, now)
+        would_wait = self.hear(client, address).wait_s > 0
+        if (places := self._proven.get(client)) is not None and where in places:
+            places[where] = max(now, places[where]) + self._limits.forgiven_s
+        if would_wait:  # somebody else would not have been heard, so must not have to wait for longer either
+            return False
+        of_address, of_client = self._by_address.add(where, now), self._of(client).add(client, now)
         return of_address or of_client
 
     def succeeded(self, client: str, address: str) -> None:
         """Notes that this address knows the client's secret."""
-        place = (client, network_of(address))
-        self._proven[place] = None
-        self._proven.move_to_end(place)
-        while len(self._proven) > self._limits.remembered:
-            self._proven.popitem(last=False)
+        places, where = self._proven.setdefault(client, OrderedDict()), network_of(address)
+        places.setdefault(where, self._clock())
+        places.move_to_end(where)
+        if len(places) > PLACES:
+            places.popitem(last=False)
+
+    def _may_try(self, client: str, where: Hashable, now: float) -> bool:
+        """Whether the client has proven itself here, and not too much failed for it here since."""
+        places = self._proven.get(client)
+        if places is None or where not in places:
+            return False
+        return places[where] - now <= (self._limits.per_address - 1) * self._limits.forgiven_s
+
+    def _of(self, client: str) -> _Counts:
+        return self._by_client if self._is_known(client) else self._by_invented
+
+    def _counts(self, most: int, remembered: int | None) -> _Counts:
+        return _Counts(most, self._limits.forgiven_s, remembered=remembered)
 
 
 def network_of(address: str) -> Hashable:

@@ -65,6 +65,9 @@ class Clients:
     def __len__(self) -> int:
         return len(self._by_id)
 
+    def __contains__(self, client_id: str) -> bool:
+        return client_id in self._by_id
+
     def get(self, client_id: str) -> AuthClient | None:
         """The client of this id."""
         return self._by_id.get(client_id)

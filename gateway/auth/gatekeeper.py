@@ -140,19 +140,22 @@ class Gatekeeper:
         if self._mint is None:
             return NotHere(self._rules.issuer)
         name = client_id[: MAX_CLIENT_ID + 1]
-        if wait := self._attempts.retry_after_s(name, address):
-            return TooMany(wait)
-        client = self._clients.proven(client_id, secret)
+        hearing = self._attempts.hear(name, address)
+        client = self._clients.proven(client_id, secret) if hearing.is_heard else None
         if client is None:
-            # The id is not logged unless it is one: people paste secrets into the wrong field.
-            shown = client_id if self._clients.get(client_id) else None
-            log.info("sign-in failed", client=shown, address=address)
-            if self._attempts.failed(name, address):
-                log.warning("sign-ins refused for a while after too many failures", client=shown, address=address)
-            return Denied()
+            if hearing.is_heard:
+                self._note_failure(client_id, name, address)
+            return TooMany(hearing.wait_s) if hearing.wait_s else Denied()
         self._attempts.succeeded(client.id, address)
         log.info("signed in", client=client.id, role=client.role.word, address=address)
         return await self._opened(self._mint, client)
+
+    def _note_failure(self, client_id: str, name: str, address: str) -> None:
+        # The id is not logged unless it is one: people paste secrets into the wrong field.
+        shown = client_id if self._clients.get(client_id) else None
+        log.info("sign-in failed", client=shown, address=address)
+        if self._attempts.failed(name, address):
+            log.warning("sign-ins refused for a while after too many failures", client=shown, address=address)
 
     async def _opened(self, mint: Mint, client: AuthClient) -> Grant:
         now = self._wall()

@@ -55,18 +55,19 @@ class Gate:
     store: CountedStore = field(default_factory=CountedStore)
 
     def make(self) -> Gatekeeper:
-        clients, mistakes = parse_clients(self.clients)
+        parsed, mistakes = parse_clients(self.clients)
         assert mistakes == ()
+        clients = Clients(parsed)
         return Gatekeeper(
             FixedKeys(self.keys) if isinstance(self.keys, VerifyingKeys) else self.keys,
             self.rules,
             policy=self.policy,
             algorithm="HS256",
             mint=None if self.signing is None else new_mint(self.signing, self.rules),
-            clients=Clients(clients),
+            clients=clients,
             sessions=self.sessions,
             store=self.store,
-            attempts=Attempts(self.limits, clock=self.clock),
+            attempts=Attempts(self.limits, is_known=clients.__contains__, clock=self.clock),
             wall=self.clock,
             access_s=3600,
             refresh_s=86_400,
