@@ -97,9 +97,12 @@ class StateDir:
 
     def read(self, name: str) -> bytes | None:
         """The bytes last saved under `name`; None if nothing was. Raises OSError where they cannot be read."""
+        file = self.path / name
         try:
-            return (self.path / name).read_bytes()
-        except FileNotFoundError:
+            return file.read_bytes()
+        except FileNotFoundError as error:
+            if os.path.lexists(file):  # something was there, once
+                raise OSError(error.errno, "it is a link that leads nowhere") from None
             return None
 
     def save(self, name: str, body: bytes) -> None:

@@ -182,7 +182,10 @@ def test_where_the_file_is_unusable_nothing_given_out_before_counts(tmp_path: Pa
     state.close()
 
 
-@pytest.mark.parametrize("spoil", [lambda path: path.mkdir(), lambda path: path.symlink_to(path)])
+@pytest.mark.parametrize(
+    "spoil",
+    [lambda path: path.mkdir(), lambda path: path.symlink_to(path), lambda path: path.symlink_to("/nowhere/tokens")],
+)
 def test_where_the_file_cannot_be_read_nothing_given_out_before_counts(
     tmp_path: Path, spoil: Callable[[Path], object]
 ) -> None:
