@@ -4,6 +4,8 @@ import asyncio
 import errno
 import socket
 import ssl
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, Final, Self
 
 from aiohttp import web
@@ -95,12 +97,10 @@ class Listener:
 
 async def _listen(host: str, port: int) -> list[socket.socket]:
     """Sockets on every address of `host`, on `port` or any free one (0). Raises OSError."""
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     listening: list[socket.socket] = []
     missing: OSError | None = None
     try:
-        for family, address in dict.fromkeys((family, address) for family, *_, address in found):
+        for family, address in await _addresses(host, port):
             try:
                 one = socket.create_server(address, family=family, backlog=BACKLOG)
             except OSError as error:
@@ -117,6 +117,16 @@ async def _listen(host: str, port: int) -> list[socket.socket]:
             one.close()
         raise
     return listening
+
+
+async def _addresses(host: str, port: int) -> Iterable[tuple[int, tuple[Any, ...]]]:
+    """Families with addresses of theirs; names are looked up elsewhere than on the loop. Raises OSError."""
+    for family in (socket.AF_INET, socket.AF_INET6):
+        with suppress(OSError):
+            socket.inet_pton(family, host)
+            return [(family, (host, port))]
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return dict.fromkeys((family, address) for family, *_, address in found)
 
 
 _NOT_HERE: Final = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
