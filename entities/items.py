@@ -33,6 +33,11 @@ class Member(msgspec.Struct, frozen=True):
     own_id: str
     here: str
 
+    @property
+    def words(self) -> tuple[str, str]:
+        """What may stand before its items: the id alone, or where that is taken, with its kind."""
+        return self.here, f"{self.kind.singular}__{self.here}"
+
 
 class ItemAddress(msgspec.Struct, frozen=True):
     """One item of one member, by the id the owner itself shows."""
@@ -130,9 +135,10 @@ def _table(in_member: Mapping[ItemAddress, str], found: tuple[Member, ...]) -> I
 
 def _qualified(member: Member, item: str) -> Iterator[str]:
     """Ids to try in turn; a Component and an App of one id, or an item called like another's, need more than one."""
-    yield f"{member.here}:{item}"
+    alone, with_kind = member.words
+    yield f"{alone}:{item}"
     for number in count(1):
-        yield f"{member.kind.singular}__{member.here}{f'_{number}' if number > 1 else ''}:{item}"
+        yield f"{with_kind}{f'_{number}' if number > 1 else ''}:{item}"
 
 
 @dataclass(frozen=True, slots=True)

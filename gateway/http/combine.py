@@ -14,6 +14,7 @@ from gateway.http.gaps import gap_marks
 from gateway.http.log_list import sort_out
 from gateway.http.parts import Part
 from gateway.http.subject import Subject, Whose
+from gateway.http.translate import reported_as
 from peers.view import Gap
 
 _WIRE_ONLY = frozenset({"origin", "member", "parameter", "node"})
@@ -28,10 +29,14 @@ def render_collection(subject: Subject, collection: str, parts: Iterable[Part], 
         found, unreadable = sort_out(subject, found)
         failed = {"failed_logs": unreadable} if unreadable else {}
     items: list[dict[str, Any]] = []
+    configurations = iter(configuration_ids(subject, found) if collection == "configurations" else ())
     for _, group in groupby(found, key=lambda part: (part.origin, part.member)):
         run = [*group]
         whose = subject.whose(run[0], collection)
-        items.extend([_item(subject, collection, part, whose) for part in run])
+        if collection == "configurations":
+            items.extend([_configuration_item(part, whose, next(configurations)) for part in run])
+        else:
+            items.extend([_item(subject, collection, part, whose) for part in run])
     medkit = {**_envelope(subject, collection, found, items), **failed, **gap_marks(gaps)}
     return {"items": items, "x-medkit": medkit} if medkit else {"items": items}
 
@@ -42,9 +47,9 @@ def _item(subject: Subject, collection: str, part: Part, whose: Whose) -> dict[s
         case "data" | "operations":
             item_id = str(part.body["id"])
             return _shown(part, whose, whose.ids.get(item_id) or subject.table(collection).show(whose.member, item_id))
-        case "configurations":
-            return _configuration_item(subject, part, whose)
-        case "faults" | "logs":
+        case "faults":
+            return reported_as(_shown(part, whose), whose.member.own_id, whose.member.here)
+        case "logs":
             return _shown(part, whose)
         case _:
             return _shown(part, whose, f"{_contributor_prefix(subject, part.origin)}{part.body.get('id')}")
@@ -75,11 +80,24 @@ def configuration_prefix(subject: Subject, member: Member) -> str:
     return way if subject.is_itself(member) else f"{member.here}:{way}"
 
 
-def _configuration_item(subject: Subject, part: Part, whose: Whose) -> dict[str, Any]:
+def configuration_ids(subject: Subject, parts: Sequence[Part]) -> list[str]:
+    """The id under which each is listed; an App's that is a Component's already has the App in front."""
+    members = [subject.member(part) for part in parts]
+    ids = [
+        f"{configuration_prefix(subject, member)}{part.body['id']}" for member, part in zip(members, parts, strict=True)
+    ]
+    taken = {item for member, item in zip(members, ids, strict=True) if member.kind is not EntityKind.APP}
+    for at, member in enumerate(members):
+        if member.kind is EntityKind.APP and ids[at] in taken:
+            alone, with_kind = (f"{word}:{parts[at].body['id']}" for word in member.words)
+            ids[at] = with_kind if alone in taken else alone
+    return ids
+
+
+def _configuration_item(part: Part, whose: Whose, item_id: str) -> dict[str, Any]:
     member = whose.member
-    prefix = configuration_prefix(subject, member)
-    item = _shown(part, whose, f"{prefix}{part.body['id']}")
-    if prefix:
+    item = _shown(part, whose, item_id)
+    if item_id != part.body["id"]:
         medkit = item.setdefault("x-medkit", {})
         medkit["source"] = member.here if member.kind is EntityKind.APP else medkit.get("source", member.here)
     return item

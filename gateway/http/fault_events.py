@@ -7,6 +7,7 @@ events only to those who ask for them.
 from typing import Any, assert_never
 
 from entities.jsontext import render_json
+from gateway.http.translate import reported_as
 from peers.fault_exchange import KEPT, Entry, NewsLost, SilenceChanged
 from peers.fault_news import FaultNews, member_of
 from peers.view import FederatedView
@@ -55,15 +56,18 @@ class FaultEvents:
 
 def _render(number: int, news: FaultNews, view: FederatedView) -> bytes:
     medkit: dict[str, Any] = {}
+    event = news.event
     member = None if news.member is None else member_of(news.member)
     if member is not None:
         kind, own_id = member
-        medkit |= {"entity_type": kind.value, "entity_id": view.id_here(kind, news.origin, own_id)}
+        here = view.id_here(kind, news.origin, own_id)
+        medkit |= {"entity_type": kind.value, "entity_id": here}
+        event = {**event, "fault": reported_as(event["fault"], own_id, here)}
     medkit["origin"] = news.origin
     peer = view.first_peer(news.origin)
     if peer is not None:
         medkit["source"] = f"peer:{peer}"
-    data = render_json({**news.event, "x-medkit": medkit})
+    data = render_json({**event, "x-medkit": medkit})
     return b"id: %d\nevent: %s\ndata: %s\n\n" % (number, str(news.event["event_type"]).encode(), data)
 
 

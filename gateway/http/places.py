@@ -58,10 +58,9 @@ def spellings(item: str) -> tuple[str, ...]:
 
 
 def configuration_places(subject: Subject, item: str) -> Iterator[tuple[Place, bool]]:
-    """Where a configuration may be, best guess first, and whether the id named its member.
+    """Where a configuration would be listed under this id, and whether the id named its member.
 
-    The records do not list configurations, so a bare id may belong to any member that needs no prefix; after these
-    come the others, for clients that address configurations by name.
+    The records do not list configurations: a bare id may belong to any member that needs no prefix.
     """
     found = list(_members(subject))
     head, colon, rest = item.partition(":")
@@ -69,11 +68,11 @@ def configuration_places(subject: Subject, item: str) -> Iterator[tuple[Place, b
         prefix = configuration_prefix(subject, member)
         if prefix and item.startswith(prefix) and len(item) > len(prefix):
             yield _place(member, item[len(prefix) :]), True
-        elif colon and rest and head in (member.here, way_prefix(subject.view.topology, member.instance)):
+        elif colon and rest and head in (*member.words, way_prefix(subject.view.topology, member.instance)):
             yield _place(member, rest), True
-    bare = [member for member in found if not configuration_prefix(subject, member)]
-    for member in (*bare, *(member for member in found if member not in bare)):
-        yield _place(member, item), False
+    for member in found:
+        if not configuration_prefix(subject, member):
+            yield _place(member, item), False
 
 
 def _place(member: Member, item: str) -> Place:

@@ -83,6 +83,11 @@ class Subject:
         found = own_members(tree, structure, self.entity.kind, self.entity.id, self.members[0])
         return tuple(EntityRef(kind, entity_id) for kind, entity_id in found)
 
+    @property
+    def has_several(self) -> bool:
+        """Whether anybody but one member of ours has to do with it."""
+        return bool(self.others) or len(self.local_members) > 1
+
     @cached_property
     def others(self) -> tuple[str, ...]:
         """The other gateways that contribute to it or own a member of it; nobody when we are the Target."""

@@ -1,7 +1,7 @@
 """Ids of Apps that are called differently here: from the owner's words into ours, and back. Pure.
 
 Only the gateway that faces the client does this, and only where the owner's Apps are named: never inside `data`,
-`value` or `parameters`, which are the owner's own business. Source: docs/api.md, "Names".
+`value` or the `parameters` of an execution, which are the owner's own business. Source: docs/api.md, "Names".
 """
 
 import hashlib
@@ -31,8 +31,13 @@ _OPAQUE: Final = frozenset(
 )
 """Members whose content is the owner's."""
 
-_ID_LISTS: Final = frozenset({"member_ids", "hosts", "depends_on", "dependsOn", "aggregation_sources", "source_ids"})
+_ID_LISTS: Final = frozenset(
+    {"member_ids", "hosts", "depends_on", "dependsOn", "aggregation_sources", "source_ids", "reporting_sources"}
+)
 _IDS: Final = frozenset({"entity_id", "source_app", "app_id", "member_id", "source_id"})
+_ITEM_LISTS: Final = frozenset({"ids", "item_ids", "operation_ids"})
+"""Parameters of an error that list qualified ids of items."""
+
 _APPS: Final = f"{API_PREFIX}/{EntityKind.APP.value}/"
 
 
@@ -44,7 +49,10 @@ class Echo(msgspec.Struct, frozen=True):
 
     def into(self, told: dict[str, Any]) -> None:
         """Writes them over what the owner told."""
+        medkit = told.get("x-medkit")
         if isinstance(told.get("id"), str):
+            if isinstance(medkit, dict) and "parameter" in medkit and medkit.get("entity_id") != self.entity_id:
+                medkit.setdefault("source_app", medkit.get("entity_id"))
             told["id"] = self.item_id
         operation = told.get("item")
         if not isinstance(operation, dict):
@@ -134,9 +142,27 @@ class Translation(msgspec.Struct, frozen=True):
             seen["name"] = display_name(str(value.get("name", own_id)), own_id, here)
         elif isinstance(own_id, str) and ":" in own_id:
             seen["id"] = self._qualified(own_id)
-        if key == "x-medkit" and isinstance(value.get("source"), str):
-            seen["source"] = self._id(value["source"])
+        parameters = value.get("parameters")
+        if "error_code" in value and isinstance(parameters, dict):
+            seen["parameters"] = {name: self._of_error(name, told) for name, told in parameters.items()}
+        if key == "x-medkit":
+            if isinstance(value.get("source"), str):
+                seen["source"] = self._id(value["source"])
+            if isinstance(parameters, list):
+                seen["parameters"] = [self._parameter(one) for one in parameters]
         return seen
+
+    def _of_error(self, name: str, told: Any) -> Any:
+        """What an error says of whom it is about; the rest is the owner's words, and may be anything."""
+        if name in _ITEM_LISTS and isinstance(told, list):
+            return [self._qualified(one) if isinstance(one, str) else one for one in told]
+        return self._walk(told, name) if name in _IDS or name in _ID_LISTS or name == "results" else told
+
+    def _parameter(self, told: Any) -> Any:
+        """The value of a configuration with whose it is."""
+        if not isinstance(told, dict) or not isinstance(told.get("x-medkit"), dict):
+            return told
+        return {**told, "x-medkit": self._walk(told["x-medkit"], "x-medkit")}
 
     def _qualified(self, item_id: str) -> str:
         head, colon, rest = item_id.partition(":")
@@ -144,6 +170,14 @@ class Translation(msgspec.Struct, frozen=True):
 
     def _id(self, value: Any) -> Any:
         return self.apps.get(value, value) if isinstance(value, str) else value
+
+
+def reported_as(fault: Mapping[str, Any], own_id: str, here: str) -> dict[str, Any]:
+    """A fault whose reporter is called `here`: an App without a ROS node reports under its id."""
+    sources = fault.get("reporting_sources")
+    if own_id == here or not isinstance(sources, list):
+        return {**fault}
+    return {**fault, "reporting_sources": [here if one == own_id else one for one in sources]}
 
 
 VERBATIM: Final = Translation()

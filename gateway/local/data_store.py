@@ -102,6 +102,10 @@ class DataStore:
             return unwritten(ref, item.spec, failure)
         return ItemAnswer(200, written_item(ref, item_id, value))
 
+    def names(self, ref: EntityRef) -> list[dict[str, Any]]:
+        """{id, name} of each item; nothing is read."""
+        return [{"id": item.spec.id, "name": item.spec.name} for item in self._items.get(ref, {}).values()]
+
     def find(self, ref: EntityRef, word: str) -> DataItem | None:
         """The item that is meant by an id or a name."""
         exact = self._items.get(ref, {}).get(word)

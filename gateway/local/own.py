@@ -119,6 +119,10 @@ class OwnEntities:
         """
         return await self._data.items(ref)
 
+    def data_names(self, ref: EntityRef) -> list[dict[str, Any]]:
+        """{id, name} of each data item; nothing is read."""
+        return self._data.names(ref)
+
     async def data_item(self, ref: EntityRef, item_id: str) -> ItemAnswer | ResourceError:
         """{id, data, value, unit?, x-medkit: {entity_id, timestamp, status, ...}}; 404, or 503 unreadable."""
         return await self._data.item(ref, item_id)

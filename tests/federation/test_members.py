@@ -48,12 +48,26 @@ def manifest(place: str, folder: Path) -> Mapping[str, Any]:
         "area": "cell",
         "data": [{"id": "t", "value": f"station at {place}"}],
     }
+    here = place == "leaf"
     return {
         "areas": [{"id": "cell"}],
-        "components": [{"id": "line", "area": "cell"}, station],
-        "apps": [app],
-        "functions": [{"id": "work", "hosted_by": [PLACES[place]]}],
+        "components": [{"id": "line", "area": "cell"}, station, {"id": "pump", **(PUMP if here else {})}],
+        "apps": [app, *([ON_PUMP] if here else [])],
+        "functions": [
+            {"id": "work", "hosted_by": [PLACES[place]]},
+            {"id": "filling", "hosted_by": ["pump"] if here else []},
+        ],
     }
+
+
+PUMP: Mapping[str, Any] = {"configurations": [{"id": "limit", "value": "of the component"}]}
+ON_PUMP: Mapping[str, Any] = {
+    "id": "pump",
+    "is_located_on": "pump",
+    "data": [{"id": "p", "name": "Pressure", "value": 1, "writable": True}],
+    "configurations": [{"id": "limit", "value": "of the app"}, {"id": "mode", "value": "auto"}],
+}
+"""All know this Component, and only the leaf has something of it; the App on it is called as it is."""
 
 
 @dataclass(frozen=True)
@@ -170,3 +184,60 @@ async def test_a_fault_is_cleared_by_its_code_wherever_it_is(chain: Chain) -> No
     for place, app in PLACES.items():
         own = await chain.by_place[place].get(f"/apps/{app}/faults?status=cleared")
         assert "CLEARED_BY_ALL" in {fault["fault_code"] for fault in own.items}
+
+
+@in_shared_loop
+@pytest.mark.parametrize(("entity", "ids"), [("functions/filling", 2), ("components/pump", 3)])
+async def test_what_only_the_leaf_has_is_found_by_the_ids_and_names_that_are_listed(
+    chain: Chain, entity: str, ids: int
+) -> None:
+    listed = await chain.top.get(f"/{entity}/configurations")
+    assert len({*listed.ids}) == len(listed.ids) == ids
+    values = [parameter["value"] for parameter in listed.medkit["parameters"]]
+    assert [(await one(chain, entity, "configurations", item_id))["data"] for item_id in listed.ids] == values
+    written = await chain.top.request("PUT", f"/{entity}/configurations/mode", json={"value": "manual"})
+    assert (written.status, written.json["id"], written.json["data"]) == (200, "mode", "manual")
+    assert (await chain.top.request("DELETE", f"/{entity}/configurations/mode")).status == 204
+    leaf = chain.by_place["leaf"]
+    assert (await leaf.get("/apps/pump/configurations/mode")).json["data"] == "auto"
+
+    written = await chain.top.request("PUT", f"/{entity}/data/Pressure", json={"value": 7})
+    assert (written.status, written.json["id"]) == (200, "Pressure")
+    assert (await one(chain, entity, "data", "Pressure"))["data"] == 7
+    assert (await leaf.get("/apps/pump/data/p")).json["data"] == 7
+
+
+@in_shared_loop
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+@pytest.mark.parametrize("entity", AGGREGATES)
+async def test_a_bare_id_that_several_members_have_changes_none_of_them(chain: Chain, entity: str, method: str) -> None:
+    assert (await one(chain, entity, "configurations", "limit"))["x-medkit"]["source_app"] == "boss"
+    answer = await chain.top.request(method, f"/{entity}/configurations/limit", json={"data": 99})
+    assert (answer.status, answer.json["error_code"]) == (400, "invalid-request")
+    assert sorted(answer.json["parameters"]["ids"]) == sorted(f"{app}:limit" for app in APPS_AT_TOP.values())
+    for place, app in PLACES.items():
+        assert (await chain.by_place[place].get(f"/apps/{app}/configurations/limit")).json["data"] == 1
+    if method == "PUT":
+        answer = await chain.top.request(method, f"/{entity}/data/x", json={"value": "nobody's"})
+        assert (answer.status, len(answer.json["parameters"]["item_ids"])) == (400, 3)
+
+
+@in_shared_loop
+async def test_nobody_is_named_as_another_gateway_calls_him(chain: Chain) -> None:
+    """`arm` is another App here, so nothing about the leaf's may say so."""
+    paths = ("data/nothing", "operations/nothing", "configurations/nothing", "faults/nothing")
+    for path in paths:
+        error = (await chain.top.get(f"/apps/leaf__arm/{path}")).json["parameters"]
+        assert "leaf__arm" in error.values(), error
+        assert "arm" not in error.values(), error
+    refused = await chain.top.request("PUT", "/functions/work/data/leaf__arm%3Ax", json={"value": 1})
+    assert (refused.status, refused.json["parameters"]["entity_id"]) == (400, "leaf__arm")
+    configured = await chain.top.get("/apps/leaf__arm/configurations")
+    assert [one["x-medkit"]["source"] for one in configured.medkit["parameters"]] == ["leaf__arm"]
+    changed = await chain.top.get("/areas/cell/configurations/leaf__arm%3Alimit")
+    assert changed.json["x-medkit"]["source_app"] == "leaf__arm"
+    for path in ("/faults", "/apps/leaf__arm/faults", "/functions/work/faults", "/areas/cell/faults"):
+        (fault,) = [one for one in (await chain.top.get(path)).items if one["fault_code"] == "ONLY_LEAF"]
+        assert fault["reporting_sources"] == ["leaf__arm"]
+    detail = await one(chain, "apps/leaf__arm", "faults", "ONLY_LEAF")
+    assert detail["x-medkit"]["reporting_sources"] == ["leaf__arm"]

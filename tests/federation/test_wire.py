@@ -30,6 +30,8 @@ EVERYWHERE = (
 CHANGES = (
     # What is written is held, not published.
     (r"PUT .*/data/.*", r"\.x-medkit\.(ros2|publisher_created|status)"),
+    # Said further: that there is a spelling without a type.
+    (r"PUT /apps/pressure_sensor/data/x", r"\.message"),
 )
 
 OPERATIONS = (
@@ -58,6 +60,10 @@ ON_PURPOSE = {
         (r"GET /areas/chassis/data/%2Fchassis%2Fcam%2Fimage", r"\.x-medkit\.entity_id"),
         (r"GET /components/ecu-b/.*", r".*\.(member_ids|aggregation_sources|source_ids)\.(cam|\+subsystem_b__cam)"),
         (r"GET /apps/subsystem_b__cam/.*", r"\.x-medkit\.(entity_id|source_ids\.(cam|\+subsystem_b__cam))"),
+        (
+            r"GET /(components/ecu-b|apps/subsystem_b__cam)/configurations",
+            r"\.x-medkit\.parameters\.rate\.x-medkit\.source",
+        ),
         # A fault that is listed has a detail, whoever reported it.
         (r"GET /areas/chassis/faults/P_LOW", r"status|\.(error_code|message|parameters)"),
     ),

@@ -16,6 +16,7 @@ from gateway.http.gaps import gap_marks
 from gateway.http.own_item import ALL_STATUSES, raised
 from gateway.http.parts import Part, own_parts, render_part
 from gateway.http.path import API_PREFIX
+from gateway.http.translate import reported_as
 from gateway.local.answers import EntityRef, ResourceError
 from gateway.local.fault_record import parse_status_filter
 from peers.publication import Publication
@@ -92,13 +93,15 @@ def _global_item(call: Call, part: Part) -> dict[str, Any]:
         if isinstance(told, dict)
         else {}
     )
+    body: Mapping[str, Any] = part.body
     if peer is not None:
         medkit["source"] = f"peer:{peer}"
         if part.member is not None:
             medkit["entity_id"] = view.id_here(part.member.kind, part.origin, part.member.id)
+            body = reported_as(body, part.member.id, medkit["entity_id"])
     if call.reader is not None:
         medkit["origin"] = part.origin
-    rest = {name: value for name, value in part.body.items() if name != "x-medkit"}
+    rest = {name: value for name, value in body.items() if name != "x-medkit"}
     return {**rest, "x-medkit": medkit} if medkit else rest
 
 

@@ -10,14 +10,13 @@ from gateway.http import errors
 from gateway.http.answer import WholeAnswer, json_answer
 from gateway.http.call import Call, read_json
 from gateway.http.exchange import Exchange, entity_path
-from gateway.http.handlers.naming import named_operation
+from gateway.http.handlers.naming import configuration_place, named_place
 from gateway.http.own_item import NOT_FOUND, own_item, raised
 from gateway.http.own_operation import EXECUTIONS, location
 from gateway.http.path import SLASHED_COLLECTIONS
 from gateway.http.places import (
     Place,
     Undecided,
-    configuration_places,
     contributor_place,
     listed_place,
     spellings,
@@ -76,14 +75,14 @@ async def answer_item(exchange: Exchange, call: Call, subject: Subject, collecti
     match collection:
         case "data" | "operations":
             found = listed_place(subject, collection, item)
-            if found is None and collection == "operations":
-                found = await named_operation(exchange, call, subject, item)
-            if isinstance(found, Undecided):
-                raise _ambiguous(addressed, found)
+            if found is None and (collection == "operations" or subject.has_several):
+                found = await named_place(exchange, call, subject, collection, item)
         case "configurations":
-            found = await _configuration(addressed)
+            found = await configuration_place(exchange, call, subject, item)
         case _:
             found = contributor_place(subject, item)
+    if isinstance(found, Undecided):
+        raise _ambiguous(addressed, found)
     return await (_unlisted(addressed) if found is None else _at(addressed, found))
 
 
@@ -124,7 +123,8 @@ def own_answer(answer: ItemAnswer | ResourceError, subject: Subject, place: Plac
         body["id"] = item
     medkit = body.get("x-medkit")
     if isinstance(medkit, dict) and "entity_id" in medkit:
-        whose = {"source_app": place.ref.id} if "parameter" in medkit and item != place.item else {}
+        is_itself = place.ref == EntityRef(subject.entity.kind, subject.own_id)
+        whose = {"source_app": place.ref.id} if "parameter" in medkit and not is_itself else {}
         body["x-medkit"] = {**medkit, "entity_id": subject.entity.id, **whose}
     return json_answer(body, answer.status, headers)
 
@@ -148,6 +148,11 @@ def _under(subject: Subject, told: dict[str, Any]) -> dict[str, Any]:
 
 
 def _ambiguous(addressed: Addressed, found: Undecided) -> errors.ApiError:
+    if addressed.collection == "configurations":
+        return errors.invalid_request(
+            "Aggregated configuration requires app_id prefix",
+            {"entity_id": addressed.subject.entity.id, "id": addressed.item, "ids": list(found.ids[:SHOWN_IDS])},
+        )
     kind = "operation" if addressed.collection == "operations" else "item"
     return errors.ApiError(
         400,
@@ -190,23 +195,3 @@ async def _at_ours(addressed: Addressed) -> WholeAnswer:
         raise errors.ApiError(NOT_FOUND, "operation-not-found", "Operation not found", parameters)
     parameters = {"entity_id": subject.entity.id, "id": item}
     raise errors.ApiError(NOT_FOUND, "resource-not-found", "Resource not found", parameters)
-
-
-async def _configuration(addressed: Addressed) -> Place | None:
-    """The configuration meant: a named member's, else ours if one of our members has it, else nobody's we know."""
-    subject, item = addressed.subject, addressed.item
-    candidates: list[Place] = []
-    for place, named in configuration_places(subject, item):
-        if named:
-            return place
-        if place.instance == addressed.call.view.self_id:
-            answer = addressed.exchange.own.configurations.item(place.ref, place.item)
-            if isinstance(answer, ItemAnswer):
-                candidates.append(place)
-    if len(candidates) > 1 and len(subject.members[1]) > 1:
-        ids = [f"{place.ref.id}:{item}" for place in candidates]
-        raise errors.invalid_request(
-            "Aggregated configuration requires app_id prefix",
-            {"entity_id": subject.entity.id, "id": item, "ids": ids},
-        )
-    return candidates[0] if candidates else None

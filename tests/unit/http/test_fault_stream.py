@@ -97,6 +97,9 @@ async def test_changes_of_other_gateways_arrive_with_their_names_here_and_whose_
         faults.take(FaultNews(instance("far"), 5, 1, FAR, "apps/cam"))
         faults.take(FaultNews(instance("far"), 5, 1, FAR, "apps/cam"))
         faults.take(FaultNews(instance("far"), 5, 2, {**FAR, "event_type": "fault_updated"}))
+        faults.take(
+            FaultNews(instance("far"), 5, 3, {**FAR, "fault": {**FAULT, "reporting_sources": ["cam"]}}, "apps/cam")
+        )
         _, event, data = await reader.event()
         assert (event, data["fault"]) == ("fault_confirmed", FAULT)
         assert data["x-medkit"] == {
@@ -110,6 +113,7 @@ async def test_changes_of_other_gateways_arrive_with_their_names_here_and_whose_
             "fault_updated",
             {"origin": instance("far"), "source": "peer:subsystem_b"},
         )
+        assert (await reader.event())[2]["fault"]["reporting_sources"] == ["subsystem_b__cam"]
 
 
 @pytest.mark.parametrize(

@@ -147,11 +147,17 @@ def test_a_configuration_id_names_its_member(item: str, expected: list[tuple[str
     assert named(*BOX, item) == expected
 
 
-def test_a_bare_configuration_is_sought_first_where_no_prefix_is_needed() -> None:
-    places = [place for place, is_named in configuration_places(subject(*BOX), "fps") if not is_named]
-    assert (places[0].instance, places[0].ref) == (HERE, EntityRef(COMPONENT, "box"))
-    assert len(places) == len(set(places)) == 6
-    assert {place.item for place in places} == {"fps"}
+def test_a_bare_configuration_is_listed_where_no_prefix_is_needed() -> None:
+    assert list(configuration_places(subject(*BOX), "fps")) == [
+        (Place(HERE, EntityRef(COMPONENT, "box"), "fps"), False)
+    ]
+    assert list(configuration_places(subject(FUNCTION, "see"), "fps")) == [
+        (Place(HERE, EntityRef(FUNCTION, "see"), "fps"), False),
+        (Place(HERE, EntityRef(APP, "cam"), "fps"), False),
+    ]
+    assert list(configuration_places(subject(AREA, "lab"), "fps")) == [
+        (Place(HERE, EntityRef(AREA, "lab"), "fps"), False)
+    ]
 
 
 def test_the_configurations_of_an_area_are_those_of_all_that_stands_in_it() -> None:

@@ -1,6 +1,6 @@
 """Ids of Apps in an owner's words and in ours."""
 
-from gateway.http.translate import VERBATIM, Echo, Translation, reverse
+from gateway.http.translate import VERBATIM, Echo, Translation, reported_as, reverse
 
 CAM = Translation(apps={"cam": "b__cam"}, sent_path="/api/v1/apps/cam", received_path="/api/v1/apps/b__cam")
 
@@ -49,6 +49,38 @@ def test_an_item_and_an_operation_are_called_as_they_were_addressed() -> None:
     assert echo.body(told) == {**told, "id": "b__cam:go"}
     assert echo.body({"item": told}) == {"item": {"id": "b__cam:go", "x-medkit": {"entity_id": "cell"}}}
     assert echo.body({"item": {"code": "HOT"}, "error_code": "x"}) == {"item": {"code": "HOT"}, "error_code": "x"}
+
+
+def test_an_error_names_whom_it_is_about_and_tells_the_rest_as_it_was_told() -> None:
+    parameters = {
+        "entity_id": "cam",
+        "operation_ids": ["cam:go", "arm:go"],
+        "value": "cam",
+        "details": {"app_id": "cam", "member_ids": ["cam"]},
+        "results": [{"app_id": "cam", "success": False}],
+    }
+    error = {"error_code": "x", "message": "cam", "parameters": parameters}
+    assert CAM.body({"x-medkit": {"error": error}})["x-medkit"]["error"] == CAM.body(error)
+    assert CAM.body(error)["parameters"] == {
+        **parameters,
+        "entity_id": "b__cam",
+        "operation_ids": ["b__cam:go", "arm:go"],
+        "results": [{"app_id": "b__cam", "success": False}],
+    }
+
+
+def test_values_of_configurations_say_whose_they_are_and_stay_as_they_are() -> None:
+    told = {"name": "cam", "value": {"source": "cam"}, "x-medkit": {"source": "cam", "node": "/cam"}}
+    assert CAM.body({"x-medkit": {"parameters": [told, "cam"]}}) == {
+        "x-medkit": {"parameters": [{**told, "x-medkit": {"source": "b__cam", "node": "/cam"}}, "cam"]}
+    }
+
+
+def test_a_reporter_is_named_as_it_is_called_here_and_a_ros_node_as_in_ros() -> None:
+    fault = {"fault_code": "HOT", "reporting_sources": ["cam", "/x/cam"]}
+    assert CAM.body({"items": [fault]}) == {"items": [{**fault, "reporting_sources": ["b__cam", "/x/cam"]}]}
+    assert reported_as(fault, "cam", "b__cam") == {**fault, "reporting_sources": ["b__cam", "/x/cam"]}
+    assert reported_as({**fault, "reporting_sources": None}, "cam", "b__cam")["reporting_sources"] is None
 
 
 def test_a_request_is_translated_back() -> None:
