@@ -79,6 +79,7 @@ class MdnsSource:
             strangers=settings.max_neighbours,
             of_one=settings.max_of_sender,
             mentions=settings.max_questions,
+            mention_s=settings.ask_again_s,
             chance_s=settings.chance_s,
             memory_s=settings.memory_s,
         )
@@ -192,7 +193,7 @@ class MdnsSource:
         """Asks for everybody, and for the place of those who were named without one."""
         packet = DNSOutgoing(_QUERY)
         packet.add_question(DNSQuestion(self._service, _TYPE_PTR, _CLASS_IN_UNICAST))
-        for label in self._table.take_mentioned():
+        for label in self._table.take_mentioned(now):
             packet.add_question(DNSQuestion(f"{label}.{self._service}", _TYPE_SRV, _CLASS_IN_UNICAST))
         failures = [error for data in packet.packets() if (error := sockets.ask(data)) is not None]
         # Where another program has the port for IPv4, questions by IPv6 go nowhere, or out and find only half.

@@ -1,6 +1,7 @@
 """Who was heard on the network: a bounded table that no stranger can empty. No sockets: `mdns.py` feeds it."""
 
 import ipaddress
+import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -53,6 +54,8 @@ class Bounds:
     """Of these, entries of one sender."""
     mentions: int
     """Instances remembered as named without a place; a quarter of them for one sender."""
+    mention_s: float
+    """Seconds before one whose place was asked for is remembered so again."""
     chance_s: float
     """Seconds in which an entry can become a peer before it gives way to others, where there is no room."""
     memory_s: float
@@ -70,17 +73,16 @@ class Neighbours:
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
         # Mutable: the entries by name and place, in the order in which they came; names whose place must be asked for,
-        # and who named them; entries refused for want of room.
+        # and who named them; when it was asked for; entries refused for want of room.
         self._entries: dict[_Key, Neighbour] = {}
         self._mentioned: dict[str, tuple[str, str]] = {}
+        self._asked_at: dict[str, float] = {}
         self.refused = 0
         # Mutable: the URLs of peers, and the entry of each; the other entries, and how many of these each sender has.
         self._peers: frozenset[str] = frozenset()
         self._place_of: dict[str, _Key] = {}
         self._strangers: dict[_Key, Neighbour] = {}
         self._of_sender: Counter[str] = Counter()
-        # Mutable: how many entries each name has.
-        self._of_label: Counter[str] = Counter()
 
     def __repr__(self) -> str:
         return f"<Neighbours {len(self._entries)} known, {len(self._mentioned)} to be asked for>"
@@ -95,9 +97,14 @@ class Neighbours:
         """Whether there is somebody whose place must be asked for."""
         return bool(self._mentioned)
 
-    def take_mentioned(self) -> tuple[str, ...]:
-        """The labels whose place is not known yet; they are asked for once."""
+    def take_mentioned(self, now: float) -> tuple[str, ...]:
+        """The labels that were named without a place; they are asked for now.
+
+        Known places or not: those may be old, or a stranger's.
+        """
         labels = tuple(label for label, _ in self._mentioned.values())
+        lately = {key: at for key, at in self._asked_at.items() if now - at < self._bounds.mention_s}
+        self._asked_at = lately | dict.fromkeys(self._mentioned, now)
         self._mentioned.clear()
         return labels
 
@@ -118,7 +125,7 @@ class Neighbours:
             case Goodbye(label):
                 return self._depart(label)
             case Mention(label):
-                self._mention(label, origin.sender)
+                self._mention(label, origin.sender, now)
                 return False
 
     def forget_old(self, now: float) -> bool:
@@ -129,7 +136,6 @@ class Neighbours:
         return bool(old)
 
     def _place(self, place: Place, origin: Origin, now: float) -> bool:
-        self._mentioned.pop(place.label.lower(), None)
         host = choose_host(place.addresses, origin)
         key = (place.label.lower(), host, place.port)
         before = self._entries.get(key)
@@ -147,14 +153,14 @@ class Neighbours:
         return replace(after, heard_at=before.heard_at) != before
 
     def _depart(self, label: str) -> bool:
-        self._mentioned.pop(label.lower(), None)
         leaving = [key for key, one in self._entries.items() if key[0] == label.lower() and not one.departed]
         for key in leaving:
             self._entries[key] = replace(self._entries[key], departed=True)
         return bool(leaving)
 
-    def _mention(self, label: str, sender: str) -> None:
-        if label.lower() in self._of_label or len(self._mentioned) >= self._bounds.mentions:
+    def _mention(self, label: str, sender: str, now: float) -> None:
+        asked_at = self._asked_at.get(label.lower(), -math.inf)
+        if now - asked_at < self._bounds.mention_s or len(self._mentioned) >= self._bounds.mentions:
             return
         if sum(who == sender for _, who in self._mentioned.values()) < max(self._bounds.mentions // 4, 1):
             self._mentioned.setdefault(label.lower(), (label, sender))
@@ -187,7 +193,6 @@ class Neighbours:
 
     def _add(self, key: _Key, one: Neighbour) -> None:
         self._entries[key] = one
-        self._of_label[key[0]] += 1
         self._count(key, one)
 
     def _count(self, key: _Key, one: Neighbour) -> None:
@@ -199,17 +204,12 @@ class Neighbours:
 
     def _drop(self, key: _Key) -> None:
         one = self._entries.pop(key)
-        _take_one(self._of_label, key[0])
         if self._strangers.pop(key, None) is not None:
-            _take_one(self._of_sender, one.sender)
+            self._of_sender[one.sender] -= 1
+            if not self._of_sender[one.sender]:
+                del self._of_sender[one.sender]
         else:
             self._place_of = {url: whose for url, whose in self._place_of.items() if whose != key}
-
-
-def _take_one(counter: Counter[str], key: str) -> None:
-    counter[key] -= 1
-    if not counter[key]:
-        del counter[key]
 
 
 def choose_host(addresses: Iterable[str], origin: Origin) -> str:

@@ -177,3 +177,6 @@ class MdnsSettings:
 
     max_questions: int = 16
     """Most instances whose place is asked for at a time."""
+
+    ask_again_s: float = 5.0
+    """Before the place of an instance that was named without one is asked for again."""

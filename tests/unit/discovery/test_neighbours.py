@@ -16,7 +16,7 @@ def origin(address: str) -> Origin:
 
 
 def table(limit: int = 8, of_one: int = 8) -> Neighbours:
-    return Neighbours(Bounds(strangers=limit, of_one=of_one, mentions=8, chance_s=10, memory_s=100))
+    return Neighbours(Bounds(strangers=limit, of_one=of_one, mentions=8, mention_s=5, chance_s=10, memory_s=100))
 
 
 def urls(neighbours: Neighbours) -> list[str]:
@@ -168,14 +168,26 @@ def test_who_is_a_peer_no_longer_is_a_stranger_again() -> None:
 
 def test_who_was_only_mentioned_is_asked_for_once_and_not_without_end() -> None:
     neighbours = table()
-    neighbours.hear(Place("known", 1, ()), origin("10.0.0.7"), 0)
-    for label in ("known", "A", "a", "b", "c", "d"):
+    for label in ("A", "a", "b", "c", "d", "f"):
         assert not neighbours.hear(Mention(label), origin("10.0.0.66"), 0)
     neighbours.hear(Mention("e"), origin("10.0.0.67"), 0)
     for number in range(20):
         neighbours.hear(Mention(f"f{number}"), origin(f"10.0.0.{number}"), 0)
-    assert neighbours.take_mentioned() == ("A", "b", "e", "f0", "f1", "f2", "f3", "f4")
+    assert neighbours.take_mentioned(1) == ("A", "b", "e", "f0", "f1", "f2", "f3", "f4")
+    for label in ("a", "E", "f7"):
+        neighbours.hear(Mention(label), origin("10.0.0.66"), 5.9)
+    assert neighbours.take_mentioned(5.9) == ("f7",)
+    neighbours.hear(Mention("a"), origin("10.0.0.66"), 6)
+    assert neighbours.take_mentioned(6) == ("a",)
     assert not neighbours.has_questions
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_fault_054_a_forged_or_old_place_keeps_nobody_from_being_asked_where_it_is(order: int) -> None:
+    neighbours = table()
+    for saying in (Place("robot", 6666, ()), Goodbye("robot"), Mention("robot"))[::order]:
+        neighbours.hear(saying, origin("10.0.0.66"), 0)
+    assert neighbours.take_mentioned(0) == ("robot",)
 
 
 def test_the_table_tells_its_state() -> None:
