@@ -4,20 +4,21 @@ Upstream's questions from ports of their own are answered too, with PTR and SRV.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 import structlog
 from zeroconf import Error, NonUniqueNameException, ServiceInfo
-from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
+from zeroconf.asyncio import AsyncServiceInfo
 
 from discovery.interfaces import Interface, wait_for_trials
 from discovery.mdns import ReadInterfaces
-from discovery.multicast import try_port, try_to_speak
+from discovery.multicast import Way, try_port, try_to_speak
 from discovery.records import Announcement, numbered_label, service_type
 from discovery.responder import Responder
 from discovery.settings import MdnsSettings
-from discovery.trouble import HEADLINE, NO_INTERFACE, explain
+from discovery.trouble import HEADLINE, NO_INTERFACE, PARTLY, explain
 
 log = structlog.get_logger("discovery")
 
@@ -47,17 +48,20 @@ class Announcer:
         self._settings = settings
         self._read_interfaces = read_interfaces
         self._clock = clock
-        # Mutable: the responder while it works, the name we have got and where we are announced; why it does not work.
+        # Mutable: the responder while it works, the name we have got and where we are announced; where we cannot be;
+        # why it does not work.
         self._responder: Responder | None = None
         self._label = announcement.label
         self._served: tuple[Interface, ...] = ()
         self._announced = False
+        self._silent: Mapping[Way, OSError] = {}
         self._trouble: str | None = None
+        self._headline: str | None = None
         self._retry_at = 0.0
 
     @property
     def trouble(self) -> str | None:
-        """Why nothing is announced; None when it is."""
+        """Why nothing is announced, or not everywhere; None when it is."""
         return self._trouble
 
     @property
@@ -81,7 +85,8 @@ class Announcer:
             self._served = served
             return
         changed, self._served = served != self._served, served
-        if not changed and (self._responder is not None or self._clock() < self._retry_at):
+        works = self._responder is not None and not self._silent
+        if not changed and (works or self._clock() < self._retry_at):
             return
         try:
             if not served:
@@ -90,23 +95,24 @@ class Announcer:
             if self._responder is None:
                 await self._announce(served)
             else:
-                await self._announce_anew(self._responder, served)
+                await self._announce_anew(self._responder, served, changed=changed)
         except NamesInUseError as error:
-            self._retry_at = self._clock() + self._settings.retry_s
             self._say(str(error), "mdns name in use by others")
             await self._close()
         except _FAILURES as error:
-            self._retry_at = self._clock() + self._settings.retry_s
             self._say(explain(error))
             await self._close()
         else:
-            self._say(None)
+            self._say(_partly(self._silent), PARTLY)
+        finally:
+            self._retry_at = self._clock() + self._settings.retry_s
 
     async def _announce(self, served: Sequence[Interface]) -> None:
         try_port()
-        try_to_speak(served)
-        self._responder = Responder(served, self._settings, clock=self._clock)
+        tried = try_to_speak(served)
+        self._responder = Responder(_speakable(served, tried), self._settings, clock=self._clock)
         info = await self._take_name(self._responder, served)
+        self._silent = _silent(tried, self._responder.ways)
         if self._label != self._announcement.label:
             log.info("mdns name in use by another", wanted=self._announcement.label, taken=self._label)
         self._announced = True
@@ -129,13 +135,16 @@ class Announcer:
             "set aggregation.mdns_name to another name"
         )
 
-    async def _announce_anew(self, responder: Responder, served: Sequence[Interface]) -> None:
-        """Under the name that we have got, with the addresses of now."""
-        info = self._records(served)
-        said = await responder.async_update_service(info)
-        await responder.move(served)
-        await said
-        log.info("announced by mdns anew", name=self._label, addresses=info.parsed_addresses())
+    async def _announce_anew(self, responder: Responder, served: Sequence[Interface], *, changed: bool) -> None:
+        """Under the name that we have got, with the addresses of now; on the ways that there are now."""
+        tried = try_to_speak(served)
+        speakable, info = _speakable(served, tried), self._records(served)
+        responder.registry.async_update(info)  # before the move, which announces it where nothing was said yet
+        await responder.move(speakable)
+        before, self._silent = self._silent, _silent(tried, responder.ways)
+        if changed or before.keys() - self._silent.keys():
+            await (await responder.async_update_service(info))
+            log.info("announced by mdns anew", name=self._label, addresses=info.parsed_addresses())
 
     def _records(self, served: Sequence[Interface]) -> ServiceInfo:
         return AsyncServiceInfo(
@@ -153,11 +162,40 @@ class Announcer:
         self._announced = False
         if responder is not None:
             with suppress(*_FAILURES):
-                await AsyncZeroconf(zc=responder).async_close()
+                await responder.end()
 
     def _say(self, trouble: str | None, headline: str = HEADLINE) -> None:
-        if trouble is not None and self._trouble is None:
+        if trouble is not None and headline != self._headline:
             log.error(headline, cause=trouble, retry_s=self._settings.retry_s)
         elif trouble is None and self._trouble is not None:
             log.info("announcing by mdns works again")
-        self._trouble = trouble
+        self._trouble, self._headline = trouble, None if trouble is None else headline
+
+
+def _speakable(served: Sequence[Interface], tried: Mapping[Way, OSError | None]) -> tuple[Interface, ...]:
+    """`served` without what nothing can be sent from. Raises OSError when nothing is left."""
+    works = {way for way, error in tried.items() if error is None}
+    left = tuple(
+        replace(one, addresses=tuple(each for each in one.addresses if (one.name, each.version) in works))
+        for one in served
+    )
+    if any(one.addresses for one in left):
+        return left
+    raise next(filter(None, tried.values()), OSError(NO_INTERFACE))
+
+
+def _silent(tried: Mapping[Way, OSError | None], ways: frozenset[Way]) -> dict[Way, OSError]:
+    """Where nothing is said, and why. Raises OSError when that is everywhere."""
+    unopened = OSError("its socket could not be opened")
+    silent = {way: error or unopened for way, error in tried.items() if way not in ways}
+    if tried and len(silent) == len(tried):
+        raise next(iter(silent.values()))
+    return silent
+
+
+def _partly(silent: Mapping[Way, OSError]) -> str | None:
+    """Where it does not work, for people."""
+    if not silent:
+        return None
+    where = ", ".join(f"{interface} by IPv{version}" for interface, version in silent)
+    return f"not on {where}: {explain(next(iter(silent.values())))}"

@@ -44,6 +44,9 @@ _Group = tuple[str, int] | tuple[str, int, int, int]
 
 Hear = Callable[[bytes, Origin], None]
 
+Way = tuple[str, int]
+"""The name of an interface and the IP version: each is spoken on by itself."""
+
 
 class Multicast:
     """Open sockets; made by `open`, ended by `close`."""
@@ -130,18 +133,18 @@ def try_port() -> None:
         sock.bind(("", PORT))
 
 
-def try_to_speak(interfaces: Iterable[Interface]) -> None:
-    """Raises OSError when nothing could be sent to the group from any of them. zeroconf would only log it."""
-    failure: OSError | None = None
+def try_to_speak(interfaces: Iterable[Interface]) -> dict[Way, OSError | None]:
+    """Every way to the group, and why nothing could be sent on it; zeroconf would only log that."""
+    tried: dict[Way, OSError | None] = {}
     for interface, address in _one_per_family(interfaces):
         try:
             with _mouth(interface, address) as sock:
                 sock.connect(_group(interface, address))
-                return
         except OSError as error:
-            failure = failure or error
-    if failure is not None:
-        raise failure
+            tried[interface.name, address.version] = error
+        else:
+            tried[interface.name, address.version] = None
+    return tried
 
 
 def _group(interface: Interface, address: IpInterface) -> _Group:
@@ -160,11 +163,14 @@ def _tell_hops(sock: socket.socket, version: int) -> None:
 
 
 def _one_per_family(interfaces: Iterable[Interface]) -> Iterator[tuple[Interface, IpInterface]]:
-    """Each interface with the address to speak from: of IPv6 a link-local one, of IPv4 rather another."""
+    """Each interface with the address to speak from: of IPv6 a link-local one, of IPv4 rather another.
+
+    Of loopback IPv4 alone where it has both: Linux has no IPv6 multicast there.
+    """
     for interface in interfaces:
         for version in (4, 6):
             own = [address for address in interface.addresses if address.version == version]
-            if own:
+            if own and not (version == 6 and interface.loopback and any(a.version == 4 for a in interface.addresses)):
                 yield interface, min(own, key=lambda address: address.ip.is_link_local != (address.version == 6))
 
 

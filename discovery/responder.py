@@ -9,17 +9,18 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from zeroconf import DNSOutgoing, Zeroconf
+from zeroconf.asyncio import AsyncZeroconf
 
 from discovery.budget import Repetition, SenderBudget
 from discovery.interfaces import Interface, IpAddress
-from discovery.multicast import PORT
+from discovery.multicast import PORT, Way
 from discovery.settings import MdnsSettings
 
 _AUTHORITATIVE_RESPONSE: Final = 0x8400
 
 
 class Responder(Zeroconf):
-    """Speaks on some interfaces; what is to be said on others from now on is told by `move`."""
+    """Speaks on some interfaces, on others from a `move` on, until its `end`."""
 
     def __init__(self, served: Sequence[Interface], settings: MdnsSettings, *, clock: Callable[[], float]) -> None:
         """Opens its sockets; raises OSError when it cannot. `clock`: monotonic seconds."""
@@ -40,6 +41,27 @@ class Responder(Zeroconf):
         """Speaks on these interfaces from now on, and says there what is announced."""
         self._served = tuple(served)
         await self.async_update_interfaces(speaking_from(served))
+
+    @property
+    def ways(self) -> frozenset[Way]:
+        """Where it has a socket to speak from. Where none could be opened, zeroconf does not tell."""
+        spoken_from = {each.multicast_index if each.is_ipv6 else each.sock_name[0] for each in self.engine.senders}
+        return frozenset(
+            (one.name, address.version)
+            for one in self._served
+            for address in one.addresses
+            if (one.index if address.version == 6 else str(address.ip)) in spoken_from
+        )
+
+    async def end(self) -> None:
+        """Says goodbye for what was announced. Nothing is left open afterwards, whatever fails or is cancelled."""
+        try:
+            await AsyncZeroconf(zc=self).async_close()
+        finally:
+            self._close()
+            self.engine.close()
+            if (timer := self.engine._cleanup_timer) is not None:  # noqa: SLF001 -- only a close that succeeds stops it
+                timer.cancel()
 
     def generate_service_broadcast(self, *arguments: Any, **options: Any) -> DNSOutgoing:
         """As zeroconf's, and sent without regard to what was said before."""

@@ -34,6 +34,9 @@ _ALWAYS: Final = (
 HEADLINE: Final = "mDNS: Failed to open mDNS announce socket on port 5353."
 """The log line of a gateway that cannot announce itself; upstream's, word for word."""
 
+PARTLY: Final = "mdns does not reach every network"
+"""That of one that is announced on some of its interfaces only."""
+
 
 def explain(error: Exception) -> str:
     """The cause and the remedies as one text."""

@@ -97,6 +97,36 @@ async def test_fault_058_while_the_port_is_held_it_is_tried_again_until_it_is_fr
             assert looker.readings[-1].trouble is None
 
 
+async def test_fault_057_where_nothing_could_be_sent_it_is_announced_once_it_can_be(switch: Switch) -> None:
+    """Also if nothing else changes: the same interface with the same addresses."""
+    a, b = switch.host("a", "10.0.0.1/24", "fd00:9::1/64"), switch.host("b", "fd00:9::2/64")
+    addresses = (ip_interface("10.0.0.1/24"), ip_interface("fd00:9::1/64"))
+    route, service = ("multicast", "ff00::/8", "dev", "eth0", "table", "local"), new_service()
+    a.ip("-6", "route", "del", *route)
+
+    async def here() -> tuple[Interface, ...]:
+        return (Interface("eth0", at["a"], loopback=False, addresses=addresses),)
+
+    async def there() -> tuple[Interface, ...]:
+        return (Interface("eth0", at["b"], loopback=False, addresses=addresses_there),)
+
+    at, addresses_there = {}, (ip_interface("fd00:9::2/64"),)
+    async with contextlib.AsyncExitStack() as stack:
+        with b.here():
+            at["b"] = socket.if_nametoindex("eth0")
+            looker = await stack.enter_async_context(looking(service, read_interfaces=there))
+            await eventually(lambda: looker.readings)
+        with a.here():
+            at["a"] = socket.if_nametoindex("eth0")
+            announcer = await stack.enter_async_context(announcing(service, announcement("a"), read_interfaces=here))
+            await eventually(lambda: announcer.is_announced)
+            assert str(announcer.trouble).startswith("not on eth0 by IPv6: ENETUNREACH")
+            assert looker.found == {}
+            a.ip("-6", "route", "add", *route)
+            await eventually(lambda: announcer.trouble is None)
+            await eventually(lambda: "a" in looker.found)
+
+
 async def test_where_nothing_can_be_sent_nothing_is_said_to_be_announced(switch: Switch) -> None:
     """Loopback has no multicast by IPv6."""
     host, service = switch.host("a"), new_service()
