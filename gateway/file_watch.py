@@ -2,7 +2,7 @@
 
 import asyncio
 import importlib
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -13,22 +13,23 @@ LOOK_MS: Final = 2_000
 SETTLE_MS: Final = 200
 """Milliseconds without a further change before files are looked at: editors write in several steps."""
 
-_Stamp = tuple[int, int, int] | None
+Stamp = tuple[int, int, int] | None
+"""What differs when a file changed, through symbolic links; None where there is none."""
 
 
 class FileWatch:
     """A few files, which need not be there."""
 
-    def __init__(self, files: Iterable[Path]) -> None:
-        """Looks at them for the first time; blocks."""
+    def __init__(self, files: Iterable[Path], seen: Mapping[Path, Stamp] | None = None) -> None:
+        """Before they are read for the first time, or with their stamps of then (`seen`). Blocks."""
         self._files = tuple(files)
         # Mutable: as they were seen last.
-        self._seen = self._stamps()
+        self._seen = {**stamps_of(self._files), **(seen or {})}
 
-    def look(self) -> bool:
-        """Whether any of them is another one than at the last look. Blocks."""
-        before, self._seen = self._seen, self._stamps()
-        return self._seen != before
+    def look(self) -> frozenset[Path]:
+        """Those that are others than at the last look. They are read after it, or a change would be lost. Blocks."""
+        before, self._seen = self._seen, stamps_of(self._files)
+        return frozenset(file for file in self._files if self._seen[file] != before[file])
 
     async def changes(self) -> AsyncGenerator[None]:
         """Whenever any of them may have changed, for ever; `look` tells whether one did."""
@@ -55,11 +56,13 @@ class FileWatch:
         places = {place for file in self._files for place in (file.absolute().parent, file.resolve().parent)}
         return frozenset(place for place in places if place.is_dir())
 
-    def _stamps(self) -> tuple[_Stamp, ...]:
-        return tuple(map(_stamp, self._files))
+
+def stamps_of(files: Iterable[Path]) -> dict[Path, Stamp]:
+    """All of them as they are now. Blocks."""
+    return {file: _stamp(file) for file in files}
 
 
-def _stamp(file: Path) -> _Stamp:
+def _stamp(file: Path) -> Stamp:
     try:
         found = file.stat()
     except OSError:

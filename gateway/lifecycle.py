@@ -27,6 +27,7 @@ from gateway.config.problems import SettingsWarning
 from gateway.config.reader import LoadedSettings
 from gateway.current import CurrentSettings
 from gateway.descriptors import files_for_connections
+from gateway.file_watch import FileWatch
 from gateway.http.listener import Listener
 from gateway.local.manifest.load import LoadedManifest, load_manifest
 from gateway.local.manifest.problem import problem_lines
@@ -67,6 +68,8 @@ def run(
     and may be ended when all is done.
     """
     settings = loaded.settings
+    named = settings.local.manifest
+    watch = FileWatch((*loaded.files, *(() if named is None else (named,))), loaded.stamps)
     manifest = _manifest(settings)
     if isinstance(manifest, int):
         return manifest
@@ -95,7 +98,7 @@ def run(
             files=files,
             program=program,
         )
-        reloading = Reloading(gateway, current, Sources(loaded.files, reread), files=files)
+        reloading = Reloading(gateway, current, Sources(loaded.files, named, reread, watch), files=files)
         return uvloop.run(
             _Run(gateway, settings, current, reloading, identity, state, loaded.files, ready, is_alone).serve()
         )

@@ -60,10 +60,13 @@ log = structlog.get_logger("gateway")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Sources:
-    """Where the settings come from. `reread` blocks."""
+    """Where the settings come from, and what they name. `reread` blocks."""
 
     files: Sequence[Path]
+    manifest: Path | None
     reread: Reread
+    watch: FileWatch
+    """Of all of them, from before they were read."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -78,15 +81,12 @@ class Reloading:
     """Keeps one gateway as its files say."""
 
     def __init__(self, gateway: Gateway, current: CurrentSettings, sources: Sources, *, files: int) -> None:
-        """`files`: how many connections may take. Looks at the files; blocks."""
+        """`files`: how many connections may take."""
         self._gateway = gateway
         self._current = current
         self._sources = sources
         self._files = files
-        manifest = current.settings.local.manifest
-        self._settings_watch = FileWatch(sources.files)
-        self._manifest_watch = FileWatch(() if manifest is None else (manifest,))
-        self._watch = FileWatch((*sources.files, *(() if manifest is None else (manifest,))))
+        self._one_at_a_time = asyncio.Lock()
         # Mutable: whether everything is to be read, changed or not.
         self._asked = asyncio.Event()
 
@@ -101,7 +101,7 @@ class Reloading:
             group.create_task(self._read_when_asked(), name="read configuration when asked")
 
     async def _read_when_changed(self) -> None:
-        async with aclosing(self._watch.changes()) as changes:
+        async with aclosing(self._sources.watch.changes()) as changes:
             async for _ in changes:
                 await self.read_again(everything=False)
 
@@ -113,8 +113,11 @@ class Reloading:
             await self.read_again(everything=True)
 
     async def read_again(self, *, everything: bool) -> None:
-        """Reads what changed, or `everything`, and puts it into effect as far as it can be used."""
-        found = await asyncio.to_thread(self._read, everything)
+        """Reads what changed, or `everything`, and puts it into effect as far as it can be used; one after another."""
+        async with self._one_at_a_time:
+            self._take(await asyncio.to_thread(self._read, everything))
+
+    def _take(self, found: _Read) -> None:
         match found.settings:
             case None:
                 pass
@@ -135,9 +138,9 @@ class Reloading:
                 self._refuse(MANIFEST, mistakes)
 
     def _read(self, everything: bool) -> _Read:
-        changed_settings, changed_manifest = self._settings_watch.look(), self._manifest_watch.look()
-        settings = self._read_settings() if everything or changed_settings else None
-        manifest = self._read_manifest() if everything or changed_manifest else None
+        changed = self._sources.watch.look()
+        settings = self._read_settings() if everything or not changed.isdisjoint(self._sources.files) else None
+        manifest = self._read_manifest() if everything or self._sources.manifest in changed else None
         return _Read(settings, manifest)
 
     def _read_settings(self) -> LoadedSettings | Sequence[str]:
@@ -148,11 +151,10 @@ class Reloading:
         return outcome if isinstance(outcome, LoadedSettings) else [str(problem) for problem in outcome.problems]
 
     def _read_manifest(self) -> LoadedManifest | Sequence[str] | None:
-        settings = self._current.settings
-        path = settings.local.manifest
+        path = self._sources.manifest
         if path is None:
             return None
-        loaded = load_manifest(path, strict=settings.discovery.manifest_strict_validation)
+        loaded = load_manifest(path, strict=self._current.settings.discovery.manifest_strict_validation)
         return loaded if isinstance(loaded, LoadedManifest) else problem_lines(path, loaded)
 
     def _refuse(self, what: str, mistakes: Sequence[str]) -> None:

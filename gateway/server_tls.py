@@ -3,23 +3,15 @@
 import asyncio
 import datetime as dt
 import ssl
-from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import aclosing, suppress
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import aclosing
 from typing import Final
 
 import structlog
-from cryptography import x509
-from watchfiles import awatch
 
+from gateway.file_watch import FileWatch
 from gateway.settings import TlsSettings
 from peers.view import Warned
-
-LOOK_MS: Final = 2000
-"""Milliseconds between two looks at the certificate's files that no change asked for."""
-
-SETTLE_MS: Final = 50
-"""Milliseconds without a further change before the files are read: a renewal writes several."""
 
 EXPIRY_NOTICE: Final = dt.timedelta(days=14)
 """How long before its end a certificate is warned about."""
@@ -44,9 +36,12 @@ class ServerTls:
         """`clock`: seconds since 1970."""
         self._settings = settings
         self._clock = clock
-        # Mutable: what new handshakes use, of which state of the files it is, when it ends, what is wrong with newer.
+        self._files = tuple(
+            path for path in (settings.cert_file, settings.key_file, settings.ca_file) if path is not None
+        )
+        self._watch = FileWatch(self._files)
+        # Mutable: what new handshakes use, when it ends, what is wrong with newer files.
         self._current, self._ends = self._load()
-        self._stamp = self._state()
         self._trouble: str | None = None
         self.context: Final = _make_context(settings)
         self.context.sni_callback = self._take_current
@@ -66,14 +61,16 @@ class ServerTls:
 
     async def run(self) -> None:
         """Loads the files anew whenever they changed, until cancelled."""
-        async with aclosing(self._changes()) as changes:
+        async with aclosing(self._watch.changes()) as changes:
             async for _ in changes:
                 await asyncio.to_thread(self.look_again)
 
     def look_again(self) -> None:
-        """Takes the files as they are now, if they changed and can be used. Blocks."""
-        stamp = self._state()
-        if stamp == self._stamp:
+        """Takes the files as they are now, if they changed and can be used. Blocks.
+
+        While they cannot, they are read at every look: not every mend shows from outside.
+        """
+        if not self._watch.look() and self._trouble is None:
             return
         try:
             current, ends = self._load()
@@ -82,26 +79,8 @@ class ServerTls:
                 _log.warning("new certificate refused", reason=str(error))
             self._trouble = str(error)
             return
-        self._current, self._ends, self._stamp, self._trouble = current, ends, stamp, None
+        self._current, self._ends, self._trouble = current, ends, None
         _log.info("certificate loaded anew", ends=f"{ends:%Y-%m-%dT%H:%M:%SZ}")
-
-    async def _changes(self) -> AsyncGenerator[None]:
-        """Whenever something changed beside the files, or might have."""
-        folders = {path.parent for path in self._files()}
-        with suppress(OSError, RuntimeError):  # its own error, which it does not publish, is a RuntimeError
-            async for _ in awatch(
-                *folders,
-                watch_filter=None,
-                recursive=False,
-                step=SETTLE_MS,
-                debounce=10 * SETTLE_MS,
-                rust_timeout=LOOK_MS,
-                yield_on_timeout=True,
-            ):
-                yield
-        while True:  # they cannot be watched
-            await asyncio.sleep(LOOK_MS / 1000)
-            yield
 
     def _take_current(self, connection: ssl.SSLObject, _name: str | None, _base: ssl.SSLContext) -> int | None:
         connection.context = self._current
@@ -110,15 +89,10 @@ class ServerTls:
             return int(ssl.AlertDescription.ALERT_DESCRIPTION_HANDSHAKE_FAILURE)
         return None
 
-    def _files(self) -> tuple[Path, ...]:
-        tls = self._settings
-        return tuple(path for path in (tls.cert_file, tls.key_file, tls.ca_file) if path is not None)
-
-    def _state(self) -> tuple[tuple[int, int, int] | None, ...]:
-        return tuple(_state_of(path) for path in self._files())
-
     def _load(self) -> tuple[ssl.SSLContext, dt.datetime]:
         """A context of the files as they are, and when the certificate ends."""
+        from cryptography import x509  # noqa: PLC0415 -- a library that every start without TLS would pay for
+
         tls = self._settings
         if tls.cert_file is None or tls.key_file is None:
             raise CertificateRefusedError("server.tls needs cert_file and key_file")
@@ -127,7 +101,7 @@ class ServerTls:
             context.load_cert_chain(tls.cert_file, tls.key_file)
             ends = x509.load_pem_x509_certificate(tls.cert_file.read_bytes()).not_valid_after_utc
         except (OSError, ValueError) as error:
-            files = ", ".join(map(str, self._files()))
+            files = ", ".join(map(str, self._files))
             raise CertificateRefusedError(f"{files}: {getattr(error, 'strerror', None) or error}") from error
         return context, ends
 
@@ -145,12 +119,3 @@ def _make_context(tls: TlsSettings) -> ssl.SSLContext:
         context.options |= ssl.OP_NO_TICKET
         context.num_tickets = 0
     return context
-
-
-def _state_of(path: Path) -> tuple[int, int, int] | None:
-    """What differs when a file changed, through symbolic links."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino

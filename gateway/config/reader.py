@@ -25,6 +25,7 @@ from gateway.config.protection import protection_mistakes
 from gateway.config.shape import Shaper
 from gateway.config.sorting import sort_entries
 from gateway.config.sources import Given, from_command_line, from_environment, from_file
+from gateway.file_watch import Stamp, stamps_of
 from gateway.settings import Settings
 
 _LAST_STEP: Final = re.compile(r"(\.[^.\[]+|\[[0-9]+\])$")
@@ -36,12 +37,13 @@ _ADAPTER: Final = TypeAdapter(Settings)
 class LoadedSettings:
     """Settings without a mistake, and what is to be said about them.
 
-    `places`: where each key that was given stands (the winning one). `inside_ros`, `not_built`:
-    keys without effect, to be named in one log line each.
+    `stamps`: of the files, from before they were read. `places`: where each key that was given stands (the winning
+    one). `inside_ros`, `not_built`: keys without effect, to be named in one log line each.
     """
 
     settings: Settings
     files: tuple[Path, ...]
+    stamps: Mapping[Path, Stamp]
     places: Mapping[str, Place]
     inside_ros: tuple[str, ...]
     not_built: tuple[str, ...]
@@ -76,6 +78,7 @@ def read_settings(
 
     Parameter files of ROS may also be addressed to the node `name`.
     """
+    stamps = stamps_of(files)
     given = [
         *(from_file(file, name) for file in files),
         from_environment(environ or {}),
@@ -99,6 +102,7 @@ def read_settings(
     return LoadedSettings(
         settings=settings,
         files=tuple(files),
+        stamps=stamps,
         places=places,
         inside_ros=_other_names(given) + tuple(sorted(sorted_entries.inside_ros)),
         not_built=tuple(sorted(sorted_entries.not_built.union(_asked_in_vain(settings)))),

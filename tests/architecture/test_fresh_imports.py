@@ -52,3 +52,11 @@ def test_a_question_does_not_load_what_runs_a_gateway(command: str) -> None:
     loaded = {*done.stdout.split()}
     assert "typer" in loaded
     assert loaded & {"yaml", "structlog", "peers", "uvloop"} == set()
+
+
+def test_a_gateway_that_guards_nothing_does_not_load_what_guards() -> None:
+    told = "import sys, gateway.lifecycle; print(*(name.partition('.')[0] for name in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", told], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = {*done.stdout.split()}
+    assert "peers" in loaded
+    assert loaded & {"cryptography", "jwt", "watchfiles"} == set()

@@ -56,6 +56,15 @@ async def test_files_beside_it_are_nobody_s_business(tmp_path: Path) -> None:
     assert not await asyncio.to_thread(watch.look)
 
 
+async def test_it_tells_which_of_them_are_others(tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("a", "b", "c")]
+    watch = await asyncio.to_thread(FileWatch, files)
+    files[0].write_text("a")
+    files[2].write_text("c")
+    assert await asyncio.to_thread(watch.look) == {files[0], files[2]}
+    assert await asyncio.to_thread(watch.look) == frozenset()
+
+
 async def test_nothing_to_watch_is_watched_in_peace() -> None:
     watch = FileWatch([])
     async with aclosing(watch.changes()) as changes:

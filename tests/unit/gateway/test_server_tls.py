@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import os
 import shutil
 import socket
 import ssl
@@ -109,6 +110,27 @@ async def test_a_key_of_another_certificate_is_refused_until_both_are_there(
     shutil.copy(authority.key("second"), tmp_path / "key.pem")
     await asyncio.to_thread(tls.look_again)
     assert [*tls.warnings()] == []
+    async with listening(tls) as port:
+        assert await name_shown(port, knowing(authority)) == "second"
+
+
+async def test_files_that_change_while_they_are_read_are_read_again(
+    authority: Authority, settings: TlsSettings, tmp_path: Path
+) -> None:
+    key = tmp_path / "key.pem"
+    first = key.read_bytes()
+    key.unlink()
+    os.mkfifo(key)
+
+    def renew() -> None:
+        with key.open("wb") as fifo:  # once the key is being read, so the certificate was before
+            put(authority, "second", tmp_path)
+            fifo.write(first)
+
+    renewing = asyncio.create_task(asyncio.to_thread(renew))
+    tls = await asyncio.to_thread(ServerTls, settings, time.time)
+    await renewing
+    await asyncio.to_thread(tls.look_again)
     async with listening(tls) as port:
         assert await name_shown(port, knowing(authority)) == "second"
 
