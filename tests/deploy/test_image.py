@@ -1,12 +1,15 @@
 """The Dockerfile builds what it should from what is there. No Docker engine is needed: it is read, not run."""
 
 import json
+import re
 import shlex
 import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
+
+from gateway.config.reader import LoadedSettings, read_settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -56,23 +59,36 @@ def test_it_does_not_run_as_root(final: list[Instruction]) -> None:
     assert "RUN" not in keywords[keywords.index("USER") :]
 
 
-def test_its_health_is_what_grove_health_says(final: list[Instruction]) -> None:
+def test_promise_58_its_health_is_what_grove_health_says(final: list[Instruction]) -> None:
     (check,) = of(final, "HEALTHCHECK")
     assert check.endswith('CMD ["grove", "health"]')
 
 
-def test_its_settings_name_the_port_and_the_volume_it_declares(final: list[Instruction]) -> None:
+def test_promise_58_its_settings_name_the_port_and_the_volume_it_declares(final: list[Instruction]) -> None:
     server = yaml.safe_load((ROOT / "deploy/image.yaml").read_text())["server"]
     assert server["host"] == "0.0.0.0"
     assert of(final, "EXPOSE") == [str(server["port"])] == ["8080"]
     assert of(final, "VOLUME") == [server["state_dir"]] == ["/var/lib/grove"]
 
 
-def test_it_starts_with_these_settings(final: list[Instruction]) -> None:
+def test_promise_58_it_starts_with_these_settings(final: list[Instruction]) -> None:
     (entrypoint,) = of(final, "ENTRYPOINT")
     *command, settings = json.loads(entrypoint)
     assert command == ["grove", "run", "-c"]
     assert f"deploy/image.yaml {settings}" in of(final, "COPY")
+
+
+def test_promise_58_what_the_page_puts_behind_the_image_s_name_starts_with_the_image_s_settings() -> None:
+    page = (ROOT / "docs/docker.md").read_text()
+    given = re.findall(r"grove-gateway -p ([^\s`]+)", page)
+    assert {assignment.partition(":=")[0] for assignment in given} == {"server.port", "cors.allowed_origins"}
+    outcome = read_settings([ROOT / "deploy/image.yaml"], {"GROVE_NAME": "cell_3"}, given)
+    assert isinstance(outcome, LoadedSettings)
+    server, cors = outcome.settings.server, outcome.settings.cors
+    assert (server.host, server.port, outcome.settings.name) == ("0.0.0.0", 9090, "cell_3")
+    assert cors.allowed_origins == ("http://localhost:3000", "http://localhost:5173")
+    assert "-e GROVE_NAME=cell_3" in page
+    assert "http://localhost:8080/api/v1/health" in page
 
 
 def test_everything_it_copies_is_there_and_let_through() -> None:

@@ -1,6 +1,7 @@
 """The configuration page has every key with its default and range, and nothing that is not there."""
 
 import dataclasses
+import re
 import typing
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +19,7 @@ from gateway.config.reader import LoadedSettings, read_settings
 from gateway.local.settings import ProcessSetting
 from gateway.log import FORMATS, LEVELS
 from gateway.reloading import LIVE_GROUPS, LIVE_KEYS
-from tests.docs.pages import CONFIGURATION, DOCS, lines_of, rows, spans
+from tests.docs.pages import CONFIGURATION, DOCS, Line, lines_of, rows, spans
 
 GROUPS = (
     *("The gateway", "The server", "Peers", "What this gateway owns"),
@@ -126,6 +127,37 @@ def test_both_shapes_of_a_file_say_the_same(tmp_path: Path) -> None:
         other.settings.aggregation.peer_urls,
         other.settings.aggregation.peer_names,
     )
+
+
+def topologies(folder: Path) -> Mapping[str, LoadedSettings]:
+    """Those of the page by the words in bold before them, read with the files they name."""
+    found: dict[str, LoadedSettings] = {}
+    name, block = "", ""
+    for line in [*lines_of(CONFIGURATION), Line("", "", in_code=False)]:
+        if line.in_code and line.heading == "Topologies":
+            block += line.text.replace("/etc/grove", str(folder)) + "\n"
+            continue
+        if block:
+            (folder / f"{len(found)}.yaml").write_text(block)
+            outcome = read_settings([folder / f"{len(found)}.yaml"])
+            assert isinstance(outcome, LoadedSettings), outcome
+            found[name], block = outcome, ""
+        if line.heading == "Topologies" and (bold := re.search(r"\*\*(.+?)\*\*", line.text)):
+            name = bold[1]
+    return found
+
+
+def test_promise_57_every_topology_of_the_page_is_one_that_starts(tmp_path: Path) -> None:
+    for file in ("cell.pem", "cell.key", "plant_ca.pem", "at_robot"):
+        (tmp_path / file).touch()
+    (tmp_path / "jwt_secret").write_text("s" * 64)
+    (tmp_path / "clients").write_text("ci:secret:operator\n")
+    found = topologies(tmp_path)
+    assert [*found] == ["star", "chain", "Found by mDNS alone", "Mixed", "Secure", "Containers of one host"]
+    open_to_all = {"open_to_network", "cleartext_peers"}
+    for name, outcome in found.items():
+        assert {warning.code for warning in outcome.warnings} <= (set() if name == "Secure" else open_to_all), name
+        assert outcome.settings.aggregation.enabled
 
 
 def test_every_command_is_documented() -> None:
