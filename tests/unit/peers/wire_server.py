@@ -5,7 +5,7 @@ import socket
 import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from discovery.endpoint import AddressRule, PeerEndpoint
@@ -121,12 +121,12 @@ async def serving(
     """Run the script for every connection; when it returns, the connection is closed."""
     server = WireServer()
     failures: list[BaseException] = []
-    running: set[asyncio.Task[Any]] = set()
+    running: dict[asyncio.Task[Any], asyncio.StreamWriter] = {}
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        running.add(task)
+        running[task] = writer
         server.accepted += 1
         try:
             await script(Wire(reader, writer, server))
@@ -135,8 +135,10 @@ async def serving(
         except Exception as error:
             failures.append(error)
         finally:
-            running.discard(task)
             writer.close()
+            with suppress(ConnectionError, asyncio.CancelledError):
+                await writer.wait_closed()  # a reset that nobody reads is complained of
+            del running[task]
 
     listener = await asyncio.start_server(accept, host, 0, ssl=ssl_context)
     server.port = listener.sockets[0].getsockname()[1]
@@ -146,7 +148,8 @@ async def serving(
         listener.close()
         for _ in range(5):  # scripts hear of resets first: a drain that is cancelled then leaves its own unread
             await asyncio.sleep(0)
-        for task in list(running):
+        for task, writer in running.items():
+            writer.transport.abort()
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
     assert failures == []
