@@ -13,6 +13,7 @@ import pytest_asyncio
 
 from tests.federation.eventually import eventually
 from tests.federation.gateways import Cluster, GatewayProcess
+from tests.unit.http.walk import walk, walk_faults
 
 in_shared_loop = pytest.mark.asyncio(loop_scope="module")
 
@@ -33,6 +34,7 @@ def manifest(place: str, folder: Path) -> Mapping[str, Any]:
         "id": PLACES[place],
         "is_located_on": f"station_{place}",
         "data": [{"id": "x", "value": f"app at {place}", "writable": True}],
+        "operations": [{"id": "say", "command": ["echo", place]}],
         "configurations": [{"id": "limit", "value": 1}],
         "faults": [
             {"code": "SAME", "severity": "ERROR", "description": f"the same at {place}"},
@@ -241,3 +243,64 @@ async def test_nobody_is_named_as_another_gateway_calls_him(chain: Chain) -> Non
         assert fault["reporting_sources"] == ["leaf__arm"]
     detail = await one(chain, "apps/leaf__arm", "faults", "ONLY_LEAF")
     assert detail["x-medkit"]["reporting_sources"] == ["leaf__arm"]
+
+
+@in_shared_loop
+@pytest.mark.parametrize(
+    ("entity", "count"),
+    [
+        ("functions/work", 3),
+        ("areas/cell", 6),
+        ("components/line", 6),
+        ("components/station_leaf", 2),
+        ("apps/leaf__arm", 1),
+        ("apps/arm", 1),
+        ("apps/boss", 1),
+        ("components/pump", 1),
+        ("functions/filling", 1),
+    ],
+)
+async def test_everything_that_is_listed_at_the_top_is_of_its_type_and_found_there(
+    chain: Chain, entity: str, count: int
+) -> None:
+    seen = await walk(chain.top.get, entity)
+    assert len(seen.data) == count
+    is_about_pump = entity in ("components/pump", "functions/filling")
+    assert bool(seen.operations) is bool(seen.faults) is bool(seen.logs) is not is_about_pump
+    assert seen.configurations
+
+
+@in_shared_loop
+async def test_the_faults_of_all_three_are_of_their_type_and_named_apart(chain: Chain) -> None:
+    reported = await walk_faults(chain.top.get)
+    assert {who for code, who in reported if code == "SAME"} == {*APPS_AT_TOP.values()}
+    assert len({*reported}) == len(reported)
+
+
+@in_shared_loop
+async def test_what_is_changed_at_once_over_every_way_has_one_last_value_everywhere(chain: Chain) -> None:
+    ways = [
+        (chain.top, f"/{entity}/configurations/{word}")
+        for entity, word in (*((one, "leaf__arm%3Alimit") for one in AGGREGATES), ("apps/leaf__arm", "limit"))
+    ]
+    ways += [(chain.by_place["middle"], "/apps/leaf__arm/configurations/limit")]
+    ways += [(chain.by_place["leaf"], "/apps/arm/configurations/limit")]
+    writes = [way.request("PUT", path, json={"data": 100 + n}) for n, (way, path) in enumerate(ways * 2)]
+    resets = [way.request("DELETE", path) for way, path in ways]
+    all_resets = [chain.top.request("DELETE", f"/{entity}/configurations") for entity in AGGREGATES]
+    answers = await asyncio.gather(*writes, *resets, *all_resets)
+    assert {answer.status for answer in answers[: len(writes)]} == {200}
+    assert {answer.status for answer in answers[len(writes) :]} == {204}
+    (value,) = {(await way.get(path)).json["data"] for way, path in ways}
+    assert value in {1, *range(100, 100 + len(writes))}
+    assert (await chain.top.request("DELETE", "/areas/cell/configurations")).status == 204
+
+
+@in_shared_loop
+async def test_many_who_clear_a_fault_over_every_way_are_all_told_that_it_is_cleared(chain: Chain) -> None:
+    paths = [f"/{entity}/faults/CLEARED_BY_MIDDLE" for entity in (*AGGREGATES, "apps/arm", "components/station_middle")]
+    asked = [chain.top.request("DELETE", path) for path in paths * 2]
+    asked.append(chain.by_place["middle"].request("DELETE", "/apps/arm/faults/CLEARED_BY_MIDDLE"))
+    assert [answer.status for answer in await asyncio.gather(*asked)] == [204] * len(asked)
+    detail = await one(chain, "areas/cell", "faults", "CLEARED_BY_MIDDLE")
+    assert [change["status"] for change in detail["x-medkit"]["history"]] == ["CLEARED"]

@@ -2,6 +2,8 @@
 to say. In all cases: success, refusal, a disk that fails.
 """
 
+import asyncio
+import itertools
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -111,6 +113,29 @@ async def test_every_answer_about_faults_has_its_type(tmp_path: Path) -> None:
         assert partly.status == 207
         assert partly.json["results"][0]["success"] is False
         assert [item["fault_code"] for item in (await client.get(f"{AT}/faults")).json["items"]] == ["AGAIN"]
+
+
+async def test_a_fault_that_clients_clear_while_it_is_being_confirmed_counts_anew(tmp_path: Path) -> None:
+    async with pump(tmp_path) as (own, client):
+        assert await own.faults.raise_fault(PUMP, "HOT") is None
+        for _ in range(8):
+            reports = [own.faults.raise_fault(PUMP, "HOT") for _ in range(3)]
+            clears = [client.request("DELETE", path) for path in (f"{AT}/faults/HOT", f"{AT}/faults", "/api/v1/faults")]
+            done = await asyncio.gather(reports[0], clears[0], reports[1], clears[1], reports[2], clears[2])
+            assert [done[0], done[2], done[4]] == [None] * 3
+            for answer in (done[1], done[3], done[5]):
+                assert isinstance(answer, Answer)
+                assert answer.status == 204
+        history = typed((await client.get(f"{AT}/faults/HOT")).json, FaultDetail).medkit.history
+        assert isinstance(history, list)
+        steps = {(before.status, after.status) for before, after in itertools.pairwise(history)}
+        assert steps <= {
+            ("PREFAILED", "CONFIRMED"),
+            ("PREFAILED", "CLEARED"),
+            ("CONFIRMED", "CLEARED"),
+            ("CLEARED", "PREFAILED"),
+        }
+        assert ("CLEARED", "PREFAILED") in steps
 
 
 async def test_every_event_of_the_stream_has_its_type(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import pytest
@@ -20,92 +20,19 @@ from tests.federation.eventually import eventually
 from tests.unit.http.owning import owning
 from tests.unit.http.serving import Answer, Client
 from tests.unit.local.operating import HandOperation, OddOperation
+from tests.unit.local.operation_types import (
+    Detail,
+    ErrorBody,
+    ExecutionList,
+    OperationDetail,
+    OperationList,
+    Result,
+    Started,
+)
 
 RECORDED = Path(__file__).parents[2] / "data" / "wire" / "leaf.json"
 EXECUTIONS = "/api/v1/apps/arm/operations/move/executions"
 CALIBRATE = "/api/v1/apps/arm/operations/calibrate/executions"
-
-
-class Struct(msgspec.Struct, forbid_unknown_fields=True):
-    """Exactly these fields."""
-
-
-class ServiceTypes(Struct):
-    request: dict[str, Any]
-    response: dict[str, Any]
-
-
-class ActionTypes(Struct):
-    goal: dict[str, Any]
-    feedback: dict[str, Any]
-    result: dict[str, Any]
-
-
-class OperationMarks(Struct, rename={"schema_": "schema"}):
-    entity_id: str
-    source: Literal["grove"]
-    type_info: dict[str, Any]
-    timeout_s: float
-    schema_: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
-    confirm: str | msgspec.UnsetType = msgspec.UNSET
-    member_ids: list[str] | msgspec.UnsetType = msgspec.UNSET
-
-
-class OperationItem(Struct, rename={"medkit": "x-medkit"}):
-    id: str
-    name: str
-    proximity_proof_required: Literal[False]
-    asynchronous_execution: bool
-    medkit: OperationMarks
-    description: str | msgspec.UnsetType = msgspec.UNSET
-
-
-class OperationList(Struct):
-    items: list[OperationItem]
-
-
-class OperationDetail(Struct):
-    item: OperationItem
-
-
-class Result(Struct):
-    parameters: dict[str, Any]
-
-
-class Started(Struct):
-    id: str
-    status: Literal["running", "completed", "failed"]
-
-
-class Named(Struct):
-    id: str
-
-
-class ExecutionList(Struct):
-    items: list[Named]
-
-
-class ErrorBody(Struct):
-    error_code: str
-    message: str
-    parameters: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
-    vendor_code: str | msgspec.UnsetType = msgspec.UNSET
-
-
-class ExecutionMarks(Struct):
-    entity_id: str
-    started_at: str
-    finished_at: str | msgspec.UnsetType = msgspec.UNSET
-    progress: float | msgspec.UnsetType = msgspec.UNSET
-    stopping: Literal[True] | msgspec.UnsetType = msgspec.UNSET
-    error: ErrorBody | msgspec.UnsetType = msgspec.UNSET
-
-
-class Detail(Struct, rename={"medkit": "x-medkit"}):
-    status: Literal["running", "completed", "failed"]
-    capability: Literal["execute"]
-    medkit: ExecutionMarks
-    parameters: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
 
 
 T = TypeVar("T")
