@@ -13,14 +13,13 @@ class PeerTerms:
 
     def __init__(self, aggregation: AggregationSettings) -> None:
         """By these settings."""
-        # Mutable: made anew with other settings.
         self._tls = PeersTls(aggregation)
         self._credentials = PeerCredentials(aggregation)
 
     def take(self, aggregation: AggregationSettings) -> None:
         """By these settings from now on; clients that are there keep what they have."""
-        self._tls = PeersTls(aggregation)
-        self._credentials = PeerCredentials(aggregation)
+        self._tls.take(aggregation)
+        self._credentials.take(aggregation)
 
     def tls(self, endpoint: PeerEndpoint) -> PeerTls:
         """The TLS of a peer at this endpoint."""

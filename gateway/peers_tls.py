@@ -2,6 +2,7 @@
 
 from discovery.endpoint import FoundBy, PeerEndpoint
 from discovery.settings import PeerSetting
+from gateway.file_thread import in_file_thread
 from gateway.settings import AggregationSettings
 from peers.tls import PeerTls, TlsFiles
 
@@ -10,17 +11,22 @@ class PeersTls:
     """The TLS of each peer: a configured one's own where it has any, else one for all, that of the system."""
 
     def __init__(self, aggregation: AggregationSettings) -> None:
-        self._shared = PeerTls()
-        self._own = {peer.name: PeerTls(_tls_files(peer)) for peer in aggregation.peers if _has_tls(peer)}
+        # Mutable: which files count for which peer, and what was made of them.
+        self._files: dict[str, TlsFiles] = {}
+        self._made: dict[TlsFiles, PeerTls] = {}
+        self.take(aggregation)
+
+    def take(self, aggregation: AggregationSettings) -> None:
+        """By these settings from now on. What is as before stays the same object, with the context that it has."""
+        self._files = {peer.name: _tls_files(peer) for peer in aggregation.peers}
+        self._made = {
+            files: self._made.get(files) or PeerTls(files, in_thread=in_file_thread)
+            for files in (TlsFiles(), *self._files.values())
+        }
 
     def __call__(self, endpoint: PeerEndpoint) -> PeerTls:
         is_static = endpoint.found_by is FoundBy.STATIC
-        return (self._own.get(endpoint.name) if is_static else None) or self._shared
-
-
-def _has_tls(peer: PeerSetting) -> bool:
-    """Whether its TLS differs from everybody's."""
-    return bool(peer.ca_file or peer.cert_file or peer.pins)
+        return self._made[self._files.get(endpoint.name, TlsFiles()) if is_static else TlsFiles()]
 
 
 def _tls_files(peer: PeerSetting) -> TlsFiles:

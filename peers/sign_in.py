@@ -13,6 +13,7 @@ from peers.credential import Ask, Credential, parse_token
 from peers.errors import PeerError, PeerReason
 from peers.request import PeerRequest
 from peers.secret import Secret
+from peers.singleflight import InThread, SingleFlight, in_executor
 
 log = structlog.get_logger("peers")
 
@@ -44,13 +45,22 @@ MAX_SECRET_BYTES: Final = 4096
 class SignIn:
     """One sign-in at a time; whoever comes meanwhile waits for it. The last token is used until it ends."""
 
-    def __init__(self, peer: str, client_id: str, secret_file: Path, *, clock: Callable[[], float]) -> None:
-        """`clock`: monotonic seconds."""
+    def __init__(
+        self,
+        peer: str,
+        client_id: str,
+        secret_file: Path,
+        *,
+        clock: Callable[[], float],
+        in_thread: InThread = in_executor,
+    ) -> None:
+        """`clock`: monotonic seconds; `in_thread` reads the file, which may hang."""
         self._peer = peer
         self._client_id = client_id
         self._secret_file = secret_file
         self._clock = clock
         self._one_at_a_time = asyncio.Lock()
+        self._reading: SingleFlight[Path, Secret | str] = SingleFlight(in_thread)
         # Mutable: the tokens, since when and until when they are used, and what failed until when.
         self._access: Secret | None = None
         self._refresh: Secret | None = None
@@ -91,7 +101,7 @@ class SignIn:
             renewed = self._take(await ask(_post(RENEW, body), deadline))
             if isinstance(renewed, Secret):
                 return renewed
-        secret = await asyncio.to_thread(self._secret)
+        secret = await self._reading.run(self._secret_file, self._secret, lambda _: None)
         if isinstance(secret, str):
             return self._fail(PeerError(PeerReason.AUTH, secret))
         body = {"grant_type": "client_credentials", "client_id": self._client_id, "client_secret": secret.reveal()}

@@ -9,14 +9,19 @@ import re
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import structlog
 
 from peers.errors import PeerError, PeerReason
+from peers.singleflight import InThread, SingleFlight, in_executor
 
 PIN_RULE: Final = "sha256//BASE64: the SHA-256 of the public key (SubjectPublicKeyInfo, DER) in base64"
+
+GLANCE_S: Final = 0.1
+"""Seconds that are waited for files that do not answer while there is a context to use."""
 
 _PIN: Final = re.compile(r"sha256//[A-Za-z0-9+/]{43}=")
 
@@ -74,26 +79,41 @@ def make_context(files: TlsFiles) -> ssl.SSLContext:
     return context
 
 
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """What a look at the files found: their state; a context, or why there is none, or None where all is as before."""
+
+    stamp: object
+    context: ssl.SSLContext | str | None
+
+
 class PeerTls:
     """The TLS of one peer, or of all that have no settings of their own. New files count for new connections."""
 
     def __init__(
-        self, files: TlsFiles | None = None, make: Callable[[TlsFiles], ssl.SSLContext] = make_context
+        self,
+        files: TlsFiles | None = None,
+        make: Callable[[TlsFiles], ssl.SSLContext] = make_context,
+        in_thread: InThread = in_executor,
     ) -> None:
+        """`in_thread` reads the files, which may hang."""
         self._files = files or TlsFiles()
         self._make = make
-        self._making = asyncio.Lock()
+        self._looking: SingleFlight[TlsFiles, _Looked] = SingleFlight(in_thread)
         # Mutable: the context, of which state of its files it is, and why that is not the newest.
         self._context: ssl.SSLContext | None = None
         self._stamp: object = None
         self._trouble: str | None = None
 
     async def context(self) -> ssl.SSLContext | PeerError:
-        """What to connect with. Files that cannot be used leave the last good ones in force."""
+        """What to connect with. Files that cannot be used, or do not answer, leave the last good ones in force."""
         if self._context is not None and not self._files.all:
             return self._context
-        async with self._making:
-            await self._look()
+        try:
+            async with asyncio.timeout(None if self._context is None else GLANCE_S):
+                await self._looking.run(self._files, partial(self._look, self._stamp), self._take)
+        except TimeoutError:
+            self._take(_Looked(self._stamp, f"{self._named}: they could not be read in time"))
         if self._context is not None:
             return self._context
         return PeerError(PeerReason.TLS_CERTIFICATE_ERROR, f"our own settings for this peer: {self._trouble}")
@@ -111,22 +131,32 @@ class PeerTls:
         why = f"its key {shown or 'cannot be read'} is none of the {len(self._files.pins)} pinned"
         return PeerError(PeerReason.TLS_CERTIFICATE_ERROR, why)
 
-    async def _look(self) -> None:
-        """Take the files as they are now, if they changed."""
-        stamp = await asyncio.to_thread(_stamp_of, self._files.all)
-        if stamp == self._stamp:
-            return
+    @property
+    def _named(self) -> str:
+        return ", ".join(map(str, self._files.all))
+
+    def _look(self, known: object) -> _Looked:
+        """What the files are now, if they are others than `known`. In a thread."""
+        stamp = _stamp_of(self._files.all)
+        if stamp == known:
+            return _Looked(stamp, None)
         try:
-            context = await asyncio.to_thread(self._make, self._files)
+            return _Looked(stamp, self._make(self._files))
         except OSError as error:
-            trouble = f"{', '.join(map(str, self._files.all))}: {error.strerror or error}"
-            if trouble != self._trouble:
-                _log.warning("certificates of a peer refused", reason=trouble, kept=self._context is not None)
-            self._trouble = trouble
-            return
-        if self._trouble or self._stamp is not None:
-            _log.info("certificates of a peer loaded anew", files=[str(path) for path in self._files.all])
-        self._context, self._stamp, self._trouble = context, stamp, None
+            return _Looked(stamp, f"{self._named}: {error.strerror or error}")
+
+    def _take(self, found: _Looked) -> None:
+        match found.context:
+            case None:
+                self._trouble = None
+            case str(trouble):
+                if trouble != self._trouble:
+                    _log.warning("certificates of a peer refused", reason=trouble, kept=self._context is not None)
+                self._trouble = trouble
+            case context:
+                if self._trouble or self._stamp is not None:
+                    _log.info("certificates of a peer loaded anew", files=[str(path) for path in self._files.all])
+                self._context, self._stamp, self._trouble = context, found.stamp, None
 
 
 def _stamp_of(paths: tuple[Path, ...]) -> tuple[tuple[int, int, int] | None, ...]:

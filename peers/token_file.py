@@ -10,7 +10,7 @@ import structlog
 from peers.credential import MAX_TOKEN, Ask, Credential, parse_token
 from peers.errors import PeerError, PeerReason
 from peers.secret import Secret
-from peers.singleflight import SingleFlight
+from peers.singleflight import InThread, SingleFlight, in_executor
 
 log = structlog.get_logger("peers")
 
@@ -20,16 +20,19 @@ CHECK_S: Final = 1.0
 RECHECK_S: Final = 0.1
 """The same once the peer refused it."""
 
+GLANCE_S: Final = 0.2
+"""Seconds that are waited for a file that does not answer while there is a token to use."""
+
 
 class TokenFile:
     """Reads the file when the last look at it is a second old; the last good token stays while it is unreadable."""
 
-    def __init__(self, peer: str, path: Path, *, clock: Callable[[], float]) -> None:
-        """`clock`: monotonic seconds."""
+    def __init__(self, peer: str, path: Path, *, clock: Callable[[], float], in_thread: InThread = in_executor) -> None:
+        """`clock`: monotonic seconds; `in_thread` reads the file, which may hang."""
         self._peer = peer
         self._path = path
         self._clock = clock
-        self._reading: SingleFlight[Path, Secret | str] = SingleFlight()
+        self._reading: SingleFlight[Path, Secret | str] = SingleFlight(in_thread)
         # Mutable: the token, when the file was read, what is wrong with it, and how long that counts.
         self._token: Secret | None = None
         self._read_at = float("-inf")
@@ -43,11 +46,13 @@ class TokenFile:
         return self._token if self._clock() - self._read_at < self._patience else None
 
     async def obtain(self, ask: Ask, *, deadline: float) -> Secret | PeerError:  # noqa: ARG002 -- others need to ask
+        if self._token is not None:
+            deadline = min(deadline, asyncio.get_running_loop().time() + GLANCE_S)
         try:
             async with asyncio.timeout_at(deadline):
                 await self._reading.run(self._path, self._read, self._take)
         except TimeoutError:
-            return PeerError(PeerReason.AUTH, f"token_file {self._path} could not be read in time")
+            self._take("it could not be read in time")
         if self._token is None:
             return PeerError(PeerReason.AUTH, f"token_file {self._path}: {self._trouble}")
         return self._token

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +13,16 @@ from structlog.testing import capture_logs
 
 from discovery.endpoint import FoundBy, PeerEndpoint
 from discovery.settings import PeerSetting
+from gateway.file_thread import in_file_thread
 from gateway.peer_credentials import PeerCredentials
+from gateway.peer_terms import PeerTerms
 from gateway.settings import AggregationSettings
 from peers.client import PeerAnswer, PeerClient, PeerError, PeerRequest
 from peers.credential import Credential, parse_token
 from peers.errors import PeerReason
 from peers.secret import Secret
 from peers.sign_in import MAX_RETRY_S, REPLACE_S, SignIn
+from peers.tls import PeerTls, TlsFiles
 from peers.token_file import CHECK_S, RECHECK_S, TokenFile
 from tests.unit.peers.wire_server import Script, Wire, client_to, serving, within
 
@@ -426,3 +431,51 @@ def test_the_clients_of_a_peer_share_its_credential() -> None:
     credentials = PeerCredentials(SETTINGS)
     endpoint = PeerEndpoint("client", "https://b:1")
     assert credentials.of(endpoint) is credentials.of(endpoint)
+
+
+def test_of_new_settings_only_what_changed_is_made_anew() -> None:
+    """Or every gateway would sign in again at all its peers, because one was added."""
+    terms = PeerTerms(SETTINGS)
+    of_client, of_file = PeerEndpoint("client", "https://b:1"), PeerEndpoint("file", "https://a:1")
+    signed_in, token, tls = terms.credential(of_client), terms.credential(of_file), terms.tls(of_client)
+    file, client, bare = SETTINGS.peers
+    other_file = replace(file, token_file=Path("u"), ca_file=Path("ca"))
+    terms.take(replace(SETTINGS, peers=(bare, other_file, replace(client, timeout_ms=100))))
+    assert terms.credential(of_client) is signed_in
+    assert terms.tls(of_client) is tls
+    assert terms.credential(of_file) is not token
+    assert terms.tls(of_file) is not tls
+    terms.take(replace(SETTINGS, peers=(replace(client, url="https://elsewhere:1"),)))
+    assert terms.credential(of_client) not in (signed_in, None)
+    assert terms.credential(of_file) is None
+
+
+async def test_files_that_do_not_answer_hold_up_nobody_else_and_leave_what_was_good(tmp_path: Path) -> None:
+    """More of them than all share threads: as many peers' files on a mount that is dead."""
+    file, dead = tmp_path / "token", tmp_path / "dead"
+    os.mkfifo(dead)
+    file.write_text("one")
+    clock = Clock()
+    good = TokenFile("b", file, clock=clock, in_thread=in_file_thread)
+    assert isinstance(await good.obtain(nobody, deadline=within()), Secret)
+    file.unlink()
+    os.mkfifo(file)
+    clock.now += CHECK_S
+    bad: list[Credential] = [TokenFile("b", dead, clock=clock, in_thread=in_file_thread) for _ in range(40)]
+    bad += [SignIn("b", "a", dead, clock=clock, in_thread=in_file_thread) for _ in range(40)]
+    certificates = [PeerTls(TlsFiles(ca_file=dead), in_thread=in_file_thread) for _ in range(40)]
+    waiting = [asyncio.create_task(tls.context()) for tls in certificates]
+    asked = [one.obtain(nobody, deadline=asyncio.get_running_loop().time() + 0.2) for one in bad]
+    assert {error.reason for error in await asyncio.gather(*asked) if isinstance(error, PeerError)} == {
+        PeerReason.AUTH,
+        PeerReason.HTTP_RESPONSE_TIMEOUT,
+    }
+    assert await asyncio.wait_for(asyncio.to_thread(lambda: "answered"), 30) == "answered"
+    assert isinstance(await good.obtain(nobody, deadline=within()), Secret)
+    for path in (dead, file):
+        os.close(os.open(path, os.O_RDWR))  # so that all who wait for somebody to write have an end
+    await asyncio.wait_for(asyncio.gather(*waiting), 30)
+
+
+async def nobody(*_: object) -> PeerError:
+    return PeerError(PeerReason.CONNECTION_REFUSED, "nobody")
