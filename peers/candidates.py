@@ -103,6 +103,12 @@ class Candidates:
                 candidate.due = 0.0
         self._kick.set()
 
+    def welcome(self, urls: Iterable[str]) -> None:
+        """These were away and are there again: they are asked as if they had just come, when it is their turn."""
+        for candidate in filter(None, map(self._waiting.get, urls)):
+            candidate.tries, candidate.due = 0, 0.0
+        self._kick.set()
+
     async def run(self) -> None:
         """Asks for ever whoever is due."""
         places = asyncio.Semaphore(self._settings.parallel)

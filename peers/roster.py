@@ -89,6 +89,7 @@ class Roster:
     def set_endpoints(self, endpoints: EndpointSet) -> None:
         """What discovery says now: everything it knows, not what changed."""
         goodbyes = endpoints.departed - self._endpoints.departed
+        back = self._endpoints.departed - endpoints.departed
         found_before = {one.url for one in self._endpoints.admitted}
         self._endpoints = endpoints
         found = {one.url: one for one in endpoints.admitted if one.found_by is not FoundBy.STATIC}
@@ -99,6 +100,7 @@ class Roster:
             if url in found or endpoint.found_by is FoundBy.MDNS or is_looked_for:
                 stay[url] = found.get(url, endpoint)
         self._set_peers(stay)
+        self.candidates.welcome(back)
         for peer in self._registry:
             if not peer.trusted and peer.endpoint.url in goodbyes:
                 self._doubt(peer)

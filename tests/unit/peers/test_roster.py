@@ -214,6 +214,20 @@ async def test_fault_053_who_said_goodbye_and_is_gone_is_forgotten_at_once() -> 
         assert line.names == []
 
 
+async def test_promise_30_who_said_goodbye_and_comes_back_is_asked_at_once_however_long_it_was_away() -> None:
+    hesitant = CandidateSettings(pause_ms=5, retry_ms=600_000, max_retry_ms=600_000)
+    async with neighbour("b") as b, lineup(candidates=hesitant) as line:
+        line.discover(b.found())
+        await line.has("arm")
+        b.becomes("")
+        line.discover(departed=(b.found(),))
+        line.goes_silent("arm")
+        await line.rejects(b.found(), "not_grove")
+        b.becomes("b")
+        line.discover(b.found())
+        await line.has("arm")
+
+
 async def test_a_goodbye_is_heard_once_however_often_it_is_read() -> None:
     async with neighbour("b") as b, lineup() as line:
         line.discover(b.found())
