@@ -266,12 +266,6 @@ class SseSettings:
     max_clients: Annotated[int, Ge(1), Le(100_000)] = 1000
     """Streams open at a time."""
 
-    max_subscriptions: Annotated[int, Ge(1), Le(100_000)] = 100
-    """Cyclic subscriptions at a time."""
-
-    max_duration_sec: Seconds = 3600
-    """Longest a subscription may be asked for."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:

@@ -42,6 +42,8 @@ UNBUILT_GROUPS: Final = frozenset(
         "docs",
         "locking",
         "scripts",
+        "sse.max_duration_sec",
+        "sse.max_subscriptions",
         "triggers",
         "updates",
     }

@@ -73,6 +73,8 @@ def test_features_not_built_yet_are_named_once_each() -> None:
         "docs",
         "locking",
         "scripts",
+        "sse.max_duration_sec",
+        "sse.max_subscriptions",
         "triggers",
         "updates",
     )
