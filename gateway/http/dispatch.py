@@ -181,7 +181,7 @@ class Dispatcher:
         owner = Own() if call.own else call.view.owner(route.kind, entity.id)
         match owner:
             case None | Gone():
-                raise gone(call.view, entity)
+                raise gone(call.view, entity, is_read=call.is_read)
             case Remote(instance) if route.rest or entity.kind in (EntityKind.APP, EntityKind.COMPONENT):
                 path = owner_path(call, entity, instance)
                 return await self._exchange.relay_item(call, instance, path)

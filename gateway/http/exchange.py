@@ -214,4 +214,4 @@ def _known_silent(call: Call, instance: str) -> errors.ApiError:
     gap = gap_of(call.view, instance)
     if call.hops.via and gap.reason not in NEVER_SENT:
         gap = replace(gap, reason=PeerReason.DESTINATION_UNAVAILABLE.value)
-    return errors.peer_unavailable(gap)
+    return errors.peer_unavailable(gap, may_have_executed=None if call.is_read else False)

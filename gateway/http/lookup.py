@@ -46,12 +46,12 @@ def find_related(view: FederatedView, kind: EntityKind, entity_id: str, *, own: 
     return found
 
 
-def gone(view: FederatedView, entity: MergedEntity) -> errors.ApiError:
+def gone(view: FederatedView, entity: MergedEntity, *, is_read: bool = True) -> errors.ApiError:
     """What an entity answers whose contributors all are silent: 504 while it stays listed, else 502."""
     instance = entity.contributions[0].instance
     if entity.listed:
         return errors.member_unavailable(entity.id, view.first_peer(instance) or entity.id)
-    return errors.peer_unavailable(gap_of(view, instance))
+    return errors.peer_unavailable(gap_of(view, instance), may_have_executed=None if is_read else False)
 
 
 def _refuse_silent_prefix(view: FederatedView, app_id: str) -> None:

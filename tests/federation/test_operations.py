@@ -203,9 +203,11 @@ async def test_a_silent_owner_is_502_and_nothing_is_started_elsewhere(chain: Cha
     for path in paths:
         answer = await start(chain.top, path)
         assert (path, answer.status, answer.json["vendor_code"]) == (path, 502, "x-medkit-peer-unavailable")
-        assert answer.json.get("parameters", {}).get("may_have_executed", False) is False
+        assert answer.json["parameters"]["may_have_executed"] is False
     by_name = await start(chain.top, "/functions/work/operations/Plan")
     assert (by_name.status, by_name.json["vendor_code"]) == (502, "x-medkit-peer-unavailable")
+    read = await chain.top.get("/functions/work/operations/Plan")
+    assert (read.status, "parameters" in read.json) == (502, False)
     answer = await start(chain.top, "/functions/work/operations/move")
     assert answer.status == 202
     assert (await chain.top.request("DELETE", answer.headers["Location"])).status == 204

@@ -1,4 +1,4 @@
-"""A reset of all configurations of what several gateways share: it says of each member what became of it."""
+"""Changes of what several gateways share: the answer says of each member what became of it."""
 
 from typing import Any
 
@@ -11,8 +11,9 @@ def manifest(app_id: str, *, picky: bool) -> dict[str, Any]:
     """An App on the shared component `line`, with two configurations; the picky one's first cannot be reset."""
     apply = {"apply": {"command": REFUSES_ITS_DEFAULT, "shell": True}} if picky else {}
     configurations = [{"id": "limit", "value": 4, **apply}, {"id": "mode", "value": "auto"}]
-    app = {"id": app_id, "is_located_on": "line", "configurations": configurations}
-    return {"components": [{"id": "line"}], "apps": [app]}
+    faults = [{"code": "HOT", "severity": "WARN"}]
+    app = {"id": app_id, "is_located_on": "line", "configurations": configurations, "faults": faults}
+    return {"components": [{"id": "line"}], "apps": [app], "functions": [{"id": "work", "hosted_by": [app_id]}]}
 
 
 async def test_each_member_of_a_shared_entity_tells_what_became_of_its_configurations(cluster: Cluster) -> None:
@@ -42,6 +43,44 @@ async def test_each_member_of_a_shared_entity_tells_what_became_of_its_configura
     await leaf.restart()
     await top.sees("leaf")
     assert await values(top, "leaf__drive") == {"limit": 5, "mode": "auto"}
+
+
+async def test_a_change_names_the_member_that_is_silent_and_never_does_it_elsewhere(cluster: Cluster) -> None:
+    leaf = cluster.add("leaf", manifest=manifest("drive", picky=False))
+    top = cluster.add("top", manifest=manifest("drive", picky=False), peers=[("leaf", leaf)])
+    await cluster.start_all()
+    await top.lists("apps", "drive", "leaf__drive")
+    await write(top, "leaf__drive", "mode", "manual")
+    await leaf.kill()
+    await top.lists("apps", "drive")
+
+    for entity in ("functions/work", "components/line"):
+        for method, path in (
+            ("PUT", "configurations/mode"),
+            ("DELETE", "configurations/mode"),
+            ("PUT", "configurations/leaf__drive%3Amode"),
+            ("PUT", "data/nothing"),
+            ("POST", "operations/nothing/executions"),
+        ):
+            answer = await top.request(method, f"/{entity}/{path}", json={"value": "manual"})
+            assert (answer.status, answer.json["parameters"]) == (502, {"may_have_executed": False})
+        await write(top, "drive", "mode", "manual")
+        for collection in ("configurations", "faults", "faults/HOT"):
+            answer = await top.request("DELETE", f"/{entity}/{collection}")
+            assert answer.status == 207
+            results = {result["app_id"]: (result["success"], result.get("status")) for result in answer.json["results"]}
+            assert results.pop("leaf") == (False, 502)
+            assert all(success for success, _ in results.values())
+            assert {*results} <= {"drive", "line", "local"}
+        assert (await values(top, "drive"))["mode"] == "auto"
+        for collection in ("configurations", "faults", "logs", "data", "operations"):
+            assert (await top.get(f"/{entity}/{collection}")).medkit["failed_peers"] == ["leaf"]
+    for method, path in (("PUT", "configurations/mode"), ("DELETE", "faults/HOT"), ("DELETE", "configurations")):
+        answer = await top.request(method, f"/apps/leaf__drive/{path}", json={"value": "manual"})
+        assert (answer.status, answer.json["parameters"]) == (502, {"may_have_executed": False})
+    await leaf.start()
+    await top.lists("apps", "drive", "leaf__drive")
+    assert (await values(top, "leaf__drive"))["mode"] == "manual"
 
 
 async def write(gateway: Gateway, app_id: str, item: str, value: Any) -> None:

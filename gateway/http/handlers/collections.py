@@ -144,7 +144,8 @@ async def _create(exchange: Exchange, call: Call, subject: Subject, collection: 
 
 async def _change_all(exchange: Exchange, call: Call, subject: Subject, collection: str) -> web.StreamResponse:
     """Clears or resets at every contributor; 207 when some of them fail."""
-    results: list[Result] = [await change_own(exchange.own, ref, collection) for ref in subject.local_members]
+    changed = [ref for ref in subject.local_members if ref.kind in (EntityKind.COMPONENT, EntityKind.APP)]
+    results: list[Result] = [await change_own(exchange.own, ref, collection) for ref in changed]
     results.extend(await change_others(exchange, call, subject, subject.path(collection)))
     if all(result["success"] for result in results):
         return WholeAnswer(204)

@@ -104,7 +104,7 @@ def _place(part: Part, subject: Subject) -> Place:
 def _require(call: Call, gaps: Sequence[Gap], *, is_found: bool) -> None:
     """What is found is read though somebody is missing; nothing is changed, or said not to be there, then."""
     if gaps and not (is_found and call.is_read):
-        raise errors.peer_unavailable(gaps[0], may_have_executed=False)
+        raise errors.peer_unavailable(gaps[0], may_have_executed=None if call.is_read else False)
 
 
 def _is_called(part: Part, name: str) -> bool:

@@ -82,6 +82,9 @@ def test_an_entity_of_a_silent_gateway_is_502_and_names_the_way_to_it() -> None:
     error = gone(view, find_entity(view, EntityKind.APP, "cam"))
     assert error.status == 502
     assert error.body()["x-medkit"]["peer"] == "mid_level/leaf_system"
+    assert error.parameters is None
+    written = gone(view, find_entity(view, EntityKind.APP, "cam"), is_read=False)
+    assert (written.status, written.parameters) == (502, {"may_have_executed": False})
 
 
 def test_an_entity_that_is_retained_is_504_as_upstream_answers_it() -> None:
