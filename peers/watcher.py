@@ -1,4 +1,4 @@
-"""The loops of one peer: probe it, learn who it is, read its tree when it changed. A long reading has its own task."""
+"""The loops of one peer: probe it and learn who it is; and beside that, read its tree when it changed."""
 
 import asyncio
 import random
@@ -16,6 +16,7 @@ from peers.foreign import ForeignReader
 from peers.health import PeerState
 from peers.native import HeldTree, Probed, Unchanged, probe, read_tree
 from peers.peer import Peer
+from peers.reading import Reading
 from peers.registry import Registry
 from peers.sickness import OwnSickness
 
@@ -88,8 +89,9 @@ class Watcher:
         self._failed_reads = 0
         self._defect: str | None = None
         self._behind = Behind(pause_ms=settings.behind_pause_ms, max_pause_ms=settings.behind_max_pause_ms)
-        self._walk_due = asyncio.Event()
-        self._walking = False
+        self._tree = Reading(is_walk=False)
+        self._walk = Reading(is_walk=True)
+        self._untold = False
         self.line: EventLink | None = None
         """The event link to this peer, opened while the peer is up and offers one."""
         self.faults: EventLink | None = None
@@ -138,15 +140,21 @@ class Watcher:
         return self._peer.is_up and any(not line.is_open for line in lines)
 
     @property
+    def is_reading(self) -> bool:
+        """Whether the peer is being read, or is to be."""
+        return self._tree.is_expected or self._walk.is_expected
+
+    @property
     def peer(self) -> str:
         """The name of the peer."""
         return self._peer.name
 
     async def run(self) -> None:
-        """Looks at the peer for ever, and reads it meanwhile if that takes many requests."""
+        """Looks at the peer for ever, and reads it meanwhile."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._look_on(), name=f"look at {self._peer.name}")
-            group.create_task(self._walk_on(), name=f"walk {self._peer.name}")
+            for reading in (self._tree, self._walk):
+                group.create_task(self._read_on(reading), name=f"read {self._peer.name}")
 
     async def _look_on(self) -> None:
         loop = asyncio.get_running_loop()
@@ -157,27 +165,29 @@ class Watcher:
             looked_lately = started - looked_at < self._settings.interval_ms / 1000
             if self._has_news and self._peer.is_up and looked_lately:
                 self._has_news = False
-                await self._read_news()
+                self._reading.due.set()
             else:
                 looked_at = started
                 self._has_news = False
                 await self.look()
-                if not (self._walk_due.is_set() or self._walking):
+                if not self.is_reading:
                     self.first_look.set()
             await self._rest()
             # Evidence of failures comes in bursts; they are answered with one probe per strike interval.
             floor = self._settings.hurry_ms if self._has_news or self._hurry else self._settings.strike_ms
             await asyncio.sleep(max(0.0, started + floor / 1000 - loop.time()))
 
-    async def _walk_on(self) -> None:
-        """Reads an upstream gateway whenever it is due; it is probed on meanwhile, for this may take a minute."""
+    async def _read_on(self, reading: Reading) -> None:
+        """Reads whenever it is due; each kind by itself, for a gateway may be replaced by one of the other."""
         while True:
-            await self._walk_due.wait()
-            self._walking = True
-            self._walk_due.clear()
-            await self._read_news()
-            self._walking = False
+            await reading.due.wait()
+            await self._read_now(reading)
             self.first_look.set()
+
+    @property
+    def _reading(self) -> Reading:
+        """The one of such a peer as it is now."""
+        return self._tree if self._peer.upstream is None else self._walk
 
     async def _rest(self) -> None:
         strike = self._peer.health.state in (PeerState.UNKNOWN, PeerState.SUSPECT)
@@ -192,18 +202,28 @@ class Watcher:
         except TimeoutError:
             return
 
-    async def _read_news(self) -> None:
+    async def read(self) -> None:
+        """Reads what the peer has."""
+        await self._read_now(self._reading)
+
+    async def _read_now(self, reading: Reading) -> None:
+        reading.is_under_way = True
+        reading.due.clear()
         before = self._peer.unreadable
-        if await self._read() or self._peer.unreadable != before:
+        is_new = await self._read(reading)
+        reading.is_under_way = False
+        self.want_lines()
+        if is_new or self._untold or self._peer.unreadable != before:
+            self._untold = False
             self._changed()
 
-    async def look(self) -> None:
-        """One probe, and a read of the tree if it changed or is due; that of an upstream gateway is left to `run`."""
+    async def look(self) -> bool:
+        """One probe; whether there is something to be read now."""
         before = (self._peer.link(), self._peer.health.state, self._peer.unreadable)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._settings.timeout_ms / 1000
         probed = await self._contained(probe(self._peer.watch_client, deadline=deadline))
-        read = False
+        due = named = False
         match probed:
             case PeerError():
                 self._sickness.timer_was_late(loop.time() - deadline)
@@ -216,16 +236,18 @@ class Watcher:
             case Probed():
                 self._sickness.peer_answered(self._peer.name)
                 due = self._take(probed, loop.time())
-                if due and self._peer.upstream is not None:
-                    self._walk_due.set()
-                elif due:
-                    read = await self._read()
-                read = self._name_lost(loop.time()) or read
+                named = self._name_lost(loop.time())
         self.want_lines()
         if self._peer.health.state is not before[1]:
             self._registry.log_transition(self._peer, probed.detail if isinstance(probed, PeerError) else "")
-        if read or before != (self._peer.link(), self._peer.health.state, self._peer.unreadable):
-            self._changed()
+        if named or before != (self._peer.link(), self._peer.health.state, self._peer.unreadable):
+            # Together with the tree it has now, not with the one from before; but upstream's takes up to a minute.
+            self._untold = due and self._peer.upstream is None
+            if not self._untold:
+                self._changed()
+        if due:
+            self._reading.due.set()
+        return due
 
     def _take(self, probed: Probed, now: float) -> bool:
         """Who answered is taken note of; True if it is a peer whose tree should be read now."""
@@ -236,11 +258,11 @@ class Watcher:
         if self._peer.upstream is not None:
             self._behind.look(self._peer.upstream)
             is_new = held is None and self._failed_reads < MAX_WALKS
-            if came_back or ((self._read_due or is_new) and not self._walking):
+            if came_back or ((self._read_due or is_new) and not self._walk.is_under_way):
                 self._behind.is_read()
                 return True
             return self._behind.should_read(now)
-        return (
+        return not self._tree.is_under_way and (
             self._read_due
             or held is None
             or held.document.boot_id != probed.boot_id
@@ -254,12 +276,11 @@ class Watcher:
             self._peer.held = named
         return named is not None
 
-    async def _read(self) -> bool:
-        """Reads the tree; True if there is a new document."""
-        peer = self._peer
-        is_walk = peer.upstream is not None
-        read = await self._contained(self._foreign.read(peer) if is_walk else self._read_native())
-        if is_walk and peer.upstream is None:
+    async def _read(self, reading: Reading) -> bool:
+        """Reads the peer; True if there is a new document."""
+        peer, boot = self._peer, self._peer.boot
+        read = await self._contained(self._foreign.read(peer) if reading.is_walk else self._read_native())
+        if reading is not self._reading:
             return False  # somebody else answers there since
         match read:
             case Unchanged():
@@ -271,7 +292,7 @@ class Watcher:
                 return True
             case OtherFormat(found):
                 log.info("peer is read as an upstream gateway", peer=peer.name, why=f"tree document: {found}")
-                peer.other_format = peer.boot
+                peer.other_format = boot
                 self._read_due = True
                 self.hurry()
             case PeerError() as error:

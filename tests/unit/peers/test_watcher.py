@@ -1,13 +1,27 @@
 """The loop of one peer: when it looks, when it reads, and what it tells."""
 
+import asyncio
+from dataclasses import dataclass, field
 from typing import Any
 
 from entities.model import App
 from peers.health import PeerState
 from peers.sickness import OwnSickness, SicknessSettings
+from peers.watcher import WatchSettings
 from tests.unit.entities.sketch import instance
 from tests.unit.peers.watching import Gateway, apps_of, running, watching
 from tests.unit.peers.wire_server import eventually
+
+
+@dataclass
+class Hanging(Gateway):
+    """It answers its probes, and gives its tree when it is told to."""
+
+    free: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def ready(self, path: str) -> None:
+        if path.endswith("tree"):
+            await self.free.wait()
 
 
 async def test_the_first_look_learns_who_it_is_and_reads_its_tree() -> None:
@@ -64,6 +78,37 @@ async def test_a_tree_that_cannot_be_read_keeps_the_last_one_and_is_warned_of_un
         assert await watched.look() == 1
         assert watched.peer.unreadable is None
         assert watched.gateway.asked.count("x-medkit-tree") == 4
+
+
+async def test_a_tree_that_hangs_holds_up_no_probe() -> None:
+    often = WatchSettings(interval_ms=10, strike_ms=1, hurry_ms=1, read_timeout_ms=60_000)
+    gateway = Hanging()
+    async with watching(gateway, often, failures=3) as watched, running(watched):
+        await eventually(lambda: "x-medkit-tree" in gateway.asked)
+        probes = gateway.asked.count("health")
+        await eventually(lambda: gateway.asked.count("health") >= probes + 3)
+        assert not watched.watcher.first_look.is_set()
+        assert gateway.asked.count("x-medkit-tree") == 1
+        gateway.health_status = 500
+        await eventually(lambda: watched.peer.health.state is PeerState.DOWN)
+        gateway.health_status = 200
+        gateway.free.set()
+        await eventually(lambda: watched.peer.is_up)
+        assert watched.watcher.first_look.is_set()
+
+
+async def test_a_restarted_peer_is_told_of_together_with_the_tree_it_has_now() -> None:
+    async with watching(Gateway(apps=(App("old"),))) as watched:
+        await watched.look()
+        watched.gateway.health_status = 500
+        for _ in range(3):
+            await watched.look()
+        watched.gateway.health_status, watched.gateway.boot, watched.gateway.apps = 200, instance("x"), (App("new"),)
+        told = watched.changes
+        assert await watched.watcher.look()
+        assert (watched.changes, apps_of(watched.peer)) == (told, ["old"])
+        await watched.watcher.read()
+        assert (watched.changes, apps_of(watched.peer)) == (told + 1, ["new"])
 
 
 async def test_a_tree_of_another_gateway_than_the_one_of_health_is_not_taken() -> None:
@@ -160,4 +205,4 @@ async def test_the_line_is_wanted_while_the_peer_is_up_and_has_events() -> None:
             await watched.look()
         watched.gateway.health_status = 200
         await watched.look()
-        assert line.wants == [True, True, True, False, True]
+        assert line.wants == [False, True, True, True, False, True], "not before its tree is known"

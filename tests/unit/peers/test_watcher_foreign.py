@@ -65,7 +65,7 @@ async def test_a_reading_whose_gateway_went_meanwhile_is_not_taken() -> None:
         gateway.answer = grove.answer  # type: ignore[method-assign]  # another gateway is started at this URL
         await eventually(lambda: watched.peer.instance == instance("b") and watched.peer.is_up)
         gateway.free.set()
-        await eventually(lambda: not watched.watcher._walking)
+        await eventually(lambda: not watched.watcher.is_reading)
         assert apps_of(watched.peer) == ["cam"]
 
 
@@ -139,9 +139,9 @@ async def test_a_peer_behind_that_is_lost_is_named_before_all_is_read_again() ->
         gateway.answer = lambda path: (200, body) if path.endswith("/health") else plain(path)  # type: ignore[method-assign]  # it lost a peer
         await eventually(lambda: links_of(watched.peer) == ["d"])
         named = watched.peer.held
-        await eventually(lambda: watched.watcher._walking)
+        await eventually(lambda: watched.watcher.is_reading)
         gateway.free.set()
-        await eventually(lambda: not watched.watcher._walking)
+        await eventually(lambda: not watched.watcher.is_reading)
         assert watched.peer.held is named
 
 

@@ -81,9 +81,10 @@ class Watched:
         self.changes += 1
 
     async def look(self) -> int:
-        """How many changes one look told."""
+        """How many changes were told by one look, and by the reading if it made one due."""
         before = self.changes
-        await self.watcher.look()
+        if await self.watcher.look():
+            await self.watcher.read()
         return self.changes - before
 
 
