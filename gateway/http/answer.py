@@ -1,7 +1,8 @@
 """Answers that are whole before they are sent, how a document becomes one, and whether a client has it already."""
 
+import asyncio
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from email.utils import formatdate
 from functools import lru_cache
 from typing import Any, Final
@@ -11,6 +12,9 @@ from aiohttp.abc import AbstractStreamWriter
 
 from entities.jsontext import render_json
 from gateway.http.request import ApiRequest
+
+RENDERED_AT_ONCE: Final = 128 * 1024
+"""Bytes of a list that are rendered before the loop may do something else."""
 
 _BODILESS: Final = frozenset({204, 304})
 _JOINED_BYTES: Final = 512 * 1024  # up to here one copy of the body is cheaper than a second system call
@@ -44,7 +48,8 @@ class WholeAnswer(web.StreamResponse):
             await request.writer.write(head + body)
         else:
             await request.writer.write(head)
-            await request.writer.write(body)
+            for at in range(0, len(body), _JOINED_BYTES):  # at once, the loop would copy all of it
+                await request.writer.write(memoryview(body)[at : at + _JOINED_BYTES])
         return request.writer
 
     async def write_eof(self, data: bytes = b"") -> None:
@@ -74,6 +79,23 @@ def json_answer(document: Any, status: int = 200, headers: Sequence[tuple[str, s
     """`document` as `application/json`; bytes are taken as rendered already."""
     body = document if isinstance(document, bytes) else render_json(document)
     return WholeAnswer(status, (("Content-Type", "application/json"), *headers), body)
+
+
+async def list_answer(document: Mapping[str, Any], headers: Sequence[tuple[str, str]] = ()) -> WholeAnswer:
+    """`document` as `application/json`; its `items` may be many and large, and do not hold up the loop."""
+    pieces = [b'{"items":[']
+    size = 0
+    for item in document["items"]:
+        if len(pieces) > 1:
+            pieces.append(b",")
+        pieces.append(render_json(item))
+        size += len(pieces[-1])
+        if size > RENDERED_AT_ONCE:
+            size = 0
+            await asyncio.sleep(0)
+    rest = render_json({name: value for name, value in document.items() if name != "items"})
+    pieces.append(b"]}" if rest == b"{}" else b"]," + rest[1:])
+    return json_answer(b"".join(pieces), headers=headers)
 
 
 def has_current(request: ApiRequest, etag: str) -> bool:

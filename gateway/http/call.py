@@ -1,5 +1,6 @@
 """One request as the dispatcher sees it: where it goes, what gateways told with it, what it is served from."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -19,6 +20,12 @@ from peers.view import FederatedView, Gap, TreeView
 
 MAX_QUERY_FIELDS: Final = 64
 """Fields of a query that are read; more are an error."""
+
+PARSED_ON_LOOP_BYTES: Final = 65_536
+"""Of a body that the loop itself looks through; longer ones are left to a thread."""
+
+BODY_BRACKETS: Final = 100_000
+"""Opening brackets and braces of a body, those in its texts too: so many lists and mappings are made in a moment."""
 
 BODY_NESTING: Final = MAX_NESTING + 2
 """Lists and mappings within each other in a body: those of a value, in what says that it is one."""
@@ -94,18 +101,23 @@ async def read_json(request: ApiRequest, max_bytes: int) -> Any:
         body = await request.read()
     except web.HTTPRequestEntityTooLarge:
         raise errors.payload_too_large(max_bytes) from None
-    return parse_body(body, max_bytes)
+    if len(body) <= PARSED_ON_LOOP_BYTES:
+        return parse_body(body, max_bytes)
+    return await asyncio.to_thread(parse_body, body, max_bytes)
 
 
 def parse_body(body: bytes, max_bytes: int) -> Any:
     """What a body says, `{}` if nothing. Raises ApiError 400."""
     if not body.strip():
         return {}
+    brackets = body.count(b"[") + body.count(b"{")
+    if brackets > BODY_BRACKETS:
+        raise errors.invalid_request(f"Request body: found {brackets} '[' and '{{', allowed are {BODY_BRACKETS}")
     try:
         value = parse_json(body, max_bytes=max_bytes)
     except InvalidJsonError as error:
         raise errors.invalid_request(f"Malformed JSON: {error}") from None
-    if body.count(b"[") + body.count(b"{") > BODY_NESTING and not is_shallow(value, BODY_NESTING):
+    if brackets > BODY_NESTING and not is_shallow(value, BODY_NESTING):
         found = f"found lists and mappings nested deeper than {BODY_NESTING}"
         raise errors.invalid_request(f"Request body: {found}, allowed is {BODY_NESTING}")
     try:

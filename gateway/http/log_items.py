@@ -24,14 +24,14 @@ UNAVAILABLE: Final = "service-unavailable"
 
 async def own_log_items(
     own: OwnEntities, members: Sequence[EntityRef], query: Mapping[str, str]
-) -> list[tuple[EntityRef, Item]] | ResourceError:
+) -> list[tuple[EntityRef, list[Item]]] | ResourceError:
     """The items of our own members with whose they are; 400 for a bad query."""
     asked = parse_log_query(query.get("severity"), query.get("context"))
     if isinstance(asked, ResourceError):
         return asked
     free = asyncio.Semaphore(READ_AT_ONCE)
     found = await asyncio.gather(*(_items(own, ref, asked, free) for ref in members))
-    return [(ref, item) for ref, items in zip(members, found, strict=True) for item in items]
+    return list(zip(members, found, strict=True))
 
 
 async def _items(own: OwnEntities, ref: EntityRef, query: LogQuery, free: asyncio.Semaphore) -> list[Item]:

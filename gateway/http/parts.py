@@ -4,6 +4,7 @@ On the wire a part's item carries `x-medkit.origin` (instance) and `x-medkit.mem
 ids). Source: docs/api.md, "Between gateways".
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -20,6 +21,9 @@ from peers.division import Item
 from peers.view import FederatedView, Gap, TreeView
 
 _KINDS = {kind.value: kind for kind in EntityKind}
+MANY_ITEMS = 100
+"""Items of one member, after more of which others have their turn."""
+
 _LONGEST_MEMBER = len("components/") + 256
 
 MEMBERLESS = frozenset({"version-info", "faults"})
@@ -35,7 +39,7 @@ _NEEDED: Mapping[str, Mapping[str, type]] = {
 }
 
 
-class Part(msgspec.Struct, frozen=True):
+class Part(msgspec.Struct, frozen=True, gc=False):
     """One item of one member: the gateway it comes from, the member by the gateway's own id, the item's body.
 
     `member` is None for what belongs to the gateway itself (`/version-info`).
@@ -63,14 +67,16 @@ async def own_parts(
     statuses = parse_status_filter(query.get("status")) if collection == "faults" else frozenset[str]()
     if isinstance(statuses, ResourceError):
         return statuses
+    parts: list[Part] = []
     if collection == "logs":
-        entries = await own_log_items(own, members, query)
-        if isinstance(entries, ResourceError):
-            return entries
-        return [Part(view.self_id, ref, item) for ref, item in entries]
+        logs = await own_log_items(own, members, query)
+        if isinstance(logs, ResourceError):
+            return logs
+        for ref, entries in logs:
+            await _add(parts, view.self_id, ref, entries)
+        return parts
     if collection == "data":
         await own.prepare_data(members)
-    parts: list[Part] = []
     for ref in members:
         match collection:
             case "data":
@@ -85,8 +91,16 @@ async def own_parts(
                 items = ()
         if isinstance(items, ResourceError):
             return items
-        parts.extend(Part(view.self_id, ref, dict(item)) for item in items)
+        await _add(parts, view.self_id, ref, items)
     return parts
+
+
+async def _add(parts: list[Part], origin: str, ref: EntityRef, items: Iterable[Mapping[str, Any]]) -> None:
+    """The items of one member, after which the loop may do something else if they are many."""
+    before = len(parts)
+    parts.extend(Part(origin, ref, dict(item)) for item in items)
+    if len(parts) - before > MANY_ITEMS:
+        await asyncio.sleep(0)
 
 
 def _configurations(own: OwnEntities, view: TreeView, ref: EntityRef) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
@@ -17,6 +17,9 @@ from gateway.local.configuration_rows import Key, drop_row, read_row, save_row
 from gateway.local.shared_read import Clock
 from gateway.local.storage import PATIENCE_S, Keep, Row, StorageFailure, Stored, keep_nothing, outcome_of, unheard
 from gateway.local.values import MisfitError, check_size, conform
+
+RESET_AT_ONCE: Final = 50
+"""Resets that are begun before the loop may do something else."""
 
 _log = structlog.get_logger(__name__)
 
@@ -140,7 +143,13 @@ class ConfigurationStore:
     async def reset_all(self, ref: EntityRef) -> ResetReport:
         """All of one entity back to their defaults, at the same time; one that fails leaves the others alone."""
         items = list(self._of(ref).values())
-        refusals = await asyncio.gather(*(self._reset(ref, item) for item in items))
+        async with asyncio.TaskGroup() as group:
+            resets = []
+            for number, item in enumerate(items, 1):
+                resets.append(group.create_task(self._reset(ref, item), name=f"reset of {ref.id}/{item.id}"))
+                if number % RESET_AT_ONCE == 0:
+                    await asyncio.sleep(0)
+        refusals = [reset.result() for reset in resets]
         failed = tuple(
             FailedReset(item.id, refusal.message)
             for item, refusal in zip(items, refusals, strict=True)
@@ -275,7 +284,7 @@ async def _apply(item: Configuration, value: Any) -> Refusal | None:
 
 def _fitting(item: Configuration, value: Any) -> Any:
     """The value as the item's type, in its range. Raises MisfitError."""
+    check_size(value)
     fitting = conform(value, item.type)
-    check_size(fitting)
     item.range.check(fitting)
     return fitting

@@ -115,8 +115,8 @@ class DataStore:
 def _fitting(ref: EntityRef, spec: DataSpec, found: Any) -> Any:
     """The value to write, or why it is none for this item."""
     try:
+        check_size(found)
         value = conform(found, spec.type)
-        check_size(value)
         spec.range.check(value)
     except MisfitError as error:
         return misfit(ref, spec, error)

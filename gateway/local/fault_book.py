@@ -4,15 +4,20 @@ So nothing that was answered is lost when the process is killed. A disk that fai
 stored is shown all the same, and stored when that is possible again. Only a clearing that cannot be stored is none.
 """
 
+import asyncio
 import itertools
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from typing import Final
 
 from gateway.local.answers import EntityRef
 from gateway.local.fault_life import Fault, joined
-from gateway.local.fault_rows import Key, drop_fault, read_fault, read_snapshot, save_fault
-from gateway.local.fault_waiting import Frames, WaitingFault, WaitingSnapshot
+from gateway.local.fault_rows import Key, drop_fault, read_fault, read_snapshot
+from gateway.local.fault_waiting import Frames, WaitingFault, WaitingFaults, WaitingSnapshot
 from gateway.local.storage import Keep, Row, StorageFailure, Stored, unheard
+
+SETTLED_AT_ONCE: Final = 32
+"""Faults of those that are decided together that are shown before the loop may do something else."""
 
 Shown = Callable[[EntityRef, Fault | None, Fault], None]
 """Called with a fault as it was shown before, None for a new one, and as it is shown from now on."""
@@ -82,18 +87,21 @@ class FaultBook:
         changed = list(faults)
         number = next(self._numbers)
 
-        def done(failure: StorageFailure | None) -> None:
-            for ref, fault in changed:
+        def settle(start: int, failure: StorageFailure | None) -> None:
+            for ref, fault in changed[start : start + SETTLED_AT_ONCE]:
                 if failure is None:
                     self._show(ref, fault, None, number)
                 elif self.newest(ref, fault.code) is fault:
                     self._decided[ref][fault.code] = self._shown.get(ref, {}).get(fault.code, fault)
-            stored(failure)
+            if start + SETTLED_AT_ONCE < len(changed):
+                asyncio.get_running_loop().call_soon(settle, start + SETTLED_AT_ONCE, failure)
+            else:
+                stored(failure)
 
         for ref, fault in changed:
             self._decided.setdefault(ref, {})[fault.code] = fault
             self._waiting.pop((ref, fault.code), None)  # what is decided later comes after it
-        self._keep([save_fault(ref, fault) for ref, fault in changed], done)
+        self._keep(WaitingFaults(changed), partial(settle, 0))
 
     def forget(self, ref: EntityRef, code: str) -> None:
         """A fault that makes room for others."""

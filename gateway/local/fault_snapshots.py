@@ -60,6 +60,7 @@ class Snapshots:
         async with asyncio.TaskGroup() as group:
             while True:
                 group.create_task(self._take(await self._waiting.get()), name="snapshot of a fault")
+                await asyncio.sleep(0)  # a storm of faults does not begin all its snapshots at once
 
     async def _take(self, wanted: _Wanted) -> None:
         try:

@@ -1,6 +1,6 @@
 """What of a fault waits for the storage: a few rows and one snapshot, however fast it is reported."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from gateway.local.answers import EntityRef
@@ -36,6 +36,16 @@ class WaitingFault:
     def __iter__(self) -> Iterator[Statement]:
         self.is_open = False
         yield save_fault(self.ref, self.fault)
+
+
+class WaitingFaults:
+    """Faults that are stored together; what is written of each is made when it is."""
+
+    def __init__(self, faults: Sequence[tuple[EntityRef, Fault]]) -> None:
+        self._faults = faults
+
+    def __iter__(self) -> Iterator[Statement]:
+        return (save_fault(ref, fault) for ref, fault in self._faults)
 
 
 class WaitingSnapshot:

@@ -3,8 +3,9 @@
 import asyncio
 import itertools
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -18,6 +19,9 @@ SEVERITIES: Final[Mapping[str, LogSeverity]] = MappingProxyType({one.word: one f
 
 CONTEXT_LIMIT: Final = 256
 """Characters of the `context` query."""
+
+CHOSEN_ON_LOOP: Final = 1000
+"""Entries up to which the loop itself chooses what is shown of them; it is done in a thread for more."""
 
 MAX_ENTRIES_RANGE: Final = range(1, 10_001)
 
@@ -72,21 +76,13 @@ class LogStore:
         readings = await asyncio.gather(*(origin.read() for origin in origins))
         found = [reading for reading in readings if not isinstance(reading, LogFailure)]
         failures = tuple(reading for reading in readings if isinstance(reading, LogFailure))
-        entries = found[0] if len(found) == 1 else sorted(itertools.chain(*found), key=_by_time)
-        return LogReading(self._clock(), self._shown(ref, query, entries), failures)
+        choose = partial(_shown, self.limits(ref), query, found)
+        shown = choose() if sum(map(len, found)) <= CHOSEN_ON_LOOP else await asyncio.to_thread(choose)
+        return LogReading(self._clock(), shown, failures)
 
     def limits(self, ref: EntityRef) -> LogConfiguration:
         """What is configured for one entity."""
         return self._configurations.get(ref, LogConfiguration())
-
-    def _shown(self, ref: EntityRef, query: LogQuery, entries: Iterable[LogEntry]) -> Sequence[LogEntry]:
-        limits = self.limits(ref)
-        least = max(query.severity, SEVERITIES[limits.severity_filter])
-        shown = deque(
-            (entry for entry in entries if entry.text.severity >= least and query.admits(entry.text)),
-            maxlen=limits.max_entries,
-        )
-        return tuple(shown)
 
     def configuration(self, ref: EntityRef) -> ItemAnswer:
         """The settings of one entity."""
@@ -112,6 +108,17 @@ class LogStore:
             changed = replace(changed, max_entries=entries)
         self._configurations[ref] = changed
         return NO_CONTENT
+
+
+def _shown(limits: LogConfiguration, query: LogQuery, found: Sequence[Sequence[LogEntry]]) -> Sequence[LogEntry]:
+    """The newest of several logs that are asked for and configured to be shown, oldest first."""
+    entries = found[0] if len(found) == 1 else sorted(itertools.chain(*found), key=_by_time)
+    least = max(query.severity, SEVERITIES[limits.severity_filter])
+    shown = deque(
+        (entry for entry in entries if entry.text.severity >= least and query.admits(entry.text)),
+        maxlen=limits.max_entries,
+    )
+    return tuple(shown)
 
 
 def _by_time(entry: LogEntry) -> tuple[int, int]:

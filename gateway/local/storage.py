@@ -30,8 +30,8 @@ END_S: Final = 2.0
 MAX_WAITING: Final = 10_000
 """Writes that wait for the disk; a further one is not stored."""
 
-MAX_BATCH: Final = 500
-"""Writes in one commit."""
+MAX_BATCH: Final = 50
+"""Writes in one commit; so many are told of it at once."""
 
 SqlValue = str | int | float | bytes | None
 Row = tuple[SqlValue, ...]

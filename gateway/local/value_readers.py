@@ -23,6 +23,9 @@ from gateway.local.web_call import WebAnswer, WebCaller, WebFailure
 DETAIL_LIMIT: Final = 200
 """Characters of a command's errors that go to the log."""
 
+DECODED_ON_LOOP_BYTES: Final = 8192
+"""What is said up to here the loop itself makes a value of; more, perhaps of very many lines, is left to a thread."""
+
 NO_THREAD: Final = ReadFailure("the system has no thread to give")
 
 
@@ -66,7 +69,7 @@ class CommandReader:
         limit = self._decoding.limit_bytes + 1
         outcome = await self._commands.run(self._command, timeout_s=self._timeout_s, limit_bytes=limit)
         if isinstance(outcome, Exited) and outcome.code == 0:
-            return _decoded("the output of its command", outcome.stdout, self._decoding)
+            return await _decoded_aside("the output of its command", outcome.stdout, self._decoding)
         return ReadFailure(*command_trouble(outcome, self._timeout_s))
 
 
@@ -91,7 +94,7 @@ class WebReader:
         outcome = await self._web.ask(request, timeout_s=self._timeout_s, limit_bytes=limit)
         match outcome:
             case WebAnswer(status=status, body=body) if 200 <= status < 300:
-                return _decoded("the answer of its device", body, self._decoding)
+                return await _decoded_aside("the answer of its device", body, self._decoding)
             case WebAnswer(status=status):
                 return ReadFailure(f"its device answered with status {status}")
             case WebFailure(reason=reason):
@@ -154,6 +157,12 @@ def _look_at_sensor(ask: Callable[[], Any], decoding: Decoding) -> Found | ReadF
         return ReadFailure(f"its sensor answered nonsense: {error}")
     except (psutil.Error, OSError, ValueError, KeyError, AttributeError, NotImplementedError) as error:
         return ReadFailure(f"its sensor failed: {type(error).__name__}", repr(error))
+
+
+async def _decoded_aside(what: str, said: bytes, decoding: Decoding) -> Found | ReadFailure:
+    if len(said) <= DECODED_ON_LOOP_BYTES:
+        return _decoded(what, said, decoding)
+    return await asyncio.to_thread(_decoded, what, said, decoding)
 
 
 def _decoded(what: str, said: bytes, decoding: Decoding) -> Found | ReadFailure:

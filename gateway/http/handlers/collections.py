@@ -10,7 +10,7 @@ from entities.classify import own_members
 from entities.hops import MAX_LISTED
 from entities.model import App, Component, EntityKind
 from gateway.http import errors
-from gateway.http.answer import WholeAnswer, json_answer
+from gateway.http.answer import WholeAnswer, json_answer, list_answer
 from gateway.http.call import Call
 from gateway.http.combine import render_collection
 from gateway.http.exchange import Exchange, entity_path, not_asked
@@ -101,7 +101,7 @@ async def _read(exchange: Exchange, call: Call, subject: Subject, collection: st
         body["items"] = narrow(body["items"], exchange.own.log_limits(itself))
     if call.reader is not None:
         body["x-medkit"] = {**body.get("x-medkit", {}), ANSWERED_BY: call.view.self_id}
-    return json_answer(body, headers=[_NO_STORE, *applied])
+    return await list_answer(body, headers=[_NO_STORE, *applied])
 
 
 async def answer_part(exchange: Exchange, call: Call, collection: str) -> WholeAnswer:
@@ -131,7 +131,7 @@ async def answer_part(exchange: Exchange, call: Call, collection: str) -> WholeA
         )
         parts = [*parts, *found]
         answered.extend(others_answered)
-    return json_answer(render_part(parts, answered, missing), headers=[_NO_STORE])
+    return await list_answer(render_part(parts, answered, missing), headers=[_NO_STORE])
 
 
 async def _create(exchange: Exchange, call: Call, subject: Subject, collection: str) -> web.StreamResponse:

@@ -1,6 +1,7 @@
 """What concerns gateways, not entities: faults and versions of all of them, the tree document, the way to an id."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from aiohttp import web
@@ -9,13 +10,14 @@ from entities.merge import MergedEntity
 from entities.model import EntityKind, is_valid_id
 from entities.routes import Gone, Own, Owner, Remote, Shared
 from gateway.http import errors
-from gateway.http.answer import WholeAnswer, has_current, json_answer
+from gateway.http.answer import WholeAnswer, has_current, json_answer, list_answer
 from gateway.http.call import Call
 from gateway.http.exchange import Exchange, not_asked, silent
 from gateway.http.gaps import gap_marks
 from gateway.http.own_item import ALL_STATUSES, raised
 from gateway.http.parts import Part, own_parts, render_part
 from gateway.http.path import API_PREFIX
+from gateway.http.subject import LARGE_ENTITY
 from gateway.http.translate import reported_as
 from gateway.local.answers import EntityRef, ResourceError
 from gateway.local.fault_record import parse_status_filter
@@ -37,9 +39,9 @@ async def answer_global(
         found, answered, missing = await _others(exchange, call, others, collection)
         if call.view.self_id in origins:
             answered = (call.view.self_id, *answered)
-        return json_answer(render_part([*mine, *found], answered, missing), headers=[_NO_STORE])
+        return await list_answer(render_part([*mine, *found], answered, missing), headers=[_NO_STORE])
     if call.own:
-        return json_answer(_document(call, collection, own, ()))
+        return await _answer(call, collection, own, ())
     known = list(call.view.topology.configured)
     if call.hops.no_fan_out and not call.hops.via:
         found, gaps = [], not_asked(call, known)
@@ -50,7 +52,7 @@ async def answer_global(
         named = {gap.label for gap in unidentified}
         gaps = (*silent(call, known), *unidentified, *(gap for gap in missing if gap.label not in named))
     applied = call.require_whole(gaps)
-    return json_answer(_document(call, collection, [*own, *found], gaps), headers=[_NO_STORE, *applied])
+    return await _answer(call, collection, [*own, *found], gaps, headers=[_NO_STORE, *applied])
 
 
 async def _own(exchange: Exchange, call: Call, collection: str, version: Mapping[str, Any]) -> list[Part]:
@@ -73,6 +75,18 @@ async def _others(
     if not wanted:
         return [], (), ()
     return await exchange.ask_others(call, wanted, path=f"{API_PREFIX}/{collection}", collection=collection)
+
+
+async def _answer(
+    call: Call,
+    collection: str,
+    parts: list[Part],
+    gaps: tuple[Gap, ...],
+    headers: Sequence[tuple[str, str]] = (),
+) -> WholeAnswer:
+    if len(parts) > LARGE_ENTITY:
+        return await list_answer(await asyncio.to_thread(_document, call, collection, parts, gaps), headers)
+    return await list_answer(_document(call, collection, parts, gaps), headers)
 
 
 def _document(call: Call, collection: str, parts: list[Part], gaps: tuple[Gap, ...]) -> dict[str, Any]:

@@ -6,7 +6,10 @@ from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any, Final, Protocol
 
+import msgspec
+
 _NS: Final = 1_000_000_000
+# Many are kept: those without `gc` are not looked at by the garbage collector, which would hold up the loop.
 _TO_SECONDS: Final = len("2026-08-12T12:41:40")
 
 
@@ -28,8 +31,7 @@ class LogSeverity(IntEnum):
 _WORDS: Final = tuple(severity.name.lower() for severity in LogSeverity)
 
 
-@dataclass(frozen=True, slots=True)
-class LogContext:
+class LogContext(msgspec.Struct, frozen=True, gc=False):
     """Where an entry comes from. `node`: who wrote it, what the `context` of a query is looked for in.
 
     Texts have at most 256 characters, see `line_text.word_text`.
@@ -41,8 +43,7 @@ class LogContext:
     line: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LogText:
+class LogText(msgspec.Struct, frozen=True, gc=False):
     """What an entry says. `cut_bytes`: how much of it was too long and is left out."""
 
     timestamp_ns: int
@@ -52,8 +53,7 @@ class LogText:
     cut_bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class LogEntry:
+class LogEntry(msgspec.Struct, frozen=True, gc=False):
     """An entry with its number, which it keeps as long as the gateway runs; newer entries have higher ones."""
 
     number: int

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.http.call import BODY_NESTING, parse_body
+from gateway.http.call import BODY_BRACKETS, BODY_NESTING, parse_body
 from gateway.http.errors import ApiError
 
 
@@ -20,3 +20,10 @@ def test_a_body_that_says_two_things_by_one_name_is_refused(body: bytes) -> None
     with pytest.raises(ApiError, match="a name twice; each name once is allowed") as refused:
         parse_body(body, 1000)
     assert refused.value.status == 400
+
+
+def test_a_body_of_very_many_lists_is_refused_before_they_are_made() -> None:
+    many = b"[" + b"[]," * (BODY_BRACKETS - 2) + b"[]]"
+    assert parse_body(many, len(many))
+    with pytest.raises(ApiError, match="allowed are 100000"):
+        parse_body(b"[" + many + b"]", len(many) + 2)
