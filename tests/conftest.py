@@ -13,7 +13,7 @@ from tests.federation.ports import free_port as find_free_port
 from tests.federation.process import forking
 from tests.skips import refuse_unexpected
 
-OURS = ("entities", "discovery", "peers", "gateway")
+OURS = ("entities", "discovery", "peers", "gateway", "grove")
 """The packages whose code may not block the loop. Tests themselves may."""
 
 TASK_GRACE_S = 0.5

@@ -32,6 +32,7 @@ from tests.unit.local.operation_types import (
 
 RECORDED = Path(__file__).parents[2] / "data" / "wire" / "leaf.json"
 EXECUTIONS = "/api/v1/apps/arm/operations/move/executions"
+FUNCTION_EXECUTIONS = "/api/v1/functions/walk/operations/move/executions"
 CALIBRATE = "/api/v1/apps/arm/operations/calibrate/executions"
 
 
@@ -252,6 +253,32 @@ async def test_two_who_delete_and_one_who_stops_at_once_leave_nothing(client: Cl
     answers = await asyncio.gather(client.request("DELETE", path), stop, client.request("DELETE", path))
     assert {answer.status for answer in answers} <= {202, 204, 404}
     assert read(await client.get(EXECUTIONS), ExecutionList).items == []
+
+
+@pytest.mark.parametrize("first", ["end", "stop"])
+async def test_a_stop_while_an_execution_finishes_is_answered_and_what_came_first_counts(
+    client: Client, arm: Arm, first: str
+) -> None:
+    paths = [f"{path}/{await start(client, path)}" for path in (EXECUTIONS, FUNCTION_EXECUTIONS)]
+    for at, path in enumerate(paths):
+        if first == "end":
+            arm.move.end(Completed({"at": 3}), at)
+        stops = [client.request("PUT", path, json={"capability": "stop"}) for _ in range(2)]
+        answers = await asyncio.gather(*stops, client.get(path))
+        if first == "stop":
+            arm.move.end(Completed({"at": 3}), at)
+        assert [answer.status for answer in answers] == [202, 202, 200]
+
+        async def ended(path: str = path) -> str | None:
+            shown = read(await client.get(path), Detail)
+            return None if shown.status == "running" else shown.status
+
+        assert await eventually(ended) == ("completed" if first == "end" else "failed")
+        again = read(await client.request("PUT", path, json={"capability": "stop"}), Started, 202)
+        assert again.status == ("completed" if first == "end" else "failed")
+        deletes = await asyncio.gather(*(client.request("DELETE", path) for _ in range(2)))
+        assert {answer.status for answer in deletes} <= {204, 404}
+        read(await client.get(path), ErrorBody, 404)
 
 
 async def test_who_leaves_while_his_execution_runs_ends_nothing(client: Client, arm: Arm) -> None:
