@@ -23,7 +23,7 @@ from gateway.http.proxy import (
     relay,
 )
 from gateway.http.stream_slots import StreamSlots
-from gateway.http.told import MULTI_STATUS, Told, read_results
+from gateway.http.told import MULTI_STATUS, Told, read_results, read_why
 from gateway.http.translate import Echo, Translation
 from gateway.local.answers import EntityRef
 from gateway.local.own import OwnEntities
@@ -101,12 +101,16 @@ class Exchange:
             call, self.reach, self.limits, to=instance, path=path, translation=translation, bodiless=True
         )
         try:
-            if answer.status != MULTI_STATUS:
+            if answer.status < 300 and answer.status != MULTI_STATUS:
                 return Told(answer.status)
             body = await answer.read(self.combined_body_bytes)
         finally:
             await answer.aclose()
-        return Told(MULTI_STATUS, () if isinstance(body, PeerError) else read_results(body, translation.apps))
+        if isinstance(body, PeerError):
+            return Told(answer.status)
+        if answer.status != MULTI_STATUS:
+            return Told(answer.status, why=read_why(body))
+        return Told(MULTI_STATUS, read_results(body, translation.apps))
 
     def _translation(
         self, call: Call, instance: str, path: str, received: str = "", echo: Echo | None = None

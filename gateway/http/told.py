@@ -8,16 +8,23 @@ from entities.jsontext import InvalidJsonError, parse_json
 
 MULTI_STATUS: Final = 207
 
+WHY_LIMIT: Final = 1024
+"""Characters of what another gateway says of an error that are told on."""
+
 Result = dict[str, Any]
 """`{app_id, node, success, status?, error?, details?}`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What another gateway answered to a change. `results`: of a 207 that says what became of each member."""
+    """What another gateway answered to a change.
+
+    `results`: of a 207 that says what became of each member. `why`: what an error says, if it says anything.
+    """
 
     status: int
     results: tuple[Result, ...] = ()
+    why: str = ""
 
 
 def read_results(body: bytes, names: Mapping[str, str]) -> tuple[Result, ...]:
@@ -34,6 +41,16 @@ def read_results(body: bytes, names: Mapping[str, str]) -> tuple[Result, ...]:
         for one in listed
         if isinstance(one, dict) and isinstance(one.get("app_id"), str) and isinstance(one.get("success"), bool)
     )
+
+
+def read_why(body: bytes) -> str:
+    """The message of an error; empty if it has none."""
+    try:
+        told = parse_json(body, max_bytes=len(body))
+    except InvalidJsonError:
+        return ""
+    message = told.get("message") if isinstance(told, dict) else None
+    return message[:WHY_LIMIT] if isinstance(message, str) else ""
 
 
 def results_body(entity_id: str, results: Sequence[Result], *, counted: bool) -> dict[str, Any]:

@@ -83,6 +83,23 @@ async def test_a_change_names_the_member_that_is_silent_and_never_does_it_elsewh
     assert (await values(top, "leaf__drive"))["mode"] == "manual"
 
 
+async def test_what_a_member_says_of_its_failure_is_told_on(cluster: Cluster) -> None:
+    told = {"error_code": "service-unavailable", "message": "Nothing was cleared: the disk is full"}
+    owner = await cluster.owner({"components": [{"id": "line"}]})
+    paths = [f"/api/v1/components/line/faults{each}" for each in ("/HOT", "/OLD", "")]
+    await owner.set_faults(*({"path": path, "method": "DELETE", "status": 503, "body": told} for path in paths))
+    top = cluster.add("top", manifest=manifest("drive", picky=False), peers=[("leaf", owner)])
+    await top.start()
+    await top.sees("leaf")
+    why = f"leaf answered 503: {told['message']}"
+    both = await top.request("DELETE", "/components/line/faults/HOT")
+    assert (both.status, [result.get("error") for result in both.json["results"]]) == (207, [None, why])
+    theirs = await top.request("DELETE", "/components/line/faults/OLD")
+    assert (theirs.status, theirs.json["message"]) == (502, why)
+    everything = await top.request("DELETE", "/components/line/faults")
+    assert [result.get("error") for result in everything.json["results"]] == [None, None, why]
+
+
 async def write(gateway: Gateway, app_id: str, item: str, value: Any) -> None:
     answer = await gateway.request("PUT", f"/apps/{app_id}/configurations/{item}", json={"value": value})
     assert answer.status == 200, answer

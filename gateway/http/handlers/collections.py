@@ -173,7 +173,8 @@ async def _change_at(exchange: Exchange, call: Call, instance: str, path: str) -
     if told.results:
         return told.results
     done = told.status < 300 and told.status != MULTI_STATUS
-    failure = {} if done else {"error": f"{label} answered {told.status}"}
+    why = f"{label} answered {told.status}{f': {told.why}' if told.why else ''}"
+    failure = {} if done else {"error": why}
     return [{"app_id": label, "node": "", "success": done, "status": told.status, **failure}]
 
 

@@ -55,17 +55,24 @@ def _path(subject: Subject, code: str) -> str:
 
 
 async def _at_ours(exchange: Exchange, call: Call, subject: Subject, code: str) -> WholeAnswer | None:
-    """What our own members answer: a read the first that knows the code, a clear all that do; None if none does."""
+    """What our own members answer: a clear all that know the code, a read the first of them, before all one of whom
+    it is not over; None if none knows it.
+    """
     found: WholeAnswer | None = None
     for ref in subject.local_members:
         answer = await own_item(exchange.own, ref, "faults", method=call.request.method, item=code)
         if isinstance(answer, ItemAnswer):
-            found = own_answer(answer, subject, Place(call.view.self_id, ref, code), code)
-            if call.is_read:
-                return found
+            told = own_answer(answer, subject, Place(call.view.self_id, ref, code), code)
+            if call.is_read and not _is_over(answer):
+                return told
+            found = found or told
         elif answer.status != NOT_FOUND:
             raise raised(answer, subject.entity.id)
     return found
+
+
+def _is_over(answer: ItemAnswer) -> bool:
+    return answer.body is not None and answer.body["item"]["status"]["aggregatedStatus"] == "cleared"
 
 
 async def _clear(exchange: Exchange, call: Call, subject: Subject, code: str, *, is_ours: bool) -> web.StreamResponse:

@@ -13,12 +13,13 @@ from typing import Any, TypeVar
 import msgspec
 import pytest
 
+from entities.model import Function, GatewayTree
 from gateway.local.answers import EntityRef
 from gateway.local.bindings import Configuration, DataSpec, HeldData, Refusal
 from gateway.local.data_items import HeldItem
 from gateway.local.fault_spec import Debounce, FaultSpec, Severity
 from gateway.local.own import OwnEntities
-from gateway.local.source import EntityResources
+from gateway.local.source import Changed, EntityResources, Offer
 from gateway.local.storage import Storage
 from gateway.local.value_range import ValueRange
 from gateway.local.values import DataType
@@ -136,6 +137,37 @@ async def test_a_fault_that_clients_clear_while_it_is_being_confirmed_counts_ane
             ("CLEARED", "PREFAILED"),
         }
         assert ("CLEARED", "PREFAILED") in steps
+
+
+class Both:
+    """A Function of two Apps that others offer."""
+
+    offer = Offer(GatewayTree(functions=(Function("both", hosts=("pump", "spare")),)))
+
+    async def start(self) -> None: ...
+
+    async def run(self, changed: Changed) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+async def test_of_two_members_that_know_a_fault_the_one_where_it_is_not_over_is_read() -> None:
+    spare = app("spare")
+    own = OwnEntities([Both(), *(ScriptedSource(ref, EntityResources()) for ref in (PUMP, spare))], clock=HandClock())
+    async with owning(own) as client:
+        for ref in (PUMP, spare):
+            await own.faults.raise_fault(ref, "HOT", description=f"hot at {ref.id}")
+
+        async def shown() -> tuple[Any, str]:
+            detail = typed((await client.get("/api/v1/functions/both/faults/HOT")).json, FaultDetail)
+            return detail.item.fault_name, detail.item.status.aggregated_status
+
+        assert await shown() == ("hot at pump", "active")
+        await client.request("DELETE", f"{AT}/faults/HOT")
+        (listed,) = (await client.get("/api/v1/functions/both/faults")).json["items"]
+        assert await shown() == (listed["description"], "active") == ("hot at spare", "active")
+        await client.request("DELETE", "/api/v1/functions/both/faults/HOT")
+        assert await shown() == ("hot at pump", "cleared")
 
 
 async def test_every_event_of_the_stream_has_its_type(tmp_path: Path) -> None:
