@@ -68,8 +68,8 @@ def run(
     and may be ended when all is done.
     """
     settings = loaded.settings
-    named = settings.local.manifest
-    watch = FileWatch((*loaded.files, *(() if named is None else (named,))), loaded.stamps)
+    named, auth_files = settings.local.manifest, _auth_files(settings)
+    watch = FileWatch((*loaded.files, *(() if named is None else (named,)), *auth_files), loaded.stamps)
     manifest = _manifest(settings)
     if isinstance(manifest, int):
         return manifest
@@ -98,7 +98,7 @@ def run(
             files=files,
             program=program,
         )
-        reloading = Reloading(gateway, current, Sources(loaded.files, named, reread, watch), files=files)
+        reloading = Reloading(gateway, current, Sources(loaded.files, named, auth_files, reread, watch), files=files)
         return uvloop.run(
             _Run(gateway, settings, current, reloading, identity, state, loaded.files, ready, is_alone).serve()
         )
@@ -117,6 +117,14 @@ def _manifest(settings: Settings) -> LoadedManifest | int | None:
         return loaded
     sys.stderr.write("".join(f"{line}\n" for line in problem_lines(settings.local.manifest, loaded)))
     return BAD_CONFIGURATION
+
+
+def _auth_files(settings: Settings) -> tuple[Path, ...]:
+    if not settings.auth.enabled:
+        return ()
+    from gateway.auth.loading import files_of  # noqa: PLC0415 -- as below
+
+    return files_of(settings.auth)
 
 
 def _auth(settings: Settings, state: StateDir) -> AuthService | int | None:

@@ -1,6 +1,6 @@
-"""Reads the settings and the manifest again, on SIGHUP and whenever their files change, and puts them into effect.
+"""Reads settings, manifest, clients and keys again, on SIGHUP and whenever their files change.
 
-What is wrong is told and changes nothing. Source: docs/configuration.md, "Reading again".
+They are put into effect. What is wrong is told and changes nothing. Source: docs/configuration.md, "Reading again".
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
@@ -24,7 +24,10 @@ from gateway.descriptors import connection_limits
 from gateway.file_watch import FileWatch
 from gateway.local.manifest.load import LoadedManifest, load_manifest
 from gateway.local.manifest.problem import problem_lines
-from gateway.settings import Settings
+from gateway.settings import AuthSettings, Settings
+
+if TYPE_CHECKING:
+    from gateway.auth.loading import AuthMaterial
 
 LIVE_GROUPS: Final = ("cors.", "rate_limiting.")
 """Groups of settings of which everything counts as soon as it is read."""
@@ -34,6 +37,7 @@ LIVE_KEYS: Final = frozenset(
         "aggregation.peers",
         "aggregation.peer_urls",
         "aggregation.peer_names",
+        "auth.clients",
         "server.allowed_hosts",
         "server.body_bytes_per_s",
         "server.body_grace_ms",
@@ -52,6 +56,7 @@ LIVE_KEYS: Final = frozenset(
 
 SETTINGS: Final = "configuration"
 MANIFEST: Final = "manifest"
+AUTH: Final = "clients and keys"
 
 Reread = Callable[[], LoadedSettings | SettingsRefused]
 
@@ -64,17 +69,30 @@ class Sources:
 
     files: Sequence[Path]
     manifest: Path | None
+    auth: Sequence[Path]
     reread: Reread
     watch: FileWatch
     """Of all of them, from before they were read."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class _Judged:
+    """Settings that were read: what counts `now`, which keys of it are `live`, which wait, what is wrong with that."""
+
+    loaded: LoadedSettings
+    now: Settings
+    live: Sequence[str]
+    waiting: tuple[str, ...]
+    mistakes: Sequence[str]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class _Read:
     """What was found: each None where it is as before, a list of mistakes where it cannot be used."""
 
-    settings: LoadedSettings | Sequence[str] | None
+    settings: _Judged | Sequence[str] | None
     manifest: LoadedManifest | Sequence[str] | None
+    auth: "AuthMaterial | list[str] | None"
 
 
 class Reloading:
@@ -115,13 +133,15 @@ class Reloading:
     async def read_again(self, *, everything: bool) -> None:
         """Reads what changed, or `everything`, and puts it into effect as far as it can be used; one after another."""
         async with self._one_at_a_time:
-            self._take(await asyncio.to_thread(self._read, everything))
+            found = await asyncio.to_thread(self._read, everything)
+            self._take(found)
+            await self._take_auth(found.auth)
 
     def _take(self, found: _Read) -> None:
         match found.settings:
             case None:
                 pass
-            case LoadedSettings():
+            case _Judged():
                 self._current.refused.pop(SETTINGS, None)
                 self._take_settings(found.settings)
             case mistakes:
@@ -137,18 +157,36 @@ class Reloading:
             case mistakes:
                 self._refuse(MANIFEST, mistakes)
 
+    async def _take_auth(self, found: "AuthMaterial | list[str] | None") -> None:
+        if found is None or self._gateway.auth is None:
+            return
+        if isinstance(found, list):
+            self._refuse(AUTH, found)
+            return
+        self._current.refused.pop(AUTH, None)
+        await self._gateway.auth.take(found)
+
     def _read(self, everything: bool) -> _Read:
         changed = self._sources.watch.look()
         settings = self._read_settings() if everything or not changed.isdisjoint(self._sources.files) else None
         manifest = self._read_manifest() if everything or self._sources.manifest in changed else None
-        return _Read(settings, manifest)
+        now = settings.now if isinstance(settings, _Judged) and not settings.mistakes else self._current.settings
+        is_new = now.auth != self._current.settings.auth or not changed.isdisjoint(self._sources.auth)
+        return _Read(settings, manifest, _read_auth(now.auth) if everything or is_new else None)
 
-    def _read_settings(self) -> LoadedSettings | Sequence[str]:
+    def _read_settings(self) -> _Judged | Sequence[str]:
         empty = [f"{file}: found an empty file; allowed: settings" for file in self._sources.files if _is_empty(file)]
         if empty:
             return empty  # most likely somebody writes it just now; it is read again then
         outcome = self._sources.reread()
-        return outcome if isinstance(outcome, LoadedSettings) else [str(problem) for problem in outcome.problems]
+        if not isinstance(outcome, LoadedSettings):
+            return [str(problem) for problem in outcome.problems]
+        before, found = self._current.settings, outcome.settings
+        changed = [path for path in KEYS if value_at(found, path) != value_at(before, path)]
+        live = [path for path in changed if is_live(path)]
+        now = functools.reduce(lambda so_far, path: _with(so_far, path, value_at(found, path)), live, before)
+        waiting = tuple(path for path in changed if not is_live(path))
+        return _Judged(outcome, now, live, waiting, [*mistakes_of(now)] if live else [])
 
     def _read_manifest(self) -> LoadedManifest | Sequence[str] | None:
         path = self._sources.manifest
@@ -162,24 +200,29 @@ class Reloading:
             log.warning("changed files refused, those before count on", what=what, mistakes=list(mistakes))
         self._current.refused[what] = mistakes
 
-    def _take_settings(self, loaded: LoadedSettings) -> None:
-        before, found = self._current.settings, loaded.settings
-        changed = [path for path in KEYS if value_at(found, path) != value_at(before, path)]
-        live = [path for path in changed if is_live(path)]
-        waiting = tuple(path for path in changed if not is_live(path))
-        self._current.cautions = loaded.warnings
+    def _take_settings(self, judged: _Judged) -> None:
+        before, waiting = self._current.settings, judged.waiting
+        self._current.cautions = judged.loaded.warnings
         if waiting and waiting != self._current.waiting:
             log.warning("changed settings need a restart", keys=list(waiting))
         self._current.waiting = waiting
-        if live:
-            now = functools.reduce(lambda so_far, path: _with(so_far, path, value_at(found, path)), live, before)
-            mistakes = [*mistakes_of(now)]
-            if mistakes:
-                self._refuse(SETTINGS, mistakes)
-                return
-            self._current.settings = now
-            put_into_effect(self._gateway, before, now, files=self._files)
-            log.info("changed settings in effect", keys=live)
+        if judged.mistakes:
+            self._refuse(SETTINGS, judged.mistakes)
+        elif judged.live:
+            self._current.settings = judged.now
+            put_into_effect(self._gateway, before, judged.now, files=self._files)
+            log.info("changed settings in effect", keys=list(judged.live))
+
+
+def _read_auth(auth: AuthSettings) -> "AuthMaterial | list[str] | None":
+    if not auth.enabled:
+        return None
+    from gateway.auth.loading import AuthMaterial, load_material  # noqa: PLC0415 -- cryptography is loaded only where it is used
+
+    found = load_material(auth)
+    if isinstance(found, AuthMaterial):
+        return found
+    return [f"{one.keys[0]}: found {one.found}; allowed: {one.allowed}" for one in found]
 
 
 def is_live(path: str) -> bool:

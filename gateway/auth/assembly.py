@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import structlog
+
 from gateway.auth.attempts import AttemptLimits, Attempts
 from gateway.auth.caller import AuthService
 from gateway.auth.clients import Clients
@@ -19,14 +21,24 @@ from gateway.settings import AuthSettings
 from gateway.state_dir import StateDir
 from peers.view import Warned
 
+log = structlog.get_logger("auth")
+
 
 @dataclass(frozen=True, slots=True)
 class AuthParts:
     """The authority, and what lifecycle runs and ends for it."""
 
     authority: Gatekeeper
+    rules: TokenRules
     sessions: SessionFile
     published: PublishedKeys | None
+
+    async def take(self, material: AuthMaterial) -> None:
+        """These keys and clients count from now on."""
+        if material.signing is not None and material.verifying is not None:
+            mint = Mint(material.signing, self.rules, new_id=new_id)
+            await self.authority.take(material.verifying, mint, material.clients)
+            log.info("clients and keys read again", clients=len(material.clients))
 
     async def run(self) -> None:
         """Until cancelled: keeps keys and what is saved current; then waits for what is being saved."""
@@ -90,7 +102,7 @@ def make_authority(auth: AuthSettings, material: AuthMaterial, state: StateDir) 
         access_s=auth.token_expiry_seconds,
         refresh_s=auth.refresh_token_expiry_seconds,
     )
-    return AuthParts(gatekeeper, store, keys if isinstance(keys, PublishedKeys) else None)
+    return AuthParts(gatekeeper, rules, store, keys if isinstance(keys, PublishedKeys) else None)
 
 
 _: type[AuthService] = AuthParts

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from gateway.auth.access import Policy
 from gateway.auth.roles import Role
 from peers.view import Warned
+
+if TYPE_CHECKING:
+    from gateway.auth.loading import AuthMaterial
 
 SAVE_RETRY_S: Final = 5.0
 """Seconds until what could not be saved is tried again."""
@@ -99,6 +102,9 @@ class AuthService(Protocol):
     @property
     def authority(self) -> Authority:
         """Who believes tokens and gives them out."""
+
+    async def take(self, material: "AuthMaterial") -> None:
+        """These keys and clients count from now on, where this gateway has any of its own."""
 
     async def run(self) -> None:
         """Until cancelled, and then until everything is saved."""

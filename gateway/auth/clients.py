@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -56,8 +56,9 @@ class Clients:
         self, clients: Iterable[AuthClient], *, is_equal: Callable[[bytes, bytes], bool] = hmac.compare_digest
     ) -> None:
         """`is_equal` compares digests in constant time."""
-        self._by_id: Mapping[str, AuthClient] = {client.id: client for client in clients}
         self._is_equal = is_equal
+        # Mutable: who they are now.
+        self._by_id: Mapping[str, AuthClient] = {client.id: client for client in clients}
 
     def __repr__(self) -> str:
         return f"<Clients {', '.join(self._by_id)}>"
@@ -67,6 +68,13 @@ class Clients:
 
     def __contains__(self, client_id: str) -> bool:
         return client_id in self._by_id
+
+    def take(self, clients: Iterable[AuthClient]) -> Collection[str]:
+        """These are all from now on; the ids of those that are gone, or have another secret."""
+        before, self._by_id = self._by_id, {client.id: client for client in clients}
+        return [
+            one.id for one in before.values() if (now := self._by_id.get(one.id)) is None or now.digest != one.digest
+        ]
 
     def get(self, client_id: str) -> AuthClient | None:
         """The client of this id."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from hashlib import sha256
 from typing import Final, Protocol
 
@@ -85,8 +85,19 @@ class Gatekeeper:
         self._wall = wall
         self._access_s = access_s
         self._refresh_s = refresh_s
-        # Mutable: digests of tokens whose signature is known to be good, with the keys it was good for.
+        # Mutable: keys, mint and clients, see `take`; digests of tokens whose signature is known to be good, with the
+        # keys it was good for.
         self._good: OrderedDict[bytes, tuple[VerifyingKeys, Token]] = OrderedDict()
+
+    async def take(self, keys: VerifyingKeys, mint: Mint, clients: Iterable[AuthClient]) -> None:
+        """With these from now on. What was given out with another key, or to a client that is gone or has another
+        secret, counts no more.
+        """
+        for client in self._clients.take(clients):
+            self._sessions.revoke_client(client, now=self._wall())
+        if self._keys.current() != keys:
+            self._keys, self._mint = FixedKeys(keys), mint
+        await self._store.keep()
 
     async def caller(self, token: str) -> Caller | Disbelieved:
         believed = await self._believed(token)
@@ -100,8 +111,10 @@ class Gatekeeper:
         """The caller as it stands now: a client that is no more has no rights, one that was demoted has fewer."""
         good_s = token.expires + LEEWAY_S - self._wall()
 
+        keys = self._keys
+
         def is_revoked() -> bool:
-            return self._sessions.is_revoked(token)
+            return self._keys is not keys or self._sessions.is_revoked(token)
 
         if self._rules.from_elsewhere:
             return Caller(token.subject, token.role, good_s, is_revoked)

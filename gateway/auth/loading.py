@@ -1,4 +1,4 @@
-"""From settings to keys and clients: everything that authentication needs of files, read once before the start.
+"""From settings to keys and clients: everything that authentication needs of files, at the start and when they change.
 
 What is wrong is told by setting, all at once, without a word of any secret.
 """
@@ -62,6 +62,13 @@ def load_material(auth: AuthSettings) -> AuthMaterial | tuple[AuthMistake, ...]:
         clients, wrong = _clients(auth)
         mistakes.extend(wrong)
     return tuple(mistakes) if mistakes else AuthMaterial(signing, verifying, clients)
+
+
+def files_of(auth: AuthSettings) -> tuple[Path, ...]:
+    """The files that `load_material` reads."""
+    private = None if auth.jwt_algorithm == "HS256" or not auth.jwt_secret else Path(auth.jwt_secret)
+    named = (auth.clients_file, auth.jwt_secret_file, auth.jwt_public_key, private)
+    return tuple(path for path in named if path is not None)
 
 
 def _lifetimes(auth: AuthSettings) -> Iterator[AuthMistake]:

@@ -114,11 +114,13 @@ class Sessions:
         self._revoked[name] = _Revoked(client, until + 2 * LEEWAY_S)
         mine = [one for one, each in self._revoked.items() if each.client == client]
         if len(mine) > MAX_REVOKED:
-            self._not_before[client] = float(ceil(now))
-            for one in mine:
-                del self._revoked[one]
-            for one in [one for one, each in self._families.items() if each.client == client]:
-                del self._families[one]
+            self.revoke_client(client, now=now)
+
+    def revoke_client(self, client: str, *, now: float) -> None:
+        """Nothing that was given to it so far counts."""
+        self._not_before[client] = float(ceil(now))
+        self._revoked = {one: each for one, each in self._revoked.items() if each.client != client}
+        self._families = {one: each for one, each in self._families.items() if each.client != client}
 
     def _forget(self, now: float) -> None:
         """What has expired by itself need not be remembered."""

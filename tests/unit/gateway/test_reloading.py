@@ -1,4 +1,4 @@
-"""Files that are read again: one reading at a time, and no change between two readings is lost."""
+"""Files that are read again: one reading at a time, no change between two is lost, and mistakes change nothing."""
 
 import asyncio
 import threading
@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from gateway.auth.assembly import AuthParts, make_authority
+from gateway.auth.caller import Denied, Grant
+from gateway.auth.loading import AuthMaterial, files_of, load_material
 from gateway.composition import compose
 from gateway.config.reader import LoadedSettings, SettingsRefused, read_settings
 from gateway.current import CurrentSettings
 from gateway.file_watch import FileWatch
 from gateway.reloading import Reloading, Reread, Sources
-from gateway.settings import Settings
+from gateway.settings import AuthSettings, Settings
 from gateway.state_dir import StateDir, take_identity
 from tests.federation.eventually import eventually
 
@@ -32,7 +35,7 @@ def reloading(
 ) -> Reloading:
     """Of a gateway that is not started."""
     gateway = compose(current, take_identity(state, "a"), state, manifest=None, standing=(), files=FILES)
-    return Reloading(gateway, current, Sources(files, None, reread, watch), files=FILES)
+    return Reloading(gateway, current, Sources(files, None, (), reread, watch), files=FILES)
 
 
 async def test_asked_for_while_it_is_under_way_a_reading_waits(state: StateDir) -> None:
@@ -69,3 +72,55 @@ async def test_a_file_that_changed_after_it_was_read_and_before_it_was_watched_i
     kept = await asyncio.to_thread(reloading, state, current, watch, [file], partial(read_settings, [file]))
     await kept.read_again(everything=False)
     assert current.settings.cors.allowed_origins == ("http://another",)
+
+
+class Guarded:
+    """A gateway whose clients and key stand in files."""
+
+    def __init__(self, folder: Path, state: StateDir) -> None:
+        self.clients, self.key = folder / "clients", folder / "key"
+        self.clients.write_text("ci:of ci:operator\n")
+        self.key.write_text("a secret of at least 32 bytes here")
+        auth = AuthSettings(enabled=True, jwt_secret_file=self.key, clients_file=self.clients)
+        self.current = CurrentSettings(Settings(auth=auth), ())
+        watch = FileWatch(files_of(auth))
+        material = load_material(auth)
+        assert isinstance(material, AuthMaterial)
+        self.parts: AuthParts = make_authority(auth, material, state)
+        identity = take_identity(state, "a")
+        gateway = compose(self.current, identity, state, manifest=None, standing=(), files=FILES, auth=self.parts)
+        sources = Sources((), None, files_of(auth), lambda: SettingsRefused(()), watch)
+        self.reloading = Reloading(gateway, self.current, sources, files=FILES)
+
+    async def lets_in(self, client: str) -> bool:
+        outcome = await self.parts.authority.authorize(client, f"of {client}", "127.0.0.1")
+        assert isinstance(outcome, Grant | Denied)
+        return isinstance(outcome, Grant)
+
+
+async def test_clients_of_a_file_count_as_soon_as_it_changes_and_a_mistake_changes_nothing(
+    tmp_path: Path, state: StateDir
+) -> None:
+    guarded = await asyncio.to_thread(Guarded, tmp_path, state)
+    guarded.clients.write_text("boss:of boss:admin\n")
+    await guarded.reloading.read_again(everything=False)
+    assert (await guarded.lets_in("ci"), await guarded.lets_in("boss")) == (False, True)
+    guarded.clients.write_text("ci:of ci:operator\nnonsense\n")
+    await guarded.reloading.read_again(everything=False)
+    (warned,) = guarded.current.warnings()
+    assert (warned.code, "in line 2 a client of another form" in warned.message) == ("reload_refused", True)
+    assert (await guarded.lets_in("ci"), await guarded.lets_in("boss")) == (False, True)
+    guarded.clients.write_text("ci:of ci:operator\n")
+    await guarded.reloading.read_again(everything=False)
+    assert [*guarded.current.warnings()] == []
+    assert (await guarded.lets_in("ci"), await guarded.lets_in("boss")) == (True, False)
+
+
+async def test_a_key_of_a_file_counts_as_soon_as_it_changes(tmp_path: Path, state: StateDir) -> None:
+    guarded = await asyncio.to_thread(Guarded, tmp_path, state)
+    before = await guarded.parts.authority.authorize("ci", "of ci", "127.0.0.1")
+    assert isinstance(before, Grant)
+    guarded.key.write_text("another secret of at least 32 bytes")
+    await guarded.reloading.read_again(everything=False)
+    assert isinstance(await guarded.parts.authority.renew(before.refresh), Denied)
+    assert await guarded.lets_in("ci")

@@ -1,0 +1,90 @@
+"""Clients and keys that change while the gateway runs: who is out is out at once, and everybody else stays in."""
+
+import pytest
+
+from gateway.auth.caller import Caller, Denied, Disbelieved, Grant
+from gateway.auth.clients import parse_clients
+from gateway.auth.gatekeeper import Gatekeeper
+from gateway.auth.keys import shared_secret
+from tests.unit.auth.gatekeeping import CLIENTS, SECRETS, Gate
+from tests.unit.auth.minting import RULES, SIGNING, VERIFYING, new_mint
+
+HERE = "127.0.0.1"
+OTHER_SIGNING, OTHER_VERIFYING = shared_secret(b"another secret of at least 32 bytes")
+
+
+async def take(keeper: Gatekeeper, *entries: str) -> None:
+    clients, mistakes = parse_clients(entries)
+    assert mistakes == ()
+    await keeper.take(VERIFYING, new_mint(SIGNING, RULES), clients)
+
+
+async def signed_in(keeper: Gatekeeper, client: str) -> tuple[Grant, Caller]:
+    grant = await keeper.authorize(client, SECRETS[client], HERE)
+    assert isinstance(grant, Grant)
+    caller = await keeper.caller(grant.access)
+    assert isinstance(caller, Caller)
+    return grant, caller
+
+
+async def assert_out(keeper: Gatekeeper, grant: Grant, caller: Caller) -> None:
+    assert isinstance(await keeper.caller(grant.access), Disbelieved)
+    assert isinstance(await keeper.renew(grant.refresh), Denied)
+    assert caller.is_revoked()
+
+
+async def assert_in(keeper: Gatekeeper, grant: Grant, caller: Caller) -> None:
+    assert isinstance(await keeper.caller(grant.access), Caller)
+    assert not caller.is_revoked()
+
+
+@pytest.mark.parametrize("now", [CLIENTS[1:], ("ci:another secret:operator", *CLIENTS[1:])], ids=["gone", "new secret"])
+async def test_a_client_that_is_gone_or_has_another_secret_is_out_with_all_its_tokens(now: tuple[str, ...]) -> None:
+    gate = Gate()
+    keeper = gate.make()
+    ci, boss = await signed_in(keeper, "ci"), await signed_in(keeper, "boss")
+    await take(keeper, *now)
+    await assert_out(keeper, *ci)
+    assert isinstance(await keeper.authorize("ci", SECRETS["ci"], HERE), Denied)
+    await assert_in(keeper, *boss)
+    assert isinstance(await keeper.renew(boss[0].refresh), Grant)
+    await take(keeper, *CLIENTS)
+    await assert_out(keeper, *ci)
+    await assert_in(keeper, *await signed_in(keeper, "ci"))
+
+
+async def test_a_client_that_is_new_comes_in_and_nobody_notices() -> None:
+    keeper = Gate(clients=CLIENTS[1:]).make()
+    assert isinstance(await keeper.authorize("ci", SECRETS["ci"], HERE), Denied)
+    boss = await signed_in(keeper, "boss")
+    await take(keeper, *CLIENTS)
+    await assert_in(keeper, *await signed_in(keeper, "ci"))
+    await assert_in(keeper, *boss)
+
+
+async def test_a_role_that_is_lower_now_counts_at_once() -> None:
+    keeper = Gate().make()
+    grant, _ = await signed_in(keeper, "boss")
+    await take(keeper, CLIENTS[0], CLIENTS[1].replace(":admin", ":viewer"))
+    caller = await keeper.caller(grant.access)
+    assert isinstance(caller, Caller)
+    assert caller.role.word == "viewer"
+
+
+async def test_another_key_ends_all_tokens_and_makes_others() -> None:
+    keeper = Gate().make()
+    before = await signed_in(keeper, "ci")
+    clients, _ = parse_clients(CLIENTS)
+    await keeper.take(OTHER_VERIFYING, new_mint(OTHER_SIGNING, RULES), clients)
+    await assert_out(keeper, *before)
+    await assert_in(keeper, *await signed_in(keeper, "ci"))
+
+
+async def test_who_is_out_is_kept_and_stays_out_after_a_restart() -> None:
+    gate = Gate()
+    keeper = gate.make()
+    ci = await signed_in(keeper, "ci")
+    kept = gate.store.kept
+    await take(keeper, *CLIENTS[1:])
+    assert gate.store.kept == kept + 1
+    assert isinstance(await gate.make().caller(ci[0].access), Disbelieved)
