@@ -8,7 +8,7 @@ from aiohttp import web
 
 from gateway.http.errors import ApiError
 from gateway.http.path import Route
-from gateway.http.request import ApiRequest
+from gateway.http.request import ApiRequest, logged_path
 from gateway.http.services import Dispatch
 from peers.forward import SAFE_METHODS
 
@@ -37,7 +37,7 @@ class FinishingWrites:
         except asyncio.CancelledError:
             if write.cancelled():
                 raise
-            _log.info("client left during a write, which goes on", method=request.method, target=request.raw_path)
+            _log.info("client left during a write, which goes on", method=request.method, path=logged_path(request))
             write.add_done_callback(_note_end)
             raise
 

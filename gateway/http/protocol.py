@@ -15,6 +15,7 @@ from gateway.http.errors import ApiError
 from gateway.http.middleware.errors import has_begun, render_error
 from gateway.http.pace import Pace
 from gateway.http.path import MAX_TARGET_BYTES
+from gateway.http.request import logged_path
 
 MAX_LINE_BYTES: Final = 2 * MAX_TARGET_BYTES
 """Longest request line the parser takes: above our own limit, so that a little too much still is a proper request."""
@@ -148,7 +149,7 @@ class ApiProtocol(web.RequestHandler):
         if request is None or has_begun(request):
             self.force_close()  # it was answered without its body, or is being answered
             return
-        _log.debug("request body too slow", method=request.method, target=request.raw_path)
+        _log.debug("request body too slow", method=request.method, path=logged_path(request))
         self._lingering_time = 0.0  # nobody waits for the rest of it
         body.set_exception(errors.slow_body(round(rule.grace_s * 1000), round(rule.bytes_per_s)))
 
@@ -178,7 +179,7 @@ class ApiProtocol(web.RequestHandler):
                 response = render_error(_parser_refusal(exc))
             case _:
                 if self.transport is not None and not self.transport.is_closing():  # else the client has left
-                    _log.error("request failed", method=request.method, target=request.raw_path, exc_info=exc)
+                    _log.error("request failed", method=request.method, path=logged_path(request), exc_info=exc)
                 response = render_error(_internal_error())
         response.force_close()
         return response

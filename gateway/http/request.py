@@ -42,3 +42,8 @@ class ApiRequest(web.BaseRequest):
     # Private in aiohttp, but the one place that streams pass too, whatever class they are of.
     async def _prepare_hook(self, response: web.StreamResponse) -> None:
         self.mark(self, response)
+
+
+def logged_path(request: web.BaseRequest) -> str:
+    """What a log may have of the target: its query may hold a secret that somebody put into the wrong place."""
+    return request.raw_path.partition("?")[0]

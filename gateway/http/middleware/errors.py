@@ -8,7 +8,7 @@ from aiohttp import web
 from gateway.http import errors
 from gateway.http.answer import WholeAnswer, json_answer
 from gateway.http.errors import ApiError
-from gateway.http.request import ApiRequest
+from gateway.http.request import ApiRequest, logged_path
 
 FIXED_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
@@ -34,7 +34,7 @@ def answer_to(error: Exception, request: ApiRequest, max_body_bytes: int) -> Who
         return render_error(_translated(error, max_body_bytes))
     if isinstance(error, web.HTTPException) or _client_left(request, error):
         raise error
-    _log.exception("request failed", method=request.method, target=request.raw_path, request_id=request.request_id)
+    _log.exception("request failed", method=request.method, path=logged_path(request), request_id=request.request_id)
     if has_begun(request):
         raise error
     return render_error(ApiError(500, "internal-error", "Internal error; the gateway's log has the cause"))

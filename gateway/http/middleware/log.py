@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 from aiohttp import web
 
-from gateway.http.request import ApiRequest
+from gateway.http.request import ApiRequest, logged_path
 
 REQUEST_ID_HEADER: Final = "X-Request-Id"
 _USABLE: Final = re.compile(r"[!-~]{1,128}")
@@ -34,7 +34,7 @@ class RequestLog:
             self._log.debug(
                 "request answered",
                 method=request.method,
-                target=request.raw_path,
+                path=logged_path(request),
                 status=answer.status,
                 elapsed_ms=round((asyncio.get_running_loop().time() - request.arrived) * 1000, 1),
                 request_id=request.request_id,

@@ -219,7 +219,7 @@ async def test_what_fails_outside_of_the_api_is_500_without_the_cause_which_the_
     assert (answer.status, answer.json["error_code"]) == (500, "internal-error")
     assert b"astray" not in answer.body
     (entry,) = logs
-    assert (entry["event"], entry["log_level"], entry["target"]) == ("request failed", "error", "/api/v1/apps")
+    assert (entry["event"], entry["log_level"], entry["path"]) == ("request failed", "error", "/api/v1/apps")
     assert str(entry["exc_info"]) == "gone astray"
 
 
