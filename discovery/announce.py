@@ -18,7 +18,7 @@ from discovery.multicast import Way, try_port, try_to_speak
 from discovery.records import Announcement, numbered_label, service_type
 from discovery.responder import Responder
 from discovery.settings import MdnsSettings
-from discovery.trouble import HEADLINE, NO_INTERFACE, PARTLY, explain
+from discovery.trouble import HEADLINE, NO_INTERFACE, PARTLY, explain, explain_partly
 
 log = structlog.get_logger("discovery")
 
@@ -103,7 +103,7 @@ class Announcer:
             self._say(explain(error))
             await self._close()
         else:
-            self._say(_partly(self._silent), PARTLY)
+            self._say(explain_partly(self._silent), PARTLY)
         finally:
             self._retry_at = self._clock() + self._settings.retry_s
 
@@ -186,16 +186,8 @@ def _speakable(served: Sequence[Interface], tried: Mapping[Way, OSError | None])
 
 def _silent(tried: Mapping[Way, OSError | None], ways: frozenset[Way]) -> dict[Way, OSError]:
     """Where nothing is said, and why. Raises OSError when that is everywhere."""
-    unopened = OSError("its socket could not be opened")
+    unopened = OSError("no socket could be opened (on more than 20 interfaces: raise net.ipv4.igmp_max_memberships)")
     silent = {way: error or unopened for way, error in tried.items() if way not in ways}
     if tried and len(silent) == len(tried):
         raise next(iter(silent.values()))
     return silent
-
-
-def _partly(silent: Mapping[Way, OSError]) -> str | None:
-    """Where it does not work, for people."""
-    if not silent:
-        return None
-    where = ", ".join(f"{interface} by IPv{version}" for interface, version in silent)
-    return f"not on {where}: {explain(next(iter(silent.values())))}"

@@ -25,7 +25,7 @@ from discovery.origin import Origin
 from discovery.records import APPLICATION, Goodbye, service_type, understand
 from discovery.settings import MdnsSettings
 from discovery.source import Found, Reading
-from discovery.trouble import explain
+from discovery.trouble import explain, explain_partly
 
 log = structlog.get_logger("discovery")
 
@@ -176,7 +176,7 @@ class MdnsSource:
 
     def _mend(self, sockets: Multicast) -> None:
         """Opens what could not be opened before, if it is time to try again, and asks there."""
-        if sockets.failure is None or self._clock() < self._retry_at:
+        if not sockets.failures or self._clock() < self._retry_at:
             return
         self._retry_at = self._clock() + self._settings.retry_s
         if sockets.mend():
@@ -197,9 +197,10 @@ class MdnsSource:
             packet.add_question(DNSQuestion(f"{label}.{self._service}", _TYPE_SRV, _CLASS_IN_UNICAST))
         failures = [error for data in packet.packets() if (error := sockets.ask(data)) is not None]
         # Where another program has the port for IPv4, questions by IPv6 go nowhere, or out and find only half.
-        blocked = sockets.failure is not None and (failures or sockets.failure.errno == errno.EADDRINUSE)
-        cause = sockets.failure if blocked else next(iter(failures), None)
-        self._trouble = explain(cause) if cause is not None else None
+        missing = next(iter(sockets.failures.values()), None)
+        blocked = missing is not None and (failures or missing.errno == errno.EADDRINUSE)
+        cause = missing if blocked else next(iter(failures), None)
+        self._trouble = explain_partly(sockets.failures) if cause is None else explain(cause)
         self._asked_at = now
         self._ask_at = now + min(self._settings.first_pause_s * 2**self._questions, self._settings.longest_pause_s)
         self._questions = min(self._questions + 1, _MOST_DOUBLINGS)

@@ -57,8 +57,8 @@ class Multicast:
         self._read: list[socket.socket] = []
         self._asking: list[tuple[socket.socket, _Group]] = []
         self._missing: list[tuple[Interface, IpInterface]] = []
-        self.failure: OSError | None = None
-        """Why there are fewer sockets than there should be: the first cause; None when all are there."""
+        self.failures: dict[Way, OSError] = {}
+        """Where there should be sockets and are none, and why."""
 
     @classmethod
     def open(cls, interfaces: Iterable[Interface], hear: Hear) -> Self:
@@ -66,18 +66,19 @@ class Multicast:
         self = cls(hear)
         self._missing = list(_one_per_family(interfaces))
         if not self.mend():
-            raise self.failure or OSError(NO_INTERFACE)
+            self.close()
+            raise next(iter(self.failures.values()), OSError(NO_INTERFACE))
         return self
 
     def mend(self) -> bool:
         """Tries again what could not be opened; whether some of it could."""
-        wanted, self._missing, self.failure = self._missing, [], None
+        wanted, self._missing, self.failures = self._missing, [], {}
         for interface, address in wanted:
             try:
                 self._add(interface, address)
             except OSError as error:
                 self._missing.append((interface, address))
-                self.failure = self.failure or error
+                self.failures[interface.name, address.version] = error
         return len(self._missing) < len(wanted)
 
     def ask(self, packet: bytes) -> OSError | None:

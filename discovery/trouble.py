@@ -1,6 +1,7 @@
 """Why mDNS does not work here, for people: the cause the system gave, and what can be done."""
 
 import errno
+from collections.abc import Mapping
 from typing import Final
 
 _REMEDIES: Final = {
@@ -46,3 +47,11 @@ def explain(error: Exception) -> str:
     else:
         cause = f"{errno.errorcode.get(number, 'errno ' + str(number))}: {getattr(error, 'strerror', None) or error}"
     return f"{cause}; {_REMEDIES.get(number or 0, _OTHERWISE)}; {_ALWAYS}"
+
+
+def explain_partly(silent: Mapping[tuple[str, int], OSError]) -> str | None:
+    """The same where only some ways do not work, each an interface and an IP version; None where there are none."""
+    if not silent:
+        return None
+    where = ", ".join(f"{interface} by IPv{version}" for interface, version in silent)
+    return f"on {where}: {explain(next(iter(silent.values())))}"

@@ -74,8 +74,7 @@ class Mdns:
     def warnings(self) -> Iterable[Warned]:
         """`mdns_unavailable` for each half that is on and does not work now."""
         if self._announcer is not None and self._announcer.trouble is not None:
-            cannot = "cannot announce itself everywhere" if self._announcer.is_announced else "cannot announce itself"
-            yield Warned("mdns_unavailable", f"this gateway {cannot} by mDNS: {self._announcer.trouble}")
+            yield Warned("mdns_unavailable", f"this gateway cannot announce itself by mDNS: {self._announcer.trouble}")
         if self.source is not None and self.source.trouble is not None:
             yield Warned("mdns_unavailable", f"no peers can be found by mDNS: {self.source.trouble}")
 

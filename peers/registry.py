@@ -75,6 +75,7 @@ class Registry:
         for endpoint in (*static, *found):
             old = self._peers.get(endpoint.name)
             if old is not None and old.endpoint == endpoint:
+                old.endpoint = endpoint  # which may have been found by another source
                 kept[endpoint.name] = old
                 continue
             if old is not None and old.trusted and endpoint.found_by is FoundBy.STATIC:

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from discovery.endpoint import FoundBy
+from discovery.endpoint import FoundBy, PeerEndpoint
 from entities.model import App
 from entities.records import LinkState
 from peers.errors import PeerError, PeerReason
@@ -23,6 +23,16 @@ async def test_peers_stand_as_configured_and_then_discovered_ones_by_name() -> N
         endpoint("z"), endpoint("d", found_by=MDNS), endpoint("b"), endpoint("c", found_by=MDNS)
     ) as found:
         assert [peer.name for peer in found.registry] == ["z", "b", "c", "d"]
+
+
+async def test_a_peer_that_another_source_finds_is_the_same_and_its_source_is_the_one_of_now() -> None:
+    async with peering() as found:
+        files = [PeerEndpoint("b", "http://b:1", FoundBy.FILE, source=source) for source in ("file:/x", "file:/y")]
+        (peer,) = found.registry.reconcile(files[:1]).added
+        reconciled = found.registry.reconcile(files[1:])
+        assert (reconciled.added, reconciled.removed) == ([], [])
+        assert [one.status().source for one in found.registry] == ["file:/y"]
+        await peer.aclose()
 
 
 async def test_reconcile_keeps_who_is_the_same_and_hands_back_who_is_to_be_closed() -> None:
