@@ -10,7 +10,7 @@ from typing import Final
 import dns.asyncresolver
 import dns.exception
 
-from discovery.dns_answer import Record, Reply
+from discovery.dns_answer import MAX_RECORDS, Record, Reply
 from discovery.dns_query import DnsQuery
 from discovery.dns_server import BoundedNameserver
 from discovery.endpoint import FoundBy
@@ -18,6 +18,8 @@ from discovery.source import Found, Reading
 
 RESOLV_CONF: Final = Path("/etc/resolv.conf")
 """Where the system names its DNS servers."""
+
+_LEFT_OUT: Final = f"its answer has {MAX_RECORDS} records or more, and no more are read"
 
 _Place = tuple[str, str, int]
 """What to call it, its host, its port."""
@@ -43,6 +45,8 @@ class _Answer:
 
     places: tuple[_Place, ...]
     ttl_s: float
+    is_full: bool = False
+    """There may have been more."""
 
 
 class DnsSource:
@@ -76,7 +80,9 @@ class DnsSource:
         while True:
             trouble = await self._look()
             places = {place: None for answer in self._good.values() for place in answer.places}
-            publish(Reading(tuple(self._found(*place) for place in places), trouble))
+            found = tuple(self._found(*place) for place in places)
+            is_full = any(answer.is_full for answer in self._good.values())
+            publish(Reading(found, trouble, _LEFT_OUT if is_full else None))
             await asyncio.sleep(self._settings.retry_ms / 1000 if trouble else self._freshness_s())
 
     async def _look(self) -> str | None:
@@ -112,7 +118,8 @@ class DnsSource:
             return f"{record_type} of {self._query.name}: {why}"
         records = answer.response.records if isinstance(answer.response, Reply) else ()
         places = sorted({place for record in records if (place := self._place(record)) is not None})
-        return _Answer(tuple(places), float(min((record.ttl for record in records), default=0)))
+        ttl_s = float(min((record.ttl for record in records), default=0))
+        return _Answer(tuple(places), ttl_s, len(records) >= MAX_RECORDS)
 
     def _resolver(self) -> dns.asyncresolver.Resolver:
         """Made anew for every question, so that another network's servers are taken up. Reads files: for a thread."""

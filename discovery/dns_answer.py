@@ -18,11 +18,13 @@ import dns.rdatatype
 from dns.name import Name
 from dns.wire import Parser
 
-MAX_RECORDS: Final = 256
-"""Records of one answer that count; no more can be tried at a time."""
+MAX_RECORDS: Final = 1024
+"""Records of one answer that count. Servers tell them in another order every time, so where there are more, others
+count every time.
+"""
 
-MAX_STEPS: Final = 10000
-"""Pieces of an answer that are read, a label for one; one of 256 records has about 6000."""
+MAX_STEPS: Final = 40000
+"""Pieces of an answer that are read, a label for one; one of 1024 records has about 24000."""
 
 MAX_ALIASES: Final = 16
 """CNAME records that are followed."""

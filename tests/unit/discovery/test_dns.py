@@ -180,6 +180,12 @@ async def test_of_an_answer_without_end_as_many_records_count_as_can_be_tried() 
         server.set(SRV, "SRV", *(f"0 0 {2000 + number} pod.example." for number in range(MAX_RECORDS + 50)))
         async with running(source(server, f"dnssrv+{SRV}")) as readings:
             await eventually(lambda: readings.all and len(readings.last.found) == MAX_RECORDS, 30)
+            assert "1024 records or more" in str(readings.last.left_out)
+            assert readings.last.trouble is None
+            fewer = MAX_RECORDS - 1
+            server.set(SRV, "SRV", *(f"0 0 {2000 + number} pod.example." for number in range(fewer)))
+            await eventually(lambda: len(readings.last.found) == fewer, 30)
+            assert readings.last.left_out is None
 
 
 async def test_an_answer_that_fits_into_no_datagram_is_asked_for_by_tcp() -> None:
