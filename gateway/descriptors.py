@@ -24,6 +24,9 @@ FEWEST: Final = 16
 CLIENTS_SHARE: Final = 0.8
 """The part of those for connections that clients may take."""
 
+HANDSHAKE_SHARE: Final = 0.5
+"""The part of those for clients that may be in their TLS handshake at a time."""
+
 SPARE_SHARE: Final = 0.05
 """The part kept for connections beyond, on which `/health` is answered."""
 
@@ -54,9 +57,11 @@ def connection_limits(settings: Settings, files: int) -> ConnectionLimits:
     server = settings.server
     share = max(1, int(files * CLIENTS_SHARE))
     grace_s, idle_s = server.body_grace_ms / 1000, settings.aggregation.stream_idle_ms / 1000
+    most, spare = min(share, server.max_connections or share), max(4, int(files * SPARE_SHARE))
     return ConnectionLimits(
-        most=min(share, server.max_connections or share),
-        spare=max(4, int(files * SPARE_SHARE)),
+        most=most,
+        spare=spare,
+        handshakes=max(spare, int(most * HANDSHAKE_SHARE)),
         head_s=server.header_timeout_ms / 1000,
         keep_alive_s=server.keep_alive_ms / 1000,
         body=PaceRule(grace_s, server.body_bytes_per_s, max(grace_s, idle_s)),

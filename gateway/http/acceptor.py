@@ -19,6 +19,9 @@ from gateway.http.protocol import GREETING_S, ApiProtocol
 AT_ONCE: Final = 16
 """Connections that are accepted before others have their turn on the loop."""
 
+MOMENT_S: Final = 0.25
+"""Seconds that everybody has for a TLS handshake, however many others come; meanwhile these wait in the kernel."""
+
 RETRY_S: Final = 0.5
 """Seconds after which it is tried again where the system let us accept nothing, for want of files most often."""
 
@@ -54,10 +57,11 @@ class Acceptor:
         self._connections = connections
         self._make = make
         self._ssl_context = ssl_context
-        # Mutable: the sockets, why none of them can be accepted from and the timer of the next try; who is new, in the
-        # order of their coming, and who of them gives way just now.
+        # Mutable: the sockets; why none of them can be accepted from, or whether nobody is for a moment, and the timer
+        # of the next try; who is new, in the order of their coming, and who of them gives way just now.
         self._listening = [*listening]
         self._trouble: str | None = None
+        self._is_held = False
         self._timer: asyncio.TimerHandle | None = None
         self._new: dict[_Newcomer, None] = {}
         self._leaving: set[_Newcomer] = set()
@@ -88,13 +92,26 @@ class Acceptor:
             await asyncio.wait(tasks)
 
     def _listen(self) -> None:
+        self._is_held = False
         for one in self._listening:
             self._loop.add_reader(one, self._accept_some, one)
 
     def _accept_some(self, listening: socket.socket) -> None:
         for _ in range(AT_ONCE):
-            if not self._accept(listening):
+            if self._hold() or not self._accept(listening):
                 return
+
+    def _hold(self) -> bool:
+        """Whether nobody is accepted for a moment: all who could give way to one more have just come themselves."""
+        if self._ssl_context is None or not self._new:
+            return False
+        if len(self._new) < self._connections.limits.handshakes and self._connections.has_room:
+            return False
+        left_s = next(iter(self._new)).began + MOMENT_S - self._loop.time()
+        if left_s > 0:
+            self._is_held = True
+            self._pause(left_s)
+        return left_s > 0
 
     def _accept(self, listening: socket.socket) -> bool:
         """Takes one; False where there is none to take."""
@@ -114,16 +131,19 @@ class Acceptor:
         return True
 
     def _wait(self, error: OSError) -> None:
-        """The sockets stay ready while nothing can be accepted: the loop must not turn on that."""
+        """Until the system lets us: the sockets stay ready, and the loop must not turn on that."""
         why = error.strerror or str(error)
         if self._trouble is None:
             _log.warning("connections cannot be accepted", why=why, retry_s=RETRY_S)
         self._trouble = why
+        self._pause(RETRY_S)
+
+    def _pause(self, seconds: float) -> None:
         for one in self._listening:
             self._loop.remove_reader(one)
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop.call_later(RETRY_S, self._listen)
+        self._timer = self._loop.call_later(seconds, self._listen)
 
     def _take(self, connection: socket.socket) -> None:
         connection.setblocking(False)
@@ -146,9 +166,7 @@ class Acceptor:
         return True
 
     def _end_oldest(self) -> None:
-        """Who has been shaking hands for longest gives way: a client needs moments, whoever holds a place needs it for
-        as long as there is.
-        """
+        """Who has been shaking hands for longest gives way: a client needs moments for it."""
         oldest = next(iter(self._new))
         del self._new[oldest]
         self._leaving.add(oldest)
@@ -168,6 +186,8 @@ class Acceptor:
         """Its handshake is over, in whatever way."""
         self._new.pop(one, None)
         self._leaving.discard(one)
+        if self._is_held:
+            self._listen()
         if not one.is_begun:
             one.connection.close()
         if one.protocol.admission is Admission.NEW:

@@ -21,9 +21,6 @@ LOOK_S: Final = 0.25
 CROWDED_HEAD_S: Final = 2.0
 """Seconds for the head of a request on a connection beyond the limit."""
 
-HANDSHAKE_SHARE: Final = 0.25
-"""The part of `most` that may be in their TLS handshake; for one more, the one that has taken longest gives way."""
-
 _log = structlog.stdlib.get_logger(__name__)
 
 
@@ -35,6 +32,8 @@ class ConnectionLimits:
     """Connections that are served; see `spare`."""
     spare: int = 32
     """Connections beyond `most` on which `/health` is answered and everything else is refused; more are closed."""
+    handshakes: int = 32_768
+    """Connections that may be in their TLS handshake at a time."""
     head_s: float = 10.0
     """For the whole head of a request, and before the first byte on a new connection."""
     handshake_s: float = 10.0
@@ -45,11 +44,6 @@ class ConnectionLimits:
     """For the body of a request."""
     sending: PaceRule = PaceRule(grace_s=60.0, bytes_per_s=1024, most_s=60.0)  # noqa: RUF009 -- the same
     """For taking our answer."""
-
-    @property
-    def handshakes(self) -> int:
-        """Connections that may be in their TLS handshake at a time."""
-        return max(1, int(self.most * HANDSHAKE_SHARE))
 
 
 class Admission(Enum):
@@ -87,15 +81,18 @@ class Connections:
     def __len__(self) -> int:
         return self._count
 
+    @property
+    def has_room(self) -> bool:
+        """Whether one more may be accepted."""
+        return self._count < self.limits.most + self.limits.spare and self._descriptors.has_room(ANSWERED_SHARE)
+
     def enter(self, *, replacing: bool = False) -> bool:
         """One more is accepted, and new, unless there is no room. Either `admit` or `leave_new` is called for it.
 
         `replacing`: there is, for another one is being ended.
         """
-        if not replacing:
-            is_most = self._count >= self.limits.most + self.limits.spare
-            if is_most or not self._descriptors.has_room(ANSWERED_SHARE):
-                return False
+        if not replacing and not self.has_room:
+            return False
         self._count += 1
         self._new += 1
         self._descriptors.open += 1

@@ -21,7 +21,8 @@ from tests.unit.http.serving import World
 
 MOST = 16
 SPARE = 4
-ATTACKERS = 10 * MOST
+HANDSHAKES = 4
+ATTACKERS = 3 * MOST
 PATIENCE_S = 60.0
 FAR_S = 1000.0
 REQUEST = b"GET /api/v1/apps HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -104,7 +105,7 @@ HELLO = bytes.fromhex("1603010200010001fc0303")
 def test_handshakes_that_never_end_take_few_places_and_none_from_clients(
     new_loop: NewLoop, authority: tuple[Authority, ssl.SSLContext], said: bytes
 ) -> None:
-    limits = ConnectionLimits(most=MOST, spare=SPARE, handshake_s=FAR_S, head_s=FAR_S)
+    limits = ConnectionLimits(most=MOST, spare=SPARE, handshakes=HANDSHAKES, handshake_s=FAR_S, head_s=FAR_S)
 
     async def check(gateway: Served) -> None:
         before = open_sockets()
@@ -127,14 +128,14 @@ def test_handshakes_that_never_end_take_few_places_and_none_from_clients(
 def test_clients_that_hold_nearly_all_places_lose_none_to_handshakes(
     new_loop: NewLoop, authority: tuple[Authority, ssl.SSLContext]
 ) -> None:
-    limits = ConnectionLimits(most=MOST, spare=1, handshake_s=FAR_S, head_s=FAR_S)
+    limits = ConnectionLimits(most=MOST, spare=1, handshakes=HANDSHAKES, handshake_s=FAR_S, head_s=FAR_S)
 
     async def check(gateway: Served) -> None:
         trusted = ssl.create_default_context(cafile=authority[0].file)
         clients = [
             await asyncio.open_connection("127.0.0.1", gateway.port, ssl=trusted) for _ in range(limits.most - 1)
         ]
-        attackers = [await gateway.half_open(b"") for _ in range(ATTACKERS)]
+        attackers = [await gateway.half_open(b"") for _ in range(MOST)]
         assert await gateway.ask() == b"HTTP/1.1 200 OK\r\n"
         assert len(gateway.connections) <= limits.most + limits.spare
         for reader, writer in clients:
@@ -145,6 +146,17 @@ def test_clients_that_hold_nearly_all_places_lose_none_to_handshakes(
             writer.close()
 
     served(new_loop, authority, limits, check)
+
+
+@LOOPS
+def test_of_many_clients_that_come_at_once_nobody_gives_way(
+    new_loop: NewLoop, authority: tuple[Authority, ssl.SSLContext]
+) -> None:
+    async def check(gateway: Served) -> None:
+        answers = await asyncio.gather(*(gateway.ask() for _ in range(20 * HANDSHAKES)))
+        assert answers == [b"HTTP/1.1 200 OK\r\n"] * (20 * HANDSHAKES)
+
+    served(new_loop, authority, ConnectionLimits(handshakes=HANDSHAKES), check)
 
 
 @LOOPS
