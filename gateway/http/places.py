@@ -10,6 +10,7 @@ from urllib.parse import quote
 import msgspec
 
 from entities.items import Ambiguous, Found, Listed, Member, Unlisted, look_up, members, way_prefix
+from entities.model import EntityKind
 from gateway.http.combine import configuration_prefix
 from gateway.http.path import API_PREFIX
 from gateway.http.subject import Subject
@@ -23,9 +24,14 @@ class Place(msgspec.Struct, frozen=True):
     ref: EntityRef
     item: str
 
-    def path(self, collection: str, tail: Sequence[str] = ()) -> str:
-        """The path to it there; whatever stands in the ids travels as one segment each."""
-        parts = (self.ref.kind.value, self.ref.id, collection, self.item, *tail)
+    def path(self, collection: str, tail: Sequence[str] = (), *, by_member: bool = False) -> str:
+        """The path to it there; whatever stands in the ids travels as one segment each.
+
+        `by_member`: the item of a Component is told apart from those of the Apps on it, that are listed there too.
+        """
+        is_named = by_member and self.ref.kind is EntityKind.COMPONENT and collection in ("data", "operations")
+        item = f"{self.ref.id}:{self.item}" if is_named else self.item
+        parts = (self.ref.kind.value, self.ref.id, collection, item, *tail)
         return "/".join((API_PREFIX, *(quote(part, safe="") for part in parts)))
 
 

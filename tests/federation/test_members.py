@@ -62,11 +62,16 @@ def manifest(place: str, folder: Path) -> Mapping[str, Any]:
     }
 
 
-PUMP: Mapping[str, Any] = {"configurations": [{"id": "limit", "value": "of the component"}]}
+PUMP: Mapping[str, Any] = {
+    "data": [{"id": "d", "value": "of the component"}],
+    "operations": [{"id": "say", "command": ["echo", "component"]}],
+    "configurations": [{"id": "limit", "value": "of the component"}],
+}
 ON_PUMP: Mapping[str, Any] = {
     "id": "pump",
     "is_located_on": "pump",
-    "data": [{"id": "p", "name": "Pressure", "value": 1, "writable": True}],
+    "data": [{"id": "p", "name": "Pressure", "value": 1, "writable": True}, {"id": "d", "value": "of the app"}],
+    "operations": [{"id": "say", "command": ["echo", "app"]}],
     "configurations": [{"id": "limit", "value": "of the app"}, {"id": "mode", "value": "auto"}],
 }
 """All know this Component, and only the leaf has something of it; the App on it is called as it is."""
@@ -256,8 +261,8 @@ async def test_nobody_is_named_as_another_gateway_calls_him(chain: Chain) -> Non
         ("apps/leaf__arm", 1),
         ("apps/arm", 1),
         ("apps/boss", 1),
-        ("components/pump", 1),
-        ("functions/filling", 1),
+        ("components/pump", 3),
+        ("functions/filling", 2),
     ],
 )
 async def test_everything_that_is_listed_at_the_top_is_of_its_type_and_found_there(
@@ -266,8 +271,9 @@ async def test_everything_that_is_listed_at_the_top_is_of_its_type_and_found_the
     seen = await walk(chain.top.get, entity)
     assert len(seen.data) == count
     is_about_pump = entity in ("components/pump", "functions/filling")
-    assert bool(seen.operations) is bool(seen.faults) is bool(seen.logs) is not is_about_pump
+    assert bool(seen.faults) is bool(seen.logs) is not is_about_pump
     assert seen.configurations
+    assert seen.operations
 
 
 @in_shared_loop
@@ -304,3 +310,17 @@ async def test_many_who_clear_a_fault_over_every_way_are_all_told_that_it_is_cle
     assert [answer.status for answer in await asyncio.gather(*asked)] == [204] * len(asked)
     detail = await one(chain, "areas/cell", "faults", "CLEARED_BY_MIDDLE")
     assert [change["status"] for change in detail["x-medkit"]["history"]] == ["CLEARED"]
+
+
+@in_shared_loop
+async def test_a_component_and_the_app_on_it_are_told_apart_though_all_their_ids_are_the_same(chain: Chain) -> None:
+    for member, word in (("pump", "component"), ("app__pump", "app")):
+        item = await one(chain, "components/pump", "data", f"{member}:d")
+        assert (item["id"], item["data"]) == (f"{member}:d", f"of the {word}")
+        path = f"/api/v1/components/pump/operations/{member}%3Asay/executions"
+        done = await chain.top.request("POST", path, json={})
+        assert done.json == {"parameters": {"output": [word]}}
+        (execution,) = (await chain.top.get(path)).ids
+        assert (await chain.top.request("DELETE", f"{path}/{execution}")).status == 204
+    bare = await chain.top.get("/components/pump/data/d")
+    assert (bare.status, bare.json["parameters"]["item_ids"]) == (400, ["pump:d", "app__pump:d"])

@@ -105,7 +105,9 @@ async def _at(addressed: Addressed, place: Place) -> web.StreamResponse:
     if place.instance != call.view.self_id:
         echoes = not addressed.tail and addressed.collection in SLASHED_COLLECTIONS
         echo = Echo(addressed.item, addressed.subject.entity.id) if echoes else None
-        path = place.path(addressed.collection, addressed.tail)
+        record = call.view.topology.records.get(place.instance)
+        is_foreign = record is not None and record.foreign
+        path = place.path(addressed.collection, addressed.tail, by_member=not is_foreign)
         return await addressed.exchange.relay_item(call, place.instance, path, echo=echo)
     answer = await addressed.at_ours(place.ref, place.item, await addressed.body())
     return addressed.answer(answer, place)
