@@ -43,6 +43,7 @@ class WholeAnswer(web.StreamResponse):
         if isinstance(request, ApiRequest):
             request.mark(request, self)
         self._keeps_connection = request.keep_alive and super().keep_alive is not False
+        await request.writer.drain()  # answers to requests before this one on the connection, if nobody takes them
         head, body = self._head(request), b"" if request.method == hdrs.METH_HEAD else self.body or b""
         if len(body) <= _JOINED_BYTES:
             await request.writer.write(head + body)

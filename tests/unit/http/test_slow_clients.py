@@ -10,6 +10,7 @@ import pytest
 from aiohttp import web
 from structlog.testing import capture_logs
 
+from gateway.http.answer import json_answer
 from gateway.http.connections import ConnectionLimits
 from gateway.http.pace import PaceRule
 from gateway.http.path import Route, ServerPath
@@ -27,6 +28,8 @@ IDLE = ConnectionLimits(keep_alive_s=0.4)
 PATIENCE_S = 30.0
 LARGE_BYTES = 64 * 1024 * 1024
 """More than all sockets on the way hold."""
+SMALL_BYTES = 30_000
+"""Of an answer that is sent at once."""
 
 WHOLE = b"GET /api/v1/apps HTTP/1.1\r\nHost: x\r\n\r\n"
 PUT = b"PUT /api/v1/apps/a/data/x HTTP/1.1\r\nHost: x\r\n"
@@ -153,6 +156,23 @@ async def test_fault_061_an_answer_that_nobody_takes_is_broken_off() -> None:
             await eventually(lambda: not len(client.connections))
             with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
                 await reader.readexactly(LARGE_BYTES)
+
+
+async def test_fault_061_requests_sent_ahead_wait_until_the_answers_before_them_are_taken() -> None:
+    """Or one connection that reads nothing would fill the memory with answers."""
+    held: list[int] = []
+
+    async def answer(request: ApiRequest, _: Route) -> web.StreamResponse:
+        assert request.transport is not None
+        held.append(request.transport.get_write_buffer_size())
+        return json_answer(bytes(SMALL_BYTES))
+
+    async with serving(World(dispatch=answer, limits=BRIEF)) as client:
+        _, writer = await asyncio.open_connection("127.0.0.1", client.port, limit=1024)
+        with closing(writer):
+            writer.write(WHOLE * (LARGE_BYTES // SMALL_BYTES))
+            await eventually(lambda: not len(client.connections))
+    assert 0 < max(held) < 10 * SMALL_BYTES
 
 
 async def test_a_large_answer_that_is_taken_slowly_but_surely_is_whole() -> None:
