@@ -140,8 +140,8 @@ class Translation(msgspec.Struct, frozen=True):
             here = self.apps[own_id]
             seen["id"] = here
             seen["name"] = display_name(str(value.get("name", own_id)), own_id, here)
-        elif isinstance(own_id, str) and ":" in own_id:
-            seen["id"] = self._qualified(own_id)
+        elif isinstance(own_id, str) and ":" in own_id and not self.sent_path.startswith(_APPS):
+            seen["id"] = self._qualified(own_id)  # an App has no members: its items are called as it calls them
         parameters = value.get("parameters")
         if "error_code" in value and isinstance(parameters, dict):
             seen["parameters"] = {name: self._of_error(name, told) for name, told in parameters.items()}

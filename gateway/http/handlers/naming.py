@@ -48,13 +48,15 @@ async def configuration_place(exchange: Exchange, call: Call, subject: Subject, 
     """
     guesses = list(configuration_places(subject, item))
     named = [place for place, is_named in guesses if is_named]
-    if len(named) == 1:
-        return named[0]
-    for place, _ in () if named else guesses:  # whoever has it first is listed under the bare id
+    for place, is_named in guesses:  # whoever has it first is listed under the bare id
+        if is_named:
+            continue
         if place.instance != call.view.self_id:
             break
         if _is_ours(exchange, place.ref, item):
             return place
+    if len(named) == 1:
+        return named[0]
     ours = () if named else [ref for ref in subject.local_members if _is_ours(exchange, ref, item)]
     if call.is_read and len(ours) == 1:  # upstream reads ours by the bare id, whatever peers have
         return Place(call.view.self_id, ours[0], item)

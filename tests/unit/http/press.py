@@ -42,6 +42,8 @@ apps:
       - {id: limit, value: 4, min: 0, max: 10, unit: bar}
       - {id: mode, value: auto, enum: [auto, manual]}
       - {id: serial, value: P-1, read_only: true}
+      - {id: "press:port", value: 1}
+      - {id: "local:port", value: 2}
     faults: [{code: HOT, severity: ERROR, snapshot: [p]}, {code: COLD, severity: INFO, status: PREFAILED}]
     logs: [{file: machine.log, name: machine}, {file: missing.log}]
   - {id: idle, is_located_on: press}

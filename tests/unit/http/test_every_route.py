@@ -38,13 +38,14 @@ async def test_what_is_listed_of_an_entity_is_found_and_of_its_type(client: Clie
     if entity in ("apps/press", "functions/pressing"):
         assert [*seen.data.values()] == [4.0, {"a": [1]}]
         assert seen.operations == ["home", "slow", "fail", "move"]
-        assert seen.configurations == {"limit": 4, "mode": "auto", "serial": "P-1"}
+        values = {"limit": 4, "mode": "auto", "serial": "P-1", "press:port": 1, "local:port": 2}
+        assert seen.configurations == values
         assert seen.faults == ["HOT", "COLD"]
         assert seen.logs == ["one", "two"]
         return
     assert [*seen.data.values()] == [20, 4.0, {"a": [1]}]
     assert seen.operations == ["stop", "home", "slow", "fail", "move"]
-    assert sorted(map(str, seen.configurations.values())) == ["4", "9", "P-1", "auto"]
+    assert sorted(map(str, seen.configurations.values())) == ["1", "2", "4", "9", "P-1", "auto"]
     assert seen.faults == ["PRESS", "HOT", "COLD"]
     assert sorted(seen.logs) == ["one", "one", "two", "two"]
 

@@ -30,11 +30,17 @@ def test_members_and_qualified_items_are_translated_and_values_never() -> None:
         "x-medkit": {"entity_id": "cam", "hosts": ["cam", "arm"]},
         "data": {"id": "cam", "member_ids": ["cam"], "href": "/api/v1/apps/cam"},
     }
-    assert CAM.body(body) == {
+    box = Translation(apps={"cam": "b__cam"}, sent_path="/api/v1/components/box")
+    assert box.body(body) == {
         "items": [{"id": "b__cam:rate", "x-medkit": {"member_ids": ["b__cam"], "source": "b__cam"}}],
         "x-medkit": {"entity_id": "b__cam", "hosts": ["b__cam", "arm"]},
         "data": {"id": "cam", "member_ids": ["cam"], "href": "/api/v1/apps/cam"},
     }
+
+
+def test_the_items_of_an_app_keep_their_ids_whatever_these_begin_with() -> None:
+    listed = {"items": [{"id": "cam:rate", "name": "cam:rate", "category": "currentData"}]}
+    assert CAM.body(listed) == listed
 
 
 def test_what_an_operation_takes_is_the_owners_whatever_it_is_called() -> None:
