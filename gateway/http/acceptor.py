@@ -58,11 +58,12 @@ class Acceptor:
         self._make = make
         self._ssl_context = ssl_context
         # Mutable: the sockets; why none of them can be accepted from, or whether nobody is for a moment, and the timer
-        # of the next try; who is new, in the order of their coming, and who of them gives way just now.
+        # of the next try; who is new, in the order of their coming, who of them gives way, and whether the log knows.
         self._listening = [*listening]
         self._trouble: str | None = None
         self._is_held = False
         self._timer: asyncio.TimerHandle | None = None
+        self._is_crowded = False
         self._new: dict[_Newcomer, None] = {}
         self._leaving: set[_Newcomer] = set()
         self._listen()
@@ -167,6 +168,9 @@ class Acceptor:
 
     def _end_oldest(self) -> None:
         """Who has been shaking hands for longest gives way: a client needs moments for it."""
+        if not self._is_crowded:
+            self._is_crowded = True
+            _log.warning("too many tls handshakes, the longest give way", number=len(self._new))
         oldest = next(iter(self._new))
         del self._new[oldest]
         self._leaving.add(oldest)
@@ -186,6 +190,9 @@ class Acceptor:
         """Its handshake is over, in whatever way."""
         self._new.pop(one, None)
         self._leaving.discard(one)
+        if self._is_crowded and len(self._new) < self._connections.limits.handshakes / 2:
+            self._is_crowded = False
+            _log.info("tls handshakes have room again")
         if self._is_held:
             self._listen()
         if not one.is_begun:

@@ -121,7 +121,10 @@ def test_handshakes_that_never_end_take_few_places_and_none_from_clients(
             writer.close()
         await eventually(lambda: len(gateway.connections) == 0)
 
-    served(new_loop, authority, limits, check)
+    with capture_logs() as logs:
+        served(new_loop, authority, limits, check)
+    events = [entry["event"] for entry in logs if entry["log_level"] != "debug"]
+    assert events == ["too many tls handshakes, the longest give way", "tls handshakes have room again"]
 
 
 @LOOPS
