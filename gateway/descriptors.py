@@ -62,6 +62,7 @@ def connection_limits(settings: Settings, files: int) -> ConnectionLimits:
         most=most,
         spare=spare,
         handshakes=max(spare, int(most * HANDSHAKE_SHARE)),
+        head_bytes=server.max_header_bytes,
         head_s=server.header_timeout_ms / 1000,
         keep_alive_s=server.keep_alive_ms / 1000,
         body=PaceRule(grace_s, server.body_bytes_per_s, max(grace_s, idle_s)),

@@ -10,7 +10,6 @@ import time
 from aiohttp import HttpVersion11, StreamReader, hdrs, web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http import RawRequestMessage
-from aiohttp.streams import EMPTY_PAYLOAD
 
 from gateway.http import errors
 from gateway.http.connections import Admission
@@ -56,8 +55,7 @@ class Api:
         request.proxies = self._door.proxies
         if isinstance(protocol, ApiProtocol):
             request.crowded = protocol.admission is Admission.CROWDED
-            if payload is not EMPTY_PAYLOAD:
-                protocol.await_body(payload)
+            protocol.begin(payload)
         return request
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:

@@ -34,6 +34,8 @@ class ConnectionLimits:
     """Connections beyond `most` on which `/health` is answered and everything else is refused; more are closed."""
     handshakes: int = 32_768
     """Connections that may be in their TLS handshake at a time."""
+    head_bytes: int = 32 * 1024
+    """Of all header lines of one request; so much is held of a head that is not whole, and of its line."""
     head_s: float = 10.0
     """For the whole head of a request, and before the first byte on a new connection."""
     handshake_s: float = 10.0

@@ -112,6 +112,16 @@ def request_timeout(idle_ms: int) -> ApiError:
     )
 
 
+def large_head(most_bytes: int) -> ApiError:
+    """431 for a client that sends more of a head than one may have, and no end of it."""
+    return ApiError(
+        431,
+        "invalid-request",
+        f"The headers have more than the {most_bytes} bytes allowed together (server.max_header_bytes)",
+        closes=True,
+    )
+
+
 def slow_head(most_ms: int) -> ApiError:
     """408 for a client that does not finish the head of a request."""
     return ApiError(

@@ -30,10 +30,13 @@ class ApiProtocol(web.RequestHandler):
     """One client connection, one of `connections`, which counted it before."""
 
     __slots__ = (
+        "_ahead",
         "_body",
         "_body_pace",
         "_connections",
         "_head_since",
+        "_is_refused",
+        "_payload",
         "_received",
         "_send_pace",
         "_unsent",
@@ -49,6 +52,11 @@ class ApiProtocol(web.RequestHandler):
         # for it; the time left for taking our answer, with how much of it lies here and went out.
         self._received = 0
         self._head_since: float | None = None
+        # Mutable: the body of the request that was begun last; bytes behind it that are no whole head yet, and whether
+        # they are too many.
+        self._payload: StreamReader = EMPTY_PAYLOAD
+        self._ahead = 0
+        self._is_refused = False
         self._body: StreamReader | None = None
         self._body_pace: Pace | None = None
         self._send_pace: Pace | None = None
@@ -68,15 +76,27 @@ class ApiProtocol(web.RequestHandler):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Reads on; a head that is not whole after these bytes is waited for."""
+        """Reads on; a head that is not whole after these bytes is waited for, unless it is too large already."""
+        if self._is_refused:
+            return
         self._received += len(data)
-        before = self._request_count
+        before, in_body = self._request_count, self._is_in_body()
         super().data_received(data)
         if self._request_count != before:
             self._head_since = None
-        elif data and self._head_since is None and self._waiter is not None:
+            self._ahead = 0
+            return
+        if data and self._head_since is None and self._waiter is not None:
             self._head_since = self._loop.time()
             self._connections.watch(self)
+        if not in_body:
+            self._ahead += len(data)
+            if self._ahead > self._connections.limits.head_bytes + MAX_LINE_BYTES:
+                self._refuse_head(self._connections.limits.head_bytes)
+
+    def _is_in_body(self) -> bool:
+        """Whether what comes next is of the body of the request that was read last."""
+        return not (self._messages[-1][1] if self._messages else self._payload).is_eof()
 
     def is_busy(self, now: float) -> bool:
         """Whether a request is under way, or may be: half a head is here, or a new client has not spoken yet."""
@@ -84,8 +104,9 @@ class ApiProtocol(web.RequestHandler):
             return True
         return self._head_since is not None and (self._received > 0 or now - self._head_since < GREETING_S)
 
-    def await_body(self, body: StreamReader) -> None:
+    def begin(self, body: StreamReader) -> None:
         """A request with this body begins."""
+        self._payload = body
         if not body.is_eof():
             self._body = body
             self._body_pace = Pace(self._connections.limits.body, self._loop.time(), self._received)
@@ -130,6 +151,15 @@ class ApiProtocol(web.RequestHandler):
                 self._end_sending()
                 return False
         return waits
+
+    def _refuse_head(self, most_bytes: int) -> None:
+        _log.debug("request head too large", most_bytes=most_bytes)
+        self._is_refused = True
+        self._head_since = None
+        large = errors.large_head(most_bytes)
+        self._messages.append((_ErrInfo(431, large, large.message), EMPTY_PAYLOAD))
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     def _end_head(self, most_s: float) -> None:
         self._head_since = None

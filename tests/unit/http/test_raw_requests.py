@@ -127,6 +127,46 @@ async def test_fault_067_headers_that_are_too_large_are_431(client: Client, head
     assert b"vvv" not in received
 
 
+HEADS = b"".join(b"A%d: %s\r\n" % (number, b"v" * 4000) for number in range(14))
+
+
+@pytest.mark.parametrize("before", [b"", b"GET /api/v1/apps HTTP/1.1\r\n" + HOST + b"\r\n"], ids=["first", "second"])
+async def test_fault_067_headers_without_an_end_are_431_before_they_are_many(client: Client, before: bytes) -> None:
+    """What is not whole yet is held, so that it is not waited for."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
+    try:
+        writer.write(before)
+        if before:
+            await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"GET /api/v1/apps HTTP/1.1\r\n" + HOST + HEADS)
+        assert refused(await asyncio.wait_for(reader.read(), 5)) == (431, "invalid-request")
+    finally:
+        writer.close()
+
+
+async def test_bytes_of_a_body_are_none_of_a_head(client: Client, reached: list[str]) -> None:
+    """Neither of one that is read, nor of one that nobody reads, whatever stands behind them."""
+    whole = b"GET /api/v1/apps HTTP/1.1\r\n" + HOST + b"\r\n"
+    last = whole.replace(HOST, HOST + b"Connection: close\r\n")
+    put = b"PUT /api/v1/apps/a/data/x HTTP/1.1\r\n" + HOST + b"Content-Length: 300000\r\n"
+    reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
+    try:
+        writer.write(put + b"\r\n")
+        for _ in range(100):
+            writer.write(b"x" * 3000)
+            await asyncio.sleep(0)
+        writer.write(whole + b"OPTIONS /api/v1/apps HTTP/1.1\r\n" + HOST + b"Content-Length: 300000\r\n\r\n")
+        for _ in range(100):
+            writer.write(b"x" * 3000)
+            await asyncio.sleep(0)
+        writer.write(last)
+        received = await asyncio.wait_for(reader.read(), 10)
+    finally:
+        writer.close()
+    assert re.findall(rb"HTTP/1\.1 (\d+) ", received) == [b"200", b"200", b"404", b"200"]
+    assert len(reached) == 3
+
+
 async def test_fault_067_an_encoded_body_is_415_and_not_unpacked(client: Client, reached: list[str]) -> None:
     received = await client.raw(
         b"PUT /api/v1/apps/a/data/x HTTP/1.1\r\n"
