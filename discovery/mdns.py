@@ -82,6 +82,7 @@ class MdnsSource:
             mention_s=settings.ask_again_s,
             chance_s=settings.chance_s,
             memory_s=settings.memory_s,
+            farewell_s=settings.farewell_s,
         )
         self._table = Neighbours(bounds)
         self._budget = SenderBudget(

@@ -60,14 +60,16 @@ class Bounds:
     """Seconds in which an entry can become a peer before it gives way to others, where there is no room."""
     memory_s: float
     """Seconds after which an entry is forgotten that is not heard of any more."""
+    farewell_s: float
+    """The same of one that is no peer, said goodbye, and does not take it back."""
 
 
 class Neighbours:
     """The table. Peers have their places in it, which nobody else can take, and which are not counted.
 
-    Nothing but age removes an entry while there is room, so forged goodbyes and places cannot. Where there is none, the
-    sender with the most strangers gives one up: a flood displaces itself. Whoever has made up a sender for each of
-    them gains time: what had its chance and is no peer gives way to what comes now.
+    Nothing but age removes an entry while there is room, so forged places cannot, nor a forged goodbye that is taken
+    back. Where there is none, the sender with the most strangers gives one up: a flood displaces itself. Whoever has
+    made up a sender for each of them gains time: what had its chance and is no peer gives way to what comes now.
     """
 
     def __init__(self, bounds: Bounds) -> None:
@@ -123,14 +125,19 @@ class Neighbours:
             case Place():
                 return self._place(saying, origin, now)
             case Goodbye(label):
-                return self._depart(label)
+                return self._depart(label, now)
             case Mention(label):
                 self._mention(label, origin.sender, now)
                 return False
 
     def forget_old(self, now: float) -> bool:
         """Drops who was not heard for too long; whether there was one."""
-        old = [key for key, one in self._entries.items() if now - one.heard_at > self._bounds.memory_s]
+        kept_s = {True: self._bounds.farewell_s, False: self._bounds.memory_s}
+        old = [
+            key
+            for key, one in self._entries.items()
+            if now - one.heard_at > kept_s[one.departed and key in self._strangers]
+        ]
         for key in old:
             self._drop(key)
         return bool(old)
@@ -152,10 +159,10 @@ class Neighbours:
         self._entries[key] = after
         return replace(after, heard_at=before.heard_at) != before
 
-    def _depart(self, label: str) -> bool:
+    def _depart(self, label: str, now: float) -> bool:
         leaving = [key for key, one in self._entries.items() if key[0] == label.lower() and not one.departed]
         for key in leaving:
-            self._entries[key] = replace(self._entries[key], departed=True)
+            self._entries[key] = replace(self._entries[key], departed=True, heard_at=now)
         return bool(leaving)
 
     def _mention(self, label: str, sender: str, now: float) -> None:

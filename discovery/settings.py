@@ -133,6 +133,9 @@ class MdnsSettings:
     memory_s: float = 4500.0
     """How long a gateway that is not heard any more is remembered: 75 minutes, the lifetime of its records."""
 
+    farewell_s: float = 10.0
+    """The same of one that said goodbye: long enough to ask it whether it did."""
+
     settle_s: float = 0.05
     """What is heard within this time is published together."""
 

@@ -15,6 +15,7 @@ from tests.federation.eventually import eventually
 from tests.unit.discovery.network import (
     GROUP,
     PORT,
+    QUICK,
     UpstreamMdns,
     announcement,
     announcing,
@@ -81,12 +82,13 @@ async def test_promise_32_we_do_not_find_ourselves_but_another_start_of_us(servi
     assert set(self_aware.found) == {"z"}
 
 
-async def test_promise_41_a_goodbye_is_heard_when_the_announcer_stops(service: str) -> None:
-    async with looking(service) as looker:
+async def test_promise_41_a_goodbye_is_heard_when_the_announcer_stops_and_forgets_it_soon(service: str) -> None:
+    async with looking(service, replace(QUICK, farewell_s=0.5)) as looker:
         async with announcing(service, announcement("a")):
             await eventually(lambda: "a" in looker.found)
-        await eventually(lambda: looker.found["a"].departed)
-    assert looker.found["a"].url == "http://127.0.0.1:8080"
+        await eventually(lambda: not looker.found)
+    (last,) = next(reading.found for reading in reversed(looker.readings) if reading.found)
+    assert (last.url, last.departed) == ("http://127.0.0.1:8080", True)
 
 
 async def test_fault_055_of_equal_names_the_later_one_takes_another(service: str) -> None:

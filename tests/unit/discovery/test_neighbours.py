@@ -16,7 +16,9 @@ def origin(address: str) -> Origin:
 
 
 def table(limit: int = 8, of_one: int = 8) -> Neighbours:
-    return Neighbours(Bounds(strangers=limit, of_one=of_one, mentions=8, mention_s=5, chance_s=10, memory_s=100))
+    return Neighbours(
+        Bounds(strangers=limit, of_one=of_one, mentions=8, mention_s=5, chance_s=10, memory_s=100, farewell_s=5)
+    )
 
 
 def urls(neighbours: Neighbours) -> list[str]:
@@ -164,6 +166,21 @@ def test_who_is_a_peer_no_longer_is_a_stranger_again() -> None:
     assert not neighbours.hear(Place("y", 1, ()), origin("10.0.0.8"), 55)
     assert neighbours.hear(Place("y", 1, ()), origin("10.0.0.8"), 60)
     assert [one.label for one in neighbours.known] == ["y"]
+
+
+def test_who_said_goodbye_is_forgotten_soon_and_not_who_takes_it_back() -> None:
+    neighbours = table()
+    neighbours.keep(frozenset({"http://10.0.0.8:1"}))
+    for label, address in (("gone", "10.0.0.7"), ("slandered", "10.0.0.7"), ("peer", "10.0.0.8")):
+        neighbours.hear(Place(label, 1, ()), origin(address), 0)
+        neighbours.hear(Goodbye(label), origin("10.0.0.66"), 50)
+    assert not neighbours.forget_old(55)
+    neighbours.hear(Place("slandered", 1, ()), origin("10.0.0.7"), 51)
+    assert neighbours.forget_old(56)
+    assert [(one.label, one.departed) for one in neighbours.known] == [("peer", True), ("slandered", False)]
+    neighbours.keep(frozenset())
+    assert neighbours.forget_old(56)
+    assert [one.label for one in neighbours.known] == ["slandered"], "its health decided, and it is a peer no longer"
 
 
 def test_who_was_only_mentioned_is_asked_for_once_and_not_without_end() -> None:
