@@ -21,9 +21,8 @@ SENDERS = ("10.0.0.7", "fe80::7", "10.0.0.66")
 class Line:
     """Sockets that go nowhere."""
 
-    failure: OSError | None = None
-
     def __init__(self) -> None:
+        self.failures: dict[tuple[str, int], OSError] = {}
         self.asked: list[bytes] = []
 
     def ask(self, packet: bytes) -> None:
