@@ -1,11 +1,14 @@
 """One App of the tree, as a program declares it: what it offers is registered first, then `grove.run` serves it."""
 
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, Final, TypeVar
 
-from entities.model import ID_PATTERN, is_valid_id
+from entities.model import ID_PATTERN, EntityKind, is_valid_id
+from gateway.local.answers import EntityRef
 from gateway.local.bindings import CONFIGURATION_ID_LIMIT, DATA_ID_LIMIT, DEFAULT_CATEGORY, Configuration, DataSpec
+from gateway.local.bound_item import BoundItem
 from gateway.local.flights import Flights
 from gateway.local.operations import DEFAULT_TIMEOUT_S, OPERATION_ID_LIMIT, OperationSpec
 from gateway.local.shared_read import READ_TIMEOUT_S
@@ -16,7 +19,7 @@ from grove.callables import Function
 from grove.held import Value
 from grove.journal import JournalHandler
 from grove.operation import FunctionOperation
-from grove.reading import FunctionReading
+from grove.reading import FunctionReader, FunctionWriter
 from grove.reports import Reports
 from grove.setting import Setting
 
@@ -57,7 +60,7 @@ class App(Reports):
         self.flights = Flights()
         """The readings under way; whoever serves the App closes it."""
         # Mutable until it is served: what it offers, by id.
-        self.readings: dict[str, FunctionReading] = {}
+        self.readings: dict[str, BoundItem] = {}
         self.values: dict[str, Value[Any]] = {}
         self.operations: dict[str, FunctionOperation] = {}
         self.configurations: dict[str, Configuration] = {}
@@ -85,12 +88,14 @@ class App(Reports):
 
         def register(function: F) -> F:
             data_type = _typed(type) or returned_type(function, f"data {item_id!r}")
-            self.readings[item_id] = FunctionReading(
+            self.readings[item_id] = BoundItem(
                 DataSpec(item_id, name or item_id, data_type, category, unit),
-                Function(function, item_id),
+                EntityRef(EntityKind.APP, self.id),
+                reader=FunctionReader(Function(function, item_id), data_type),
                 flights=self.flights,
-                fresh_s=fresh_s,
-                timeout_s=timeout_s,
+                clock=time.time_ns,
+                refresh_s=fresh_s,
+                read_timeout_s=timeout_s,
             )
             return function
 
@@ -105,7 +110,7 @@ class App(Reports):
         def register(function: F) -> F:
             reading = self.readings[item_id]
             spec = replace(reading.spec, writable=True, range=ValueRange(min, max))
-            reading.write_with(Function(function, item_id), spec)
+            reading.write_with(FunctionWriter(Function(function, item_id)), spec)
             return function
 
         return register

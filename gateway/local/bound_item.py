@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 
 from gateway.local.answers import EntityRef
-from gateway.local.bindings import BoundData, Configuration, DataSpec, Refusal
+from gateway.local.bindings import READ_TIMEOUT_S, WRITE_TIMEOUT_S, BoundData, Configuration, DataSpec, Refusal
 from gateway.local.command import Commands
 from gateway.local.data_items import (
     LIST_WAIT_S,
@@ -26,45 +26,55 @@ from gateway.local.flights import Flights
 from gateway.local.origins import Target
 from gateway.local.shared_read import Clock, SharedFlight
 from gateway.local.value_readers import ValueReader, value_reader
-from gateway.local.value_writers import ValueWriter, value_writer
-from gateway.local.values import MisfitError
+from gateway.local.value_writers import EncodingWriter, ValueWriter, value_writer
 from gateway.local.web_call import WebCaller
 
 _log = structlog.get_logger(__name__)
 
 
 class BoundItem:
-    """One bound data item of the entity `ref`; its readings belong to `flights`."""
+    """One data item of the entity `ref`; its readings belong to `flights`. One younger than `refresh_s` is given again,
+    nobody waits for one, or for a turn to write, longer than its timeout.
+    """
 
     def __init__(
         self,
-        binding: BoundData,
+        spec: DataSpec,
         ref: EntityRef,
         *,
         reader: ValueReader,
-        writer: ValueWriter | None,
+        writer: ValueWriter | None = None,
         flights: Flights,
         clock: Clock,
+        refresh_s: float = 0.0,
+        read_timeout_s: float = READ_TIMEOUT_S,
+        write_timeout_s: float = WRITE_TIMEOUT_S,
     ) -> None:
-        self._binding = binding
         self._ref = ref
         self._reader = reader
-        self._writer = writer
         self._clock = clock
-        name = f"reading {ref.id}/{binding.spec.id}"
-        # Mutable: the reading under way and the last one, whose turn it is to write, and how the last reading failed.
+        self._list_wait_s = min(LIST_WAIT_S, read_timeout_s)
+        self._write_timeout_s = write_timeout_s
+        name = f"reading {ref.id}/{spec.id}"
+        # Mutable: who writes, and what may be; the reading under way and the last one, whose turn it is to write, and
+        # how the last reading failed.
+        self._spec, self._writer = spec, writer
         self._shared: SharedFlight[Sample | ReadFailure] = SharedFlight(
             lambda: flights.begin(self._take, name),
             clock=clock,
-            fresh_for_ns=round(binding.refresh_s * 1e9),
-            timeout_s=binding.read_timeout_s,
+            fresh_for_ns=round(refresh_s * 1e9),
+            timeout_s=read_timeout_s,
         )
         self._turn = asyncio.Lock()
         self._failure: ReadFailure | None = None
 
     @property
     def spec(self) -> DataSpec:
-        return self._binding.spec
+        return self._spec
+
+    def write_with(self, writer: ValueWriter, spec: DataSpec) -> None:
+        """Have values written by `writer` from now on; `spec` says what may be."""
+        self._spec, self._writer = spec, writer
 
     async def read(self) -> Reading:
         return await self._shared.get() or self._overdue()
@@ -73,7 +83,7 @@ class BoundItem:
         self._shared.prepare()
 
     async def listed(self) -> Reading:
-        outcome = await self._shared.glance(min(LIST_WAIT_S, self._binding.read_timeout_s))
+        outcome = await self._shared.glance(self._list_wait_s)
         if outcome is None and self._shared.overdue:
             return self._overdue()
         return outcome or self._shared.latest
@@ -82,21 +92,17 @@ class BoundItem:
         if self._writer is None:
             return WriteFailure("it cannot be written", Fate.NOT_TRIED)
         try:
-            said = self._binding.decoding.encode(value)
-        except MisfitError as error:
-            return WriteFailure(str(error), Fate.UNFIT)
-        try:
-            async with asyncio.timeout(self._binding.write_timeout_s):
+            async with asyncio.timeout(self._write_timeout_s):
                 await self._turn.acquire()
         except TimeoutError:
             return WriteFailure("other writes of it are under way", Fate.NOT_TRIED)
         try:
-            failure = await self._writer.put(said)
+            failure = await self._writer.put(value)
         finally:
             self._turn.release()
             self._shared.forget()
         if failure is not None:
-            self._tell("data item not written", failure.reason, failure.detail)
+            self._tell("data item not written", failure)
         return failure
 
     def _overdue(self) -> ReadFailure:
@@ -122,11 +128,12 @@ class BoundItem:
         if failure is None:
             _log.info("data item readable again", entity=self._ref.id, item=self.spec.id)
         else:
-            self._tell("data item unreadable", failure.reason, failure.detail)
+            self._tell("data item unreadable", failure)
 
-    def _tell(self, event: str, reason: str, detail: str) -> None:
-        more = {"detail": detail} if detail else {}
-        _log.warning(event, entity=self._ref.id, item=self.spec.id, reason=reason, **more)
+    def _tell(self, event: str, failure: ReadFailure | WriteFailure) -> None:
+        more = {"detail": failure.detail} if failure.detail else {}
+        trace = {} if failure.cause is None else {"exc_info": failure.cause}
+        _log.warning(event, entity=self._ref.id, item=self.spec.id, reason=failure.reason, **more, **trace)
 
 
 class Binder:
@@ -141,10 +148,21 @@ class Binder:
     def item(self, binding: BoundData, ref: EntityRef) -> BoundItem:
         """The data item of one binding."""
         reader = value_reader(binding.origin, binding.decoding, self._commands, self._web, binding.read_timeout_s)
-        writer = None
+        writer: ValueWriter | None = None
         if binding.target is not None:
             writer = value_writer(binding.target, self._commands, self._web, binding.write_timeout_s)
-        return BoundItem(binding, ref, reader=reader, writer=writer, flights=self._flights, clock=self._clock)
+            writer = EncodingWriter(writer, binding.decoding)
+        return BoundItem(
+            binding.spec,
+            ref,
+            reader=reader,
+            writer=writer,
+            flights=self._flights,
+            clock=self._clock,
+            refresh_s=binding.refresh_s,
+            read_timeout_s=binding.read_timeout_s,
+            write_timeout_s=binding.write_timeout_s,
+        )
 
     def configuration(self, declared: Configuration, target: Target) -> Configuration:
         """The configuration, whose values go to `target` before they count."""

@@ -23,10 +23,11 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class ReadFailure:
-    """Why there is no value, in words for a client. `detail` is for the log alone."""
+    """Why there is no value, in words for a client. `detail` and `cause` are for the log alone."""
 
     reason: str
     detail: str = field(default="", compare=False)
+    cause: Exception | None = field(default=None, compare=False)
 
 
 Reading = Sample | ReadFailure | None
@@ -44,11 +45,12 @@ class Fate(Enum):
 
 @dataclass(frozen=True, slots=True)
 class WriteFailure:
-    """Why a value was not written, in words for a client. `detail` is for the log alone."""
+    """Why a value was not written, in words for a client. `detail` and `cause` are for the log alone."""
 
     reason: str
     fate: Fate
     detail: str = field(default="", compare=False)
+    cause: Exception | None = field(default=None, compare=False)
 
 
 class DataItem(Protocol):

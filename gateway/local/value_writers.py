@@ -13,11 +13,13 @@ from gateway.local.calls import CommandCall, SecretError, WebCall
 from gateway.local.command import Commands
 from gateway.local.daemon_thread import in_daemon_thread
 from gateway.local.data_items import Fate, WriteFailure
+from gateway.local.decoding import Decoding
 from gateway.local.origins import CommandTarget, FileTarget, Target, WebTarget
 from gateway.local.process import Exited, NotStarted, TimedOut
 from gateway.local.template import text_of
 from gateway.local.value_file import ValueFileError, write_value_file
 from gateway.local.value_readers import command_trouble
+from gateway.local.values import MisfitError
 from gateway.local.web_call import WebAnswer, WebCaller, WebFailure, climbs
 
 VALUE: Final = "value"
@@ -29,6 +31,21 @@ class ValueWriter(Protocol):
 
     async def put(self, value: Any) -> WriteFailure | None:
         """Write once, bounded in time."""
+
+
+class EncodingWriter:
+    """Writes a value as it is said where it came from."""
+
+    def __init__(self, writer: ValueWriter, decoding: Decoding) -> None:
+        self._writer = writer
+        self._decoding = decoding
+
+    async def put(self, value: Any) -> WriteFailure | None:
+        try:
+            said = self._decoding.encode(value)
+        except MisfitError as error:
+            return WriteFailure(str(error), Fate.UNFIT)
+        return await self._writer.put(said)
 
 
 class FileWriter:

@@ -2,15 +2,18 @@
 
 import asyncio
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from entities.model import EntityKind
 from gateway.http.own_item import ALL_STATUSES
-from gateway.local.answers import EntityRef, ItemAnswer, ResourceError
+from gateway.local.answers import EntityRef, ResourceError
 from grove.app import App
+from grove.callables import Function
 from grove.progress import Progress
+from grove.reading import FunctionWriter
 from grove.reports import AT_ONCE, MAX_WAITING
 from tests.federation.eventually import eventually
 from tests.unit.grove.test_app import executing, own_of
@@ -87,19 +90,19 @@ async def test_of_progress_told_in_a_hurry_the_newest_is_passed_on() -> None:
 async def test_a_write_whose_function_still_runs_keeps_the_next_one_out(app: App) -> None:
     gate = threading.Event()
     app.data("speed", type="int")(lambda: 0)
-    app.write("speed")(lambda value: gate.wait() if value == 1 else None)
-    own = own_of(app)
+    function = Function(lambda value: gate.wait() if value == 1 else None, "speed")
     reading = app.readings["speed"]
-    assert reading._writer is not None
-    late = asyncio.create_task(reading._writer.call([1], timeout_s=0.01))
-    await late
+    reading.write_with(FunctionWriter(function, timeout_s=0.01), replace(reading.spec, writable=True))
+    own = own_of(app)
+    late = await own.write_data(PUMP, "speed", {"value": 1})
+    assert isinstance(late, ResourceError)
+    assert late.status == 504
     refused = await own.write_data(PUMP, "speed", {"value": 2})
     assert isinstance(refused, ResourceError)
     assert "still runs" in refused.message
     gate.set()
-    writer = reading._writer
-    await eventually(lambda: writer.in_threads == 0)
-    assert isinstance(await own.write_data(PUMP, "speed", {"value": 2}), ItemAnswer)
+    await eventually(lambda: function.in_threads == 0)
+    assert (await own.write_data(PUMP, "speed", {"value": 2})).status == 200
 
 
 async def test_an_execution_that_nobody_waits_for_still_counts(app: App) -> None:

@@ -8,24 +8,24 @@ from typing import Any
 import pytest
 import structlog
 
-from gateway.local.bindings import DataSpec
-from gateway.local.data_items import ReadFailure, Sample
-from gateway.local.flights import Flights
+from gateway.local.bound_item import BoundItem
+from gateway.local.data_items import Fate, ReadFailure, Sample, WriteFailure
 from gateway.local.values import DataType
-from grove.callables import Function
-from grove.reading import FunctionReading
+from grove.app import App
+from tests.federation.eventually import eventually
 
 READERS = 50
 
 
 def reading(
     function: Callable[[], Any], data_type: DataType = DataType.INT, fresh_s: float = 0.0, timeout_s: float = 30.0
-) -> FunctionReading:
-    spec = DataSpec("x", "x", data_type)
-    return FunctionReading(spec, Function(function, "x"), flights=Flights(), fresh_s=fresh_s, timeout_s=timeout_s)
+) -> BoundItem:
+    app = App("pump")
+    app.data("x", type=data_type.value, fresh_s=fresh_s, timeout_s=timeout_s)(function)
+    return app.readings["x"]
 
 
-async def value_of(item: FunctionReading) -> Any:
+async def value_of(item: BoundItem) -> Any:
     sample = await item.read()
     assert isinstance(sample, Sample), sample
     return sample.value
@@ -124,9 +124,31 @@ async def test_trouble_is_logged_when_it_begins_and_when_it_ends() -> None:
     with structlog.testing.capture_logs() as log:
         await item.read()
         await item.read()
-        trouble.clear()
+        broken = trouble.pop()
         await item.read()
-    assert [(entry["log_level"], entry["event"]) for entry in log] == [
-        ("warning", "data of the program failed"),
-        ("info", "data of the program answers again"),
+    assert [(entry["log_level"], entry["event"], entry.get("exc_info")) for entry in log] == [
+        ("warning", "data item unreadable", broken),
+        ("info", "data item readable again", None),
     ]
+
+
+async def test_a_write_that_hangs_holds_up_no_other_for_long_and_what_was_read_before_counts_no_more() -> None:
+    held, app = [1], App("pump")
+    gate = asyncio.Event()
+    app.data("x", type="int", fresh_s=60)(lambda: held[0])
+
+    async def write(value: int) -> None:
+        held[0] = value
+        await gate.wait()
+
+    app.write("x")(write)
+    item = app.readings["x"]
+    item._write_timeout_s = 0.02  # nobody has the time that a program has
+    assert await value_of(item) == 1
+    writing = asyncio.create_task(item.write(2))
+    await eventually(lambda: held == [2])
+    assert await item.write(3) == WriteFailure("other writes of it are under way", Fate.NOT_TRIED)
+    assert await value_of(item) == 1
+    writing.cancel()
+    await asyncio.wait({writing})
+    assert await value_of(item) == 2

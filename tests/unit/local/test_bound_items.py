@@ -10,12 +10,10 @@ import pytest
 import structlog
 
 from gateway.local.answers import ItemAnswer, ResourceError
-from gateway.local.bindings import BoundData, DataSpec
+from gateway.local.bindings import DataSpec
 from gateway.local.bound_item import BoundItem
 from gateway.local.data_items import ReadFailure
-from gateway.local.decoding import Decoding
 from gateway.local.flights import Flights
-from gateway.local.origins import FileOrigin
 from gateway.local.own import OwnEntities
 from gateway.local.value_readers import Found
 from gateway.local.values import DataType
@@ -399,8 +397,7 @@ class Mistaken:
 async def test_a_mistake_of_ours_in_a_reading_is_told_on_its_item() -> None:
     flights = Flights()
     spec = DataSpec("x", "x", DataType.INT)
-    binding = BoundData(spec, FileOrigin(Path("nowhere")), Decoding(DataType.INT))
-    item = BoundItem(binding, PUMP, reader=Mistaken(), writer=None, flights=flights, clock=HandClock())
+    item = BoundItem(spec, PUMP, reader=Mistaken(), flights=flights, clock=HandClock())
     expected = ReadFailure("it cannot be read: ZeroDivisionError")
     with structlog.testing.capture_logs() as logs:
         assert [await item.read(), await item.listed(), await item.read()] == [expected] * 3

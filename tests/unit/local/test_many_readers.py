@@ -9,13 +9,11 @@ from typing import Any
 
 from entities.model import EntityKind
 from gateway.local.answers import EntityRef
-from gateway.local.bindings import BoundData, DataSpec
+from gateway.local.bindings import DataSpec
 from gateway.local.bound_item import BoundItem
 from gateway.local.data_items import Reading
 from gateway.local.data_store import LIST_SLICE, PREPARE_SLICE, DataStore
-from gateway.local.decoding import Decoding
 from gateway.local.flights import Flights
-from gateway.local.origins import SensorOrigin
 from gateway.local.value_readers import Found, ThreadReader
 from gateway.local.values import DataType
 from tests.unit.local.conftest import HandClock
@@ -33,10 +31,8 @@ class Counted(BoundItem):
     def __init__(self, item_id: str, flights: Flights, clock: HandClock) -> None:
         self.reads = 0
         spec = DataSpec(item_id, item_id, DataType.INT)
-        binding = BoundData(
-            spec, SensorOrigin("cpu_count"), Decoding(DataType.INT), refresh_s=TICK_S, read_timeout_s=60
-        )
-        super().__init__(binding, REF, reader=ThreadReader(self._look), writer=None, flights=flights, clock=clock)
+        reader = ThreadReader(self._look)
+        super().__init__(spec, REF, reader=reader, flights=flights, clock=clock, refresh_s=TICK_S, read_timeout_s=60)
 
     def _look(self) -> Found:
         """In a thread."""
