@@ -4,19 +4,23 @@ They are what data items and operations of every kind are made of.
 """
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-from gateway.local.daemon_thread import in_daemon_thread
 from gateway.local.process import Command
+from gateway.local.shared_read import SharedRead
 from gateway.local.template import Values, fill_arguments, fill_json, fill_shell, fill_text, fill_url, names_in
 from gateway.local.value_file import ValueFileError, read_value_file
 from gateway.local.web_call import WebRequest
+
+SECRET_TIMEOUT_S: Final = 5.0
+"""Seconds that requests wait for a file with a secret, if they have so much time."""
 
 SECRET_LIMIT_BYTES: Final = 16_384
 """A larger file is no header."""
@@ -42,12 +46,41 @@ class CommandCall:
         return Command(argv, self.directory, self.environment)
 
 
+def _read_secret(path: Path) -> str:
+    """Blocks. Raises ValueFileError or ValueError."""
+    said = read_value_file(path, SECRET_LIMIT_BYTES)
+    if len(said) > SECRET_LIMIT_BYTES:
+        raise ValueError
+    return said.decode()
+
+
 @dataclass(frozen=True, slots=True)
 class SecretFile:
-    """A header's value that stands in a file, read for each request; behind `prefix`."""
+    """A header's value that stands in a file, read for each request; behind `prefix`.
+
+    While a reading hangs no second one is begun, or each request would leave a thread behind.
+    """
 
     path: Path
     prefix: str = ""
+    load: Callable[[Path], str] = field(default=_read_secret, repr=False, compare=False)
+    _reading: SharedRead[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        reading = SharedRead(partial(self.load, self.path), clock=time.time_ns, timeout_s=SECRET_TIMEOUT_S)
+        object.__setattr__(self, "_reading", reading)
+
+    async def read(self) -> str:
+        """What stands in the file. Raises SecretError."""
+        try:
+            secret = await self._reading.get()
+        except (ValueFileError, ValueError) as error:
+            failed = error.__cause__
+            reason = (failed.strerror if isinstance(failed, OSError) else None) or "no short text in a regular file"
+            raise SecretError(f"the file with a header of its request cannot be read: {reason}") from error
+        if secret is None:
+            raise SecretError("the file with a header of its request cannot be read in time")
+        return secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,26 +139,7 @@ async def _revealed(value: HeaderValue, environment: Mapping[str, str]) -> str:
                 raise SecretError("a variable with a header of its request is not set")
             return value.prefix + _one_line(secret)
         case SecretFile():
-            return value.prefix + _one_line(await _read(value.path))
-
-
-async def _read(path: Path) -> str:
-    reading = in_daemon_thread(partial(_read_secret, path), "grove-secret")
-    if reading is None:
-        raise SecretError("the system has no thread to give")
-    try:
-        return await reading
-    except (ValueFileError, ValueError) as error:
-        failed = error.__cause__
-        reason = (failed.strerror if isinstance(failed, OSError) else None) or "no short text in a regular file"
-        raise SecretError(f"the file with a header of its request cannot be read: {reason}") from error
-
-
-def _read_secret(path: Path) -> str:
-    said = read_value_file(path, SECRET_LIMIT_BYTES)
-    if len(said) > SECRET_LIMIT_BYTES:
-        raise ValueError
-    return said.decode()
+            return value.prefix + _one_line(await value.read())
 
 
 def _one_line(secret: str) -> str:

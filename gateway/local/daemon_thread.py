@@ -14,39 +14,68 @@ from typing import Final, TypeVar
 IDLE_S: Final = 1.0
 """How long a thread waits for more work: to start one holds the loop up, to be used again does not."""
 
+MOST_THREADS: Final = 1000
+"""Threads for such work, those that hang among them; beyond, what wants one says that there is none."""
+
 Outcome = TypeVar("Outcome")
 Job = Callable[[], None]
 
 
-def in_daemon_thread(work: Callable[[], Outcome], name: str) -> asyncio.Future[Outcome] | None:
-    """What `work` returns or raises, on this loop; None when the system has no thread to give.
+class DaemonThreads:
+    """At most `most` threads. May be used from any thread with a running loop."""
 
-    The thread is called `name` meanwhile. To cancel the future stops the waiting, not the work.
-    """
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[Outcome] = loop.create_future()
+    def __init__(self, most: int) -> None:
+        self._most = most
+        # Mutable: the threads without work, whose deque may be used from any thread, and how many there are in all.
+        self._idle: deque[_Worker] = deque()
+        self._lock = threading.Lock()
+        self.count = 0
 
-    def job() -> None:
-        threading.current_thread().name = name
-        _run(work, loop, future)
+    def run(self, work: Callable[[], Outcome], name: str) -> asyncio.Future[Outcome] | None:
+        """What `work` returns or raises, on this loop; None when there is no thread to give.
 
-    try:
-        worker = _idle.pop()
-    except IndexError:
+        The thread is called `name` meanwhile. To cancel the future stops the waiting, not the work.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Outcome] = loop.create_future()
+
+        def job() -> None:
+            threading.current_thread().name = name
+            _run(work, loop, future)
+
         try:
-            _Worker(job, name).start()
+            worker = self._idle.pop()
+        except IndexError:
+            if not self._start(job, name):
+                return None
+        else:
+            worker.jobs.put(job)
+        return future
+
+    def _start(self, job: Job, name: str) -> bool:
+        with self._lock:
+            if self.count >= self._most:
+                return False
+            self.count += 1
+        try:
+            _Worker(job, name, self._idle, self._ended).start()
         except RuntimeError:
-            return None
-    else:
-        worker.jobs.put(job)
-    return future
+            self._ended()
+            return False
+        return True
+
+    def _ended(self) -> None:
+        with self._lock:
+            self.count -= 1
 
 
 class _Worker(threading.Thread):
     """Does one job after another, until none comes for a while."""
 
-    def __init__(self, first: Job, name: str) -> None:
+    def __init__(self, first: Job, name: str, idle: "deque[_Worker]", ended: Callable[[], None]) -> None:
         super().__init__(name=name, daemon=True)
+        self._idle = idle
+        self._ended = ended
         self.jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
         self.jobs.put(first)
 
@@ -55,21 +84,18 @@ class _Worker(threading.Thread):
             job()
             del job  # or what it holds stays alive while we wait
             self.name = "grove-idle"
-            _idle.append(self)
+            self._idle.append(self)
+        self._ended()
 
     def _next(self) -> Job | None:
         try:
             return self.jobs.get(timeout=IDLE_S)
         except queue.Empty:
             try:
-                _idle.remove(self)
+                self._idle.remove(self)
             except ValueError:  # taken just now, the job is on its way
                 return self.jobs.get()
             return None
-
-
-_idle: Final[deque[_Worker]] = deque()
-# Mutable: the threads without work; both ends of a deque may be used from any thread.
 
 
 def _run(work: Callable[[], Outcome], loop: asyncio.AbstractEventLoop, future: asyncio.Future[Outcome]) -> None:
@@ -97,3 +123,7 @@ def _finish(future: asyncio.Future[Outcome], outcome: Outcome) -> None:
 def _fail(future: asyncio.Future[Outcome], error: Exception) -> None:
     if not future.done():
         future.set_exception(error)
+
+
+in_daemon_thread: Final = DaemonThreads(MOST_THREADS).run
+"""Of the threads of this process."""

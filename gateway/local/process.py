@@ -1,7 +1,8 @@
 """One program from its start to the end of everything it started. Blocks: it belongs in a thread.
 
-The process group is asked to end (SIGTERM) when its time is over or nobody wants the outcome any more, and killed after
-a grace. What a program leaves behind in its group when it ends by itself is killed at once.
+The process group, and what descends from it in groups of its own, is asked to end (SIGTERM) when its time is over or
+nobody wants the outcome any more, and killed after a grace. What a program leaves behind in its group when it ends by
+itself is killed at once.
 """
 
 import os
@@ -10,10 +11,13 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
+
+import psutil
 
 TERM_GRACE_S: Final = 2.0
 """How long a process group has for its end between SIGTERM and SIGKILL."""
@@ -98,6 +102,7 @@ class ProcessRun:
         self._limit_bytes = limit_bytes
         self._heard = heard
         self._unwanted = threading.Event()
+        self._strays: list[psutil.Process] = []  # mutable: descendants in groups of their own, once it is to end
 
     def stop(self) -> None:
         """Nobody wants the outcome any more: end it soon. From any thread."""
@@ -119,6 +124,7 @@ class ProcessRun:
             pipes.close()
             process.wait()
         if not in_time:
+            _signal_each(self._strays, signal.SIGKILL)
             return TimedOut(pipes.stdout, pipes.stderr)
         return Exited(process.returncode, pipes.stdout, pipes.stderr, pipes.truncated)
 
@@ -142,8 +148,11 @@ class ProcessRun:
             now_s = time.monotonic()
             if killed_at_s is None and (self._unwanted.is_set() or now_s >= self._deadline_s):
                 killed_at_s = now_s + self._grace_s
+                self._strays = _descendants(process)  # once their parents have ended, nobody knows whose they are
                 _signal_group(process, signal.SIGTERM)
+                _signal_each(self._strays, signal.SIGTERM)
             if killed_at_s is not None and now_s >= killed_at_s:
+                self._strays += _descendants(process)
                 break
             moved = pipes.move(look_s)
             look_s = FIRST_LOOK_S if moved else min(look_s * 2, LONGEST_LOOK_S)
@@ -267,6 +276,28 @@ def _signal_group(process: "subprocess.Popen[bytes]", number: signal.Signals) ->
         os.killpg(process.pid, number)
     except (ProcessLookupError, PermissionError):  # nobody is left, or (macOS) only the dead leader is
         return
+
+
+def _descendants(process: "subprocess.Popen[bytes]") -> list[psutil.Process]:
+    """Those outside of its group."""
+    try:
+        found = psutil.Process(process.pid).children(recursive=True)
+    except (psutil.Error, OSError):
+        return []
+    return [one for one in found if _group_of(one) not in (process.pid, None)]
+
+
+def _group_of(process: psutil.Process) -> int | None:
+    try:
+        return os.getpgid(process.pid)
+    except OSError:  # it has ended
+        return None
+
+
+def _signal_each(processes: Iterable[psutil.Process], number: signal.Signals) -> None:
+    for process in processes:
+        with suppress(psutil.Error, OSError):  # it has ended; one that has its id by now is left alone
+            process.send_signal(number)
 
 
 def _why_not(error: OSError | ValueError, command: Command) -> str:

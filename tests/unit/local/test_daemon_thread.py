@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway.local.daemon_thread import in_daemon_thread
+from gateway.local.daemon_thread import DaemonThreads, in_daemon_thread
 from tests.federation.eventually import eventually
 
 
@@ -46,6 +46,23 @@ async def test_work_that_hangs_takes_nothing_from_other_work() -> None:
 
 async def test_much_work_at_once_is_all_done() -> None:
     assert await asyncio.gather(*(done(partial(int, number)) for number in range(300))) == [*range(300)]
+
+
+async def test_there_are_so_many_threads_and_no_more_and_again_when_some_have_ended() -> None:
+    threads, gate = DaemonThreads(3), threading.Event()
+    hanging = [threads.run(gate.wait, "grove-hanging") for _ in range(3)]
+    assert None not in hanging
+    assert threads.run(here, "grove-one-too-many") is None
+    gate.set()
+    assert await asyncio.gather(*(future for future in hanging if future)) == [True] * 3
+
+    async def is_done() -> bool:
+        future = threads.run(here, "grove-again")
+        return future is not None and bool(await future)
+
+    assert await eventually(is_done)
+    assert await eventually(lambda: threads.count == 0)
+    assert await eventually(is_done)
 
 
 async def test_what_the_work_raises_is_raised() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -219,6 +220,25 @@ async def test_a_secret_is_read_of_a_regular_file_only(tmp_path: Path) -> None:
         await call.filled({})
     secret.write_text("word\n")
     assert (await call.filled({})).headers == (("Authorization", "word"),)
+
+
+async def test_a_secret_that_cannot_be_read_at_all_holds_one_thread_however_often_it_is_wanted(tmp_path: Path) -> None:
+    gate, begun = threading.Event(), []
+
+    def hang(path: Path) -> str:
+        begun.append(path)
+        gate.wait()
+        return "word"
+
+    secret = SecretFile(tmp_path / "on a dead mount", load=hang)
+    call = WebCall("GET", "http://127.0.0.1/", (("Authorization", secret),))
+    for _ in range(3):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await call.filled({})
+    gate.set()
+    assert (await call.filled({})).headers == (("Authorization", "word"),)
+    assert len(begun) <= 2  # the last one may come after the one that hung
 
 
 def test_where_an_entry_comes_from_is_short_and_counts() -> None:
