@@ -5,11 +5,12 @@ first keeps the bare id and the others are `<way>:<item>`; an id that several me
 `<member>:<item>` for all of them. Lookup: exact id, then member, then way. Source: docs/api.md, "Item ids".
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -23,6 +24,19 @@ Listed = Literal["data", "operations"]
 """The collections whose ids stand in the records."""
 
 WAY_SEPARATOR = "__"
+
+NOT_IN_IDS: Final = "control characters, '\\', ';', '%' before two hex digits, or '.' or '..' alone between '/' and ':'"
+"""What no item is called, in words: it could mean one thing in a path here, and another at the next gateway."""
+
+_TREACHEROUS: Final = re.compile(r"[\x00-\x1f\x7f\\;]|%[0-9A-Fa-f]{2}")
+
+
+def is_addressable(text: str) -> bool:
+    """Whether this may be an item's id: a part of a path, decoded.
+
+    What stands before a colon may be a member or a way, taken off before the rest becomes a segment at the owner.
+    """
+    return _TREACHEROUS.search(text) is None and {".", ".."}.isdisjoint(text.replace(":", "/").split("/"))
 
 
 class Member(msgspec.Struct, frozen=True):

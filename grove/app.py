@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, Final, TypeVar
 
+from entities.items import NOT_IN_IDS, is_addressable
 from entities.model import ID_PATTERN, EntityKind, is_valid_id
 from gateway.local.answers import EntityRef
 from gateway.local.bindings import CONFIGURATION_ID_LIMIT, DATA_ID_LIMIT, DEFAULT_CATEGORY, Configuration, DataSpec
@@ -209,6 +210,8 @@ class App(Reports):
     def _check_new(self, item_id: str, limit: int, known: Iterable[str]) -> None:
         if not 1 <= len(item_id) <= limit:
             raise ValueError(f"found an id of {len(item_id)} characters; allowed are 1 to {limit}")
+        if not is_addressable(item_id):
+            raise ValueError(f"found the id {item_id!r}; allowed is text without {NOT_IN_IDS}: it stands in paths")
         if item_id in known:
             raise ValueError(f"found {item_id!r} a second time on {self.id!r}; allowed is each id once")
 

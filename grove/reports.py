@@ -9,6 +9,7 @@ from typing import Final
 
 import structlog
 
+from entities.items import NOT_IN_IDS, is_addressable
 from entities.model import EntityKind
 from gateway.local.answers import EntityRef
 from gateway.local.fault_spec import FAULT_CODE_LIMIT, Debounce, FaultSpec, Severity
@@ -122,6 +123,8 @@ class Reports:
 def _check(code: str) -> None:
     if not 1 <= len(code) <= FAULT_CODE_LIMIT:
         raise ValueError(f"found a fault code of {len(code)} characters; allowed are 1 to {FAULT_CODE_LIMIT}")
+    if not is_addressable(code):
+        raise ValueError(f"found the fault code {code!r}; allowed is text without {NOT_IN_IDS}: it stands in paths")
     if _shown(code) != code:
         raise ValueError(f"found the fault code {_shown(code)!r}; allowed is text that is UTF-8")
 

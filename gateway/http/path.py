@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
+from entities.items import is_addressable
 from entities.model import EntityKind
 
 API_PREFIX: Final = "/api/v1"
@@ -50,7 +51,6 @@ _RELATIONS: Final = {
 _KINDS: Final = {kind.value: kind for kind in EntityKind}
 _ORIGIN_FORM: Final = re.compile(r"/[!-\"$-~]*")  # printable ASCII but `#`: a fragment never belongs into a request
 _ESCAPED: Final = re.compile(r"(?:[^%]|%[0-9A-Fa-f]{2})*")
-_TREACHEROUS: Final = re.compile(r"[\x00-\x1f\x7f\\;]|%[0-9A-Fa-f]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,10 +165,7 @@ def _decode(segment: str) -> str | None:
             text = unquote_to_bytes(segment).decode("utf-8")  # strict: overlong forms and surrogates are errors
         except UnicodeDecodeError:
             return None
-    # What stands before a colon may be a member or a way, taken off before the rest becomes a segment at the owner.
-    if _TREACHEROUS.search(text) or not {".", ".."}.isdisjoint(text.replace(":", "/").split("/")):
-        return None
-    return text
+    return text if is_addressable(text) else None
 
 
 def _route(segments: list[str], tail: str, query: str) -> Route | PathProblem:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import structlog
 
+from entities.items import NOT_IN_IDS, is_addressable
 from gateway.local.answers import NO_CONTENT, EntityRef, ItemAnswer, ResourceError
 from gateway.local.fault_book import FaultBook
 from gateway.local.fault_change import ChangeKind, FaultChange, change_of
@@ -166,6 +167,9 @@ class FaultStore:
             return ResourceError(400, "invalid-parameter", message, {"entity_id": ref.id})
         if not 1 <= len(code) <= FAULT_CODE_LIMIT:
             message = f"Fault code has {len(code)} characters, allowed are 1 to {FAULT_CODE_LIMIT}"
+            return ResourceError(400, "invalid-parameter", message, {"entity_id": ref.id})
+        if not is_addressable(code):
+            message = f"Fault code {code!r} is not allowed: a code stands in paths, and has none of {NOT_IN_IDS}"
             return ResourceError(400, "invalid-parameter", message, {"entity_id": ref.id})
         known = self.book.decided(ref)
         if len(known) >= MAX_CODES:

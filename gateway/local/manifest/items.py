@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from entities.items import NOT_IN_IDS, is_addressable
 from gateway.local.manifest.fields import Fields
 from gateway.local.manifest.problem import Rule
 from gateway.local.values import DataType, MisfitError, conform, infer_type
@@ -10,12 +11,17 @@ _TYPES: Final = tuple(data_type.value for data_type in DataType)
 
 
 def read_item_id(fields: Fields, key: str, limit: int, example: str) -> str | None:
-    """The required id of an item, 1 to `limit` characters."""
+    """The required id of an item, 1 to `limit` characters that can stand in a path."""
     if not fields.require(key, example):
         return None
     item_id = fields.text(key)
     if item_id is not None and not 1 <= len(item_id) <= limit:
         fields.problem(Rule.G004, key, f"found {len(item_id)} characters, allowed are 1 to {limit}; shorten it")
+        return None
+    if item_id is not None and not is_addressable(item_id):
+        fields.problem(
+            Rule.G004, key, f"found {item_id!r}, allowed is text without {NOT_IN_IDS}: it stands in paths; rename it"
+        )
         return None
     return item_id
 

@@ -205,7 +205,9 @@ async def test_what_the_program_logs_is_the_log_of_its_app(app: App) -> None:
         (lambda app: [app.value("x", 1), app.value("x", 2)], "found 'x' a second time on 'pump'"),
         (lambda app: app.write("x"), "write: found no data item 'x' that a function serves; there are none yet"),
         (lambda app: app.configuration("x", 11, max=10), "found 11, allowed are values up to 10"),
+        (lambda app: app.value("a;b", 1), "found the id 'a;b'; allowed is text without control characters"),
         (lambda app: app.report_fault(""), "found a fault code of 0 characters"),
+        (lambda app: app.report_fault("a\\b"), r"found the fault code .*; allowed is text without control characters"),
         (lambda app: check_ids([app, app]), "found several apps called pump"),
     ],
 )

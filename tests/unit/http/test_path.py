@@ -1,9 +1,12 @@
 """Targets are read once, verbatim, and what could be read differently elsewhere is refused before routing."""
 
+from urllib.parse import quote
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from entities.items import is_addressable
 from entities.model import EntityKind
 from gateway.http.path import (
     API_PREFIX,
@@ -156,3 +159,13 @@ def test_whatever_is_sent_no_segment_that_is_routed_can_climb(text: str) -> None
 
 def test_every_relation_that_is_routed_is_rendered_and_no_other() -> None:
     assert {(kind, name) for kind in EntityKind for name in relation_names(kind)} == RELATIONS.keys()
+
+
+@given(st.text(min_size=1, max_size=30) | st.text("./:;%2aF\\\n é", min_size=1, max_size=8))
+def test_an_id_arrives_as_it_is_or_is_none(item: str) -> None:
+    route = parse_target(f"/api/v1/apps/cam/data/{quote(item, safe='')}")
+    if is_addressable(item):
+        assert isinstance(route, EntityPath)
+        assert route.item == item
+    else:
+        assert isinstance(route, PathProblem)

@@ -175,7 +175,9 @@ async def test_a_new_fault_is_raised_by_code(own: OwnEntities) -> None:
     ]
 
 
-@pytest.mark.parametrize(("ref", "code"), [(CELL, "X"), (app("nobody"), "X"), (SENSOR, ""), (SENSOR, "x" * 257)])
+@pytest.mark.parametrize(
+    ("ref", "code"), [(CELL, "X"), (app("nobody"), "X"), (SENSOR, ""), (SENSOR, "x" * 257), (SENSOR, "a;b")]
+)
 async def test_what_cannot_be_a_fault_is_refused(own: OwnEntities, ref: EntityRef, code: str) -> None:
     answer = await own.faults.raise_fault(ref, code)
     assert isinstance(answer, ResourceError)

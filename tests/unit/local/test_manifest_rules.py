@@ -117,6 +117,10 @@ def test_all_mistakes_are_reported_at_once_in_the_order_of_the_file(load: Load) 
         ("apps: [{id: a}, {id: a}]", "the first is in line 2"),
         ("apps: [{id: a, depends_on: [b]}, {id: b, depends_on: [a]}]", "a -> b -> a"),
         ("apps: [{id: a b}]", "found 'a b', allowed are 1 to 256 of letters, digits, '_' and '-'"),
+        ("apps: [{id: a, data: [{id: a;b, value: 1}]}]", "found 'a;b', allowed is text without control characters"),
+        ("apps: [{id: a, configurations: [{id: x/.., value: 1}]}]", "it stands in paths; rename it"),
+        ("apps: [{id: a, operations: [{id: '100%41', command: [x]}]}]", "'%' before two hex digits"),
+        ("apps: [{id: a, faults: [{code: 'x:.', severity: 1}]}]", "'.' or '..' alone between '/' and ':'"),
         ("apps: [{name: x}]", "'id' is missing; write for example 'id: front_camera'"),
     ],
 )
