@@ -16,6 +16,7 @@ from gateway.http.connections import Admission
 from gateway.http.door import Door, Protection
 from gateway.http.flowing import flows
 from gateway.http.handlers.auth import answer_auth
+from gateway.http.held_bodies import HeldBodies
 from gateway.http.middleware.auth import admit, while_good
 from gateway.http.middleware.errors import answer_to
 from gateway.http.middleware.log import RequestLog, mark_request_id
@@ -31,6 +32,7 @@ class Api:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._log = RequestLog(services.new_request_id)
+        self._bodies = HeldBodies(services.max_body_bytes)
         # Mutable: made anew with other settings.
         self._door = Door(services.protection, time.monotonic(), lambda: services.clock_ns() / 1_000_000_000)
 
@@ -53,6 +55,7 @@ class Api:
         request.arrived = loop.time()
         request.mark = self._mark
         request.proxies = self._door.proxies
+        request.bodies = self._bodies
         if isinstance(protocol, ApiProtocol):
             request.crowded = protocol.admission is Admission.CROWDED
             protocol.begin(payload)

@@ -6,7 +6,6 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 
 import msgspec
-from aiohttp import web
 
 from entities.hops import Hops, MalformedHopsError, parse_hops
 from entities.jsontext import InvalidJsonError, parse_json, require_unique_names
@@ -94,13 +93,10 @@ def read_hops(request: ApiRequest, self_id: str) -> Hops:
 
 
 async def read_json(request: ApiRequest, max_bytes: int) -> Any:
-    """The body as JSON, `{}` if there is none. Raises ApiError: 400, 413."""
+    """The body as JSON, `{}` if there is none. Raises ApiError: 400, 413, 503."""
     if (request.content_length or 0) > max_bytes:  # who says so need not send it first
         raise errors.payload_too_large(max_bytes)
-    try:
-        body = await request.read()
-    except web.HTTPRequestEntityTooLarge:
-        raise errors.payload_too_large(max_bytes) from None
+    body = await request.read()
     if len(body) <= PARSED_ON_LOOP_BYTES:
         return parse_body(body, max_bytes)
     return await asyncio.to_thread(parse_body, body, max_bytes)

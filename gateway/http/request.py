@@ -6,6 +6,7 @@ from aiohttp import web
 
 from gateway.auth.caller import Caller
 from gateway.http.client_address import TrustedProxies
+from gateway.http.held_bodies import HeldBodies
 from gateway.http.rate_limits import Allowance
 
 
@@ -13,7 +14,7 @@ class ApiRequest(web.BaseRequest):
     """Made by `Api`, which sets the attributes before anybody else sees it."""
 
     ATTRS = web.BaseRequest.ATTRS | {
-        *("request_id", "arrived", "mark", "crowded", "caller", "sees_peers", "proxies", "allowance"),
+        *("request_id", "arrived", "mark", "crowded", "caller", "sees_peers", "proxies", "allowance", "bodies"),
     }
 
     request_id: str = ""
@@ -24,6 +25,8 @@ class ApiRequest(web.BaseRequest):
     """It came on a connection beyond the limit."""
     proxies: TrustedProxies
     """Whose word on their clients is believed."""
+    bodies: HeldBodies
+    """Where it is counted what is held of bodies."""
     allowance: Allowance | None = None
     """What its client has left of the rate limits; None where nobody counts."""
     mark: Callable[["ApiRequest", web.StreamResponse], None]
@@ -38,6 +41,12 @@ class ApiRequest(web.BaseRequest):
     def client_address(self) -> str:
         """The address of the client, behind trusted proxies too; empty if nobody can know."""
         return self.proxies.client_of(self.remote, self.headers.getall(self.proxies.header, ()))
+
+    async def read(self) -> bytes:
+        """The whole body. Raises ApiError: 413, and 503 where too much is read already."""
+        if self._read_bytes is None:
+            self._read_bytes = await self.bodies.read(self.content.iter_any(), self.client_address)
+        return self._read_bytes
 
     # Private in aiohttp, but the one place that streams pass too, whatever class they are of.
     async def _prepare_hook(self, response: web.StreamResponse) -> None:
