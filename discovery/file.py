@@ -129,9 +129,17 @@ def _files(path: Path) -> tuple[list[Path], int]:
     if not path.is_dir():
         return [path], 0
     files = sorted(
-        each for each in path.iterdir() if each.suffix in SUFFIXES and not each.name.startswith(".") and each.is_file()
+        each for each in path.iterdir() if each.suffix in SUFFIXES and not each.name.startswith(".") and _is_file(each)
     )
     return files[:MAX_FILES], max(0, len(files) - MAX_FILES)
+
+
+def _is_file(path: Path) -> bool:
+    """Whether it is one, or leads nobody knows where: that is told when it is opened, of this one alone."""
+    try:
+        return path.is_file()
+    except OSError:
+        return True
 
 
 def _shown(path: Path) -> str:

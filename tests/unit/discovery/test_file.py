@@ -180,6 +180,14 @@ async def test_a_fifo_holds_up_neither_the_others_nor_the_end(tmp_path: Path) ->
         await all_of_them.show("one")
 
 
+async def test_a_link_that_leads_nowhere_keeps_no_other_file_from_being_read(tmp_path: Path) -> None:
+    (tmp_path / "good.json").write_text(listed("one"))
+    (tmp_path / "bad.json").symlink_to("x" * 300)
+    (tmp_path / "loop.json").symlink_to("loop.json")
+    async with running(FileSource(tmp_path, POLLED)) as readings:
+        await readings.show("one", trouble="bad.json: cannot be read: File name too long")
+
+
 async def test_the_name_of_a_file_need_not_be_utf_8(tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"\xff.json")).write_text("{")
     async with running(FileSource(tmp_path, POLLED)) as readings:
