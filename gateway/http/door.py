@@ -63,6 +63,7 @@ class Door:
         self._guard.check(request)
         if is_options and self._cors.is_on:
             return self._cors.preflight(request)
+        self._cors.refuse_foreign(request)
         if request.crowded and not _is_health(parsed):
             raise errors.crowded()
         return None

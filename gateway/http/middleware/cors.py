@@ -10,6 +10,7 @@ from aiohttp import hdrs, web
 from gateway.http.answer import WholeAnswer
 from gateway.http.errors import ApiError
 from gateway.settings import CorsSettings
+from peers.forward import SAFE_METHODS
 
 ANY_ORIGIN: Final = "*"
 
@@ -19,8 +20,12 @@ EXPOSED_HEADERS: Final = (
 )
 
 
+_SITE: Final = "Sec-Fetch-Site"
+_OWN_SITES: Final = frozenset({"same-origin", "none"})  # set by the browser itself, which no page can do
+
+
 class Cors:
-    """The rules of one gateway. `is_on` is False without allowed origins; then nothing here is installed."""
+    """The rules of one gateway. `is_on` is False without allowed origins; then only `refuse_foreign` is asked."""
 
     def __init__(self, settings: CorsSettings, *, with_tokens: bool = False) -> None:
         """`with_tokens`: pages may send `Authorization`, for without it they could do nothing here."""
@@ -44,6 +49,18 @@ class Cors:
         if self._allowed_origin(request) is None:
             raise ApiError(403, "forbidden", "This origin is not allowed here (cors.allowed_origins)")
         return WholeAnswer(204, [(hdrs.ACCESS_CONTROL_MAX_AGE, self._max_age)])
+
+    def refuse_foreign(self, request: web.BaseRequest) -> None:
+        """Raises ApiError: 403 for a write that a page of another origin sends: before some, browsers ask nobody.
+
+        What is no browser sends no `Origin`.
+        """
+        origin = request.headers.get(hdrs.ORIGIN)
+        if origin is None or request.method in SAFE_METHODS or self._allowed_origin(request) is not None:
+            return
+        is_own = origin.partition("://")[2].lower() == request.headers.get(hdrs.HOST, "").lower()
+        if not is_own and request.headers.get(_SITE) not in _OWN_SITES:
+            raise ApiError(403, "forbidden", "Pages of this origin may not write here (cors.allowed_origins)")
 
     def mark(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
         """Sets the headers of an answer that is about to be sent. Caches must keep origins apart, also refused ones."""

@@ -16,6 +16,7 @@ from gateway.settings import CorsSettings
 from tests.unit.http.serving import World, serving
 
 UI = "http://localhost:3000"
+EXECUTIONS = "/api/v1/apps/pump/operations/stop/executions"
 ALLOWED = CorsSettings(allowed_origins=(UI,), allow_credentials=True, max_age_seconds=60)
 
 
@@ -217,6 +218,45 @@ async def test_errors_and_streams_can_be_read_by_allowed_pages_too() -> None:
     for answer in (stream, missing):
         assert answer.headers["Access-Control-Allow-Origin"] == UI
         assert "Retry-After" in answer.headers["Access-Control-Expose-Headers"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Origin": "https://evil.example", "Sec-Fetch-Site": "same-site"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": ""}, 403),
+        ({"Origin": "http://own.example:8080.evil.example"}, 403),
+        ({"Origin": "http://Own.example:8080"}, 200),
+        ({"Origin": "https://behind-a-proxy.example", "Sec-Fetch-Site": "same-origin"}, 200),
+        ({"Origin": UI}, 200),
+    ],
+)
+async def test_fault_078_a_page_of_another_origin_may_not_write_even_where_no_preflight_is_asked_for(
+    headers: dict[str, str], status: int
+) -> None:
+    """A form of any page can POST, with the rights that its reader's place in the network gives."""
+    reached: list[str] = []
+
+    async def note(request: ApiRequest) -> web.StreamResponse:
+        reached.append(request.method)
+        return web.Response()
+
+    everyone = {**headers, "Host": "own.example:8080", "Content-Type": "text/plain"}
+    async with serving(answering(note, cors=ALLOWED)) as client:
+        for method in ("POST", "PUT", "DELETE", "PATCH"):
+            assert (await client.request(method, EXECUTIONS, everyone)).status == status
+        assert (await client.get("/api/v1/apps", everyone)).status == 200
+    assert reached == (["POST", "PUT", "DELETE", "PATCH", "GET"] if status == 200 else ["GET"])
+
+
+async def test_fault_078_without_cors_no_page_of_another_origin_may_write() -> None:
+    async with serving(World()) as client:
+        answer = await client.request("POST", EXECUTIONS, {"Origin": UI})
+    assert (answer.status, answer.json["error_code"]) == (403, "forbidden")
 
 
 @pytest.mark.parametrize(
