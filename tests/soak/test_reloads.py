@@ -96,11 +96,10 @@ async def reload(folder: Path, times: int) -> None:
             await reloads.run(1, warm)
             files, threads, rss = await reloads.use()
             await reloads.run(warm, last)
-            await eventually(lambda: hub.open_fds() <= files)
             files_after, threads_after, rss_after = await reloads.use()
+            await eventually(lambda: hub.open_fds() <= files)  # on a busy machine a pool is larger for a while
         print(f"{last} reloads, {reloads.answers} answers: {files} -> {files_after} files, {rss} -> {rss_after} bytes")
         assert reloads.answers > times
-        assert files_after <= files
         assert threads_after <= threads + 2  # the pool of the loop makes them when they are needed, and keeps them
         assert rss_after - rss < GROWTH_BYTES
 
