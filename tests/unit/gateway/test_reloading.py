@@ -16,7 +16,7 @@ from gateway.config.reader import LoadedSettings, SettingsRefused, read_settings
 from gateway.current import CurrentSettings
 from gateway.file_watch import FileWatch
 from gateway.reloading import Reloading, Reread, Sources
-from gateway.settings import AuthSettings, Settings
+from gateway.settings import Settings
 from gateway.state_dir import StateDir, take_identity
 from tests.federation.eventually import eventually
 
@@ -78,18 +78,22 @@ class Guarded:
     """A gateway whose clients and key stand in files."""
 
     def __init__(self, folder: Path, state: StateDir) -> None:
-        self.clients, self.key = folder / "clients", folder / "key"
+        self.file, self.clients, self.key = folder / "a.yaml", folder / "clients", folder / "key"
         self.clients.write_text("ci:of ci:operator\n")
         self.key.write_text("a secret of at least 32 bytes here")
-        auth = AuthSettings(enabled=True, jwt_secret_file=self.key, clients_file=self.clients)
-        self.current = CurrentSettings(Settings(auth=auth), ())
-        watch = FileWatch(files_of(auth))
+        self.settings = f"auth: {{enabled: true, jwt_secret_file: {self.key}, clients_file: {self.clients}"
+        self.file.write_text(self.settings + "}")
+        loaded = read_settings([self.file])
+        assert isinstance(loaded, LoadedSettings)
+        self.current = CurrentSettings(loaded.settings, ())
+        auth = loaded.settings.auth
+        watch = FileWatch([self.file, *files_of(auth)])
         material = load_material(auth)
         assert isinstance(material, AuthMaterial)
         self.parts: AuthParts = make_authority(auth, material, state)
         identity = take_identity(state, "a")
         gateway = compose(self.current, identity, state, manifest=None, standing=(), files=FILES, auth=self.parts)
-        sources = Sources((), None, files_of(auth), lambda: SettingsRefused(()), watch)
+        sources = Sources([self.file], None, files_of(auth), partial(read_settings, [self.file]), watch)
         self.reloading = Reloading(gateway, self.current, sources, files=FILES)
 
     async def lets_in(self, client: str) -> bool:
@@ -114,6 +118,17 @@ async def test_clients_of_a_file_count_as_soon_as_it_changes_and_a_mistake_chang
     await guarded.reloading.read_again(everything=False)
     assert [*guarded.current.warnings()] == []
     assert (await guarded.lets_in("ci"), await guarded.lets_in("boss")) == (True, False)
+
+
+async def test_clients_of_the_settings_count_as_soon_as_these_change(tmp_path: Path, state: StateDir) -> None:
+    guarded = await asyncio.to_thread(Guarded, tmp_path, state)
+    guarded.file.write_text(guarded.settings + ", clients: ['boss:of boss:admin']}")
+    await guarded.reloading.read_again(everything=False)
+    assert (await guarded.lets_in("ci"), await guarded.lets_in("boss")) == (True, True)
+    guarded.file.write_text(guarded.settings + "}")
+    await guarded.reloading.read_again(everything=False)
+    assert (await guarded.lets_in("ci"), await guarded.lets_in("boss")) == (True, False)
+    assert [*guarded.current.warnings()] == []
 
 
 async def test_a_key_of_a_file_counts_as_soon_as_it_changes(tmp_path: Path, state: StateDir) -> None:
