@@ -168,7 +168,9 @@ class Reloading:
 
     def _read(self, everything: bool) -> _Read:
         changed = self._sources.watch.look()
-        settings = self._read_settings() if everything or not changed.isdisjoint(self._sources.files) else None
+        is_refused = SETTINGS in self._current.refused  # perhaps for what stands in a file that they name
+        due = changed if is_refused else changed.intersection(self._sources.files)
+        settings = self._read_settings() if everything or due else None
         manifest = self._read_manifest() if everything or self._sources.manifest in changed else None
         now = settings.now if isinstance(settings, _Judged) and not settings.mistakes else self._current.settings
         is_new = now.auth != self._current.settings.auth or not changed.isdisjoint(self._sources.auth)

@@ -114,6 +114,8 @@ async def test_clients_of_a_file_count_as_soon_as_it_changes_and_a_mistake_chang
     (warned,) = guarded.current.warnings()
     assert (warned.code, "in line 2 a client of another form" in warned.message) == ("reload_refused", True)
     assert (await guarded.lets_in("ci"), await guarded.lets_in("boss")) == (False, True)
+    await guarded.reloading.read_again(everything=True)
+    assert {warned.code for warned in guarded.current.warnings()} == {"reload_refused"}
     guarded.clients.write_text("ci:of ci:operator\n")
     await guarded.reloading.read_again(everything=False)
     assert [*guarded.current.warnings()] == []
