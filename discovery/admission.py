@@ -93,6 +93,8 @@ class _Passed:
     source: str
     found: Found
     url: str
+    host: str | None
+    """The address that mDNS leads to."""
 
     @property
     def order(self) -> tuple[bool, str]:
@@ -102,17 +104,17 @@ class _Passed:
 
 def admit(found: Mapping[str, Sequence[Found]], rules: AdmissionRules) -> EndpointSet:
     """Judge everything that the sources (by name, the most important first) know now."""
-    judged = _admit(_in_turn(found, rules), rules)
-    barred: list[RefusedEndpoint] = []
+    sound, refused = _judge_all(found, rules)
+    judged = _admit(sound, rules)
     for _ in range(MAX_ROUNDS):
-        in_the_way = _in_the_way(judged.refused)
-        if not in_the_way:
+        barred = _in_the_way(judged.refused)
+        if not barred:
             break
-        barred += in_the_way
+        refused += barred
         out = {(each.source, each.name, each.url) for each in barred}
-        rest = [(source, one) for source, one in _in_turn(found, rules) if (source, one.name, one.url) not in out]
-        judged = _admit(rest, rules)
-    return replace(judged, refused=(*judged.refused, *barred))
+        sound = [each for each in sound if (each.source, each.found.name, each.found.url) not in out]
+        judged = _admit(sound, rules)
+    return replace(judged, refused=(*judged.refused, *refused))
 
 
 def _no_url(text: str, mistake: BadUrl) -> str:
@@ -132,17 +134,30 @@ def _in_the_way(refused: Sequence[RefusedEndpoint]) -> list[RefusedEndpoint]:
     return [each for each in refused if each.reason in _BAD_NAMES]
 
 
-def _admit(found: Iterable[tuple[str, Found]], rules: AdmissionRules) -> EndpointSet:
-    passed: dict[str, _Passed] = {}
+def _judge_all(
+    found: Mapping[str, Sequence[Found]], rules: AdmissionRules
+) -> tuple[list[_Passed], list[RefusedEndpoint]]:
+    """Those against whom nothing speaks, whatever the others are; and the rest."""
+    sound: list[_Passed] = []
     refused: list[RefusedEndpoint] = []
-    for source, one in found:
+    for source, one in _in_turn(found, rules):
         url = normalise_url(one.url)
         verdict = _Refused("invalid_url", _no_url(one.url, url)) if isinstance(url, BadUrl) else None
-        verdict = verdict or _judge(one, str(url), rules) or _known_already(passed.get(str(url)))
+        verdict = verdict or _judge(one, str(url), rules)
         if verdict is None:
-            passed[str(url)] = _Passed(source, one, str(url))
+            sound.append(_Passed(source, one, str(url), _host(one, str(url))))
         else:
             refused.append(_refused(source, one, verdict))
+    return sound, refused
+
+
+def _admit(sound: Iterable[_Passed], rules: AdmissionRules) -> EndpointSet:
+    passed: dict[str, _Passed] = {}
+    refused = [
+        _refused(each.source, each.found, _known_already(known))
+        for each in sound
+        if (known := passed.setdefault(each.url, each)) is not each
+    ]
     admitted: list[PeerEndpoint] = []
     for each, name in _name(_place(passed.values(), rules), rules):
         if isinstance(name, _Refused):
@@ -197,9 +212,7 @@ def _judge_address(found: Found, ip: IpAddress, port: int, rules: AdmissionRules
     )
 
 
-def _known_already(other: _Passed | None) -> _Refused | None:
-    if other is None:
-        return None
+def _known_already(other: _Passed) -> _Refused:
     return _Refused("duplicate", f"{other.source} found the same URL, as {other.found.name}")
 
 
@@ -208,7 +221,7 @@ def _place(passed: Iterable[_Passed], rules: AdmissionRules) -> Iterator[tuple[_
     room = MAX_CANDIDATES
     tried: Counter[str | None] = Counter()
     for each in _drawn(passed, rules):
-        host = _host(each)
+        host = each.host
         if each.url in rules.peers:
             yield each, None
         elif len(rules.peers) >= rules.max_peers:
@@ -230,16 +243,15 @@ def _drawn(passed: Iterable[_Passed], rules: AdmissionRules) -> list[_Passed]:
     Its labels and ports are the stranger's to choose, so a place must not depend on them for longer than a turn.
     """
     listed = list(passed)
-    crowded = {host for host, count in Counter(map(_host, listed)).items() if host and count > MAX_PER_ADDRESS}
+    crowded = {
+        host for host, count in Counter(each.host for each in listed).items() if host and count > MAX_PER_ADDRESS
+    }
     draw = f"{rules.own_instance} {rules.turn} "
-    return sorted(
-        listed, key=lambda each: sha256((draw + each.url).encode()).digest() if _host(each) in crowded else b""
-    )
+    return sorted(listed, key=lambda each: sha256((draw + each.url).encode()).digest() if each.host in crowded else b"")
 
 
-def _host(passed: _Passed) -> str | None:
-    """The address that mDNS leads to."""
-    return urlsplit(passed.url).hostname if passed.found.found_by is FoundBy.MDNS else None
+def _host(found: Found, url: str) -> str | None:
+    return urlsplit(url).hostname if found.found_by is FoundBy.MDNS else None
 
 
 def _name(

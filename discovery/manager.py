@@ -18,6 +18,9 @@ log = structlog.get_logger("discovery")
 PAUSE_S: Final = 0.2
 """Seconds between two judgements, so that a flood of announcements costs no more than that."""
 
+THREAD_FOUND: Final = 256
+"""Endpoints from which on judging them takes so long that it is done in a thread."""
+
 MAX_LOGGED: Final = 20
 """Endpoints named in the log for one judgement; of the rest only the number."""
 
@@ -111,12 +114,25 @@ class DiscoveryManager:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            found: Mapping[str, Sequence[Found]] = {name: known.found for name, known in self._known.items()}
-            judged = replace(admit(found, self._rules()), unread=self.unread)
+            judged = await self._judge()
+            if judged is None:
+                continue
             _log_changes(self.current, judged)
             self.current = judged
             self._publish(judged)
             await asyncio.sleep(self._pause_s)
+
+    async def _judge(self) -> EndpointSet | None:
+        """What the sources told until now, judged; None if there are other peers meanwhile, whose places it ignores."""
+        found: Mapping[str, Sequence[Found]] = {name: known.found for name, known in self._known.items()}
+        rules, unread = self._rules(), self.unread
+        if sum(map(len, found.values())) < THREAD_FOUND:
+            return replace(admit(found, rules), unread=unread)
+        judged = await asyncio.to_thread(admit, found, rules)
+        if self._rules().peers != rules.peers:
+            self._changed.set()
+            return None
+        return replace(judged, unread=unread)
 
 
 def _log_changes(before: EndpointSet, now: EndpointSet) -> None:

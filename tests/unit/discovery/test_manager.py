@@ -1,6 +1,7 @@
 """The manager: what several sources know becomes one set, and a source that dies is not survived in silence."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -8,7 +9,7 @@ import pytest
 
 from discovery.admission import AdmissionRules
 from discovery.endpoint import EndpointSet, FoundBy, PeerEndpoint
-from discovery.manager import DiscoveryManager
+from discovery.manager import THREAD_FOUND, DiscoveryManager
 from discovery.source import Found, Reading
 from tests.federation.eventually import eventually
 
@@ -26,8 +27,10 @@ class Told:
         await self.defect.wait()
         raise LookupError(self.name)
 
-    async def tell(self, *names: str, trouble: str | None = None, left_out: str | None = None) -> None:
-        found = tuple(Found(name, f"http://{name}:8080", FoundBy.FILE) for name in names)
+    async def tell(
+        self, *names: str, by: FoundBy = FoundBy.FILE, trouble: str | None = None, left_out: str | None = None
+    ) -> None:
+        found = tuple(Found(name, f"http://{name}:8080", by) for name in names)
         publish = await eventually(lambda: self.publish)
         assert publish is not None
         publish(Reading(found, trouble, left_out))
@@ -126,6 +129,34 @@ async def test_rules_that_changed_are_applied_when_asked_to(managed: Managed) ->
     manager.reconsider()
     endpoints = await managed.shows()
     assert [one.reason for one in endpoints.refused] == ["cleartext"]
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
+async def test_many_are_judged_beside_the_loop_and_anew_when_there_are_other_peers_meanwhile() -> None:
+    """Judged without a peer that is new, they could push it out or take its name."""
+    threads: set[threading.Thread] = set()
+
+    class Peers(dict[str, PeerEndpoint]):
+        def __contains__(self, url: object) -> bool:
+            threads.add(threading.current_thread())
+            return super().__contains__(url)
+
+    new = PeerEndpoint("kept", "http://p7:8080", FoundBy.DNS)
+    peers = [Peers(), Peers({new.url: new})]
+    files, sets = Told("files"), list[EndpointSet]()
+    manager = DiscoveryManager(
+        [files],
+        rules=lambda: AdmissionRules(peers=peers.pop(0) if len(peers) > 1 else peers[0]),
+        publish=sets.append,
+        pause_s=0.01,
+    )
+    running = asyncio.create_task(manager.run())
+    await files.tell(*(f"p{number}" for number in range(THREAD_FOUND)), by=FoundBy.DNS)
+    await eventually(lambda: sets)
+    assert {one.url: one.name for one in sets[0].admitted}[new.url] == "kept"
+    assert threading.current_thread() not in threads
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
