@@ -28,7 +28,7 @@ from tests.unit.http.owning import owning
 
 LONGEST_TURN_S = 0.05
 TRIES = 5
-SLOW = 20
+SLOW = 200
 """Tries of what a busy machine may not read in time."""
 FAULTS = 500
 STORM = EntityRef(EntityKind.APP, "storm")
@@ -74,7 +74,7 @@ FILES = {
     "empty.log": b"\n" * 1_000_000,
     "huge.log": (b"x" * 700_000 + b"\n") * 3,
     "short.log": b"".join(b"2026-08-12T12:41:40Z error in [%d]\n" % n for n in range(30_000)),
-    "bytes.log": (b"\xff\x00" * 4000 + b"\n") * 1000,
+    "bytes.log": (b"\xff\x00" * 4000 + b"\n") * 40,
     "big.txt": b"v" * 65_000,
     "deep.json": b"[" * 30_000 + b"]" * 30_000,
     "many.json": json.dumps({"a": [{f"k{n}": [n]} for n in range(13_000)], "v": 1}).encode(),
@@ -106,6 +106,7 @@ class Ask:
             if tries == self.tries:
                 pytest.fail(f"{self} was answered {answer[0]}: {answer[1][:1000]!r}")
             tries += 1
+            time.sleep(0.1)
 
     def _answer(self, port: int) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
