@@ -21,8 +21,8 @@ class Value(Generic[T]):
         return f"<Value {self.item.spec.id}={self.get()!r}>"
 
     def set(self, value: T) -> None:
-        """What it is from now on. Raises ValueError for a value of another type than it is declared with, or that
-        is no JSON. What is set is copied.
+        """What it is from now on. Raises ValueError for a value of another type than it is declared with, that is
+        longer than 64 KiB as JSON, or that is no JSON. What is set is copied.
         """
         self.item.hold(plain(value, self.item.spec.type))
 

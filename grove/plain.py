@@ -4,16 +4,17 @@ from typing import Any
 
 import msgspec
 
-from entities.jsontext import render_json
-from gateway.local.values import DataType, MisfitError, conform
+from gateway.local.values import DataType, MisfitError, check_size, conform
 
 
 def plain(value: Any, data_type: DataType) -> Any:
-    """A copy of `value` in lists, mappings and text. Raises MisfitError for what is of another type or no JSON."""
+    """A copy of `value` in lists, mappings and text. Raises MisfitError for what is of another type, too long or no
+    JSON.
+    """
     try:
         found = conform(msgspec.to_builtins(value, str_keys=True), data_type)
         if not isinstance(found, bool | int | float):
-            render_json(found)
+            check_size(found)
     except MisfitError:
         raise
     except (TypeError, ValueError, RecursionError) as error:

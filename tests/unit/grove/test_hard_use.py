@@ -34,6 +34,13 @@ def test_a_held_value_that_is_no_json_is_refused_when_it_is_set(app: App, value:
     assert held.get() == {"a": 1}
 
 
+def test_a_held_value_that_is_too_long_is_refused_when_it_is_set(app: App) -> None:
+    held = app.value("held", ["x"])
+    with pytest.raises(ValueError, match="found 65540 bytes of JSON, allowed are 65536"):
+        held.set(["x" * 65_536])
+    assert held.get() == ["x"]
+
+
 def test_what_is_set_is_copied(app: App) -> None:
     mine = {"a": [1]}
     held = app.value("held", mine)

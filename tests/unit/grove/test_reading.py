@@ -87,6 +87,7 @@ async def test_a_fresh_answer_is_given_again() -> None:
             DataType.DOUBLE,
             "what the function returned does not fit: found nan, allowed are finite numbers",
         ),
+        ("x" * 65_536, DataType.STRING, "what the function returned does not fit: found 65538 bytes of JSON"),
         (object(), DataType.OBJECT, "what the function returned does not fit: found what is no JSON"),
     ],
 )
