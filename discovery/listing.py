@@ -36,6 +36,18 @@ _SHAPE: Final = "a list of peers, each {name: NAME, url: URL}"
 # Text, lists and mappings, whatever the tags say: YAML's other types raise every kind of exception. In C where it is.
 _LOADER: Final[Any] = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
+_TWICE: Final = "a mapping has a key twice"
+
+
+class _Loader(_LOADER):  # type: ignore[misc]  # which of the two it is shows at run time
+    """Takes no mapping that says two things by one key."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
+        if len(mapping) < len(node.value):
+            raise yaml.constructor.ConstructorError(None, None, _TWICE, node.start_mark)
+        return mapping
+
 
 @dataclass(frozen=True, slots=True)
 class Listing:
@@ -78,10 +90,18 @@ def _content(path: Path) -> bytes | str:
 
 def _parse(content: bytes, kind: str) -> tuple[Found, ...] | str:
     try:
-        value = json.loads(content) if kind == "JSON" else _load_yaml(content)
+        value = json.loads(content, object_pairs_hook=_mapping) if kind == "JSON" else _load_yaml(content)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         return f"is not {kind}: {_where_and_why(error)}"
     return _peers(value)
+
+
+def _mapping(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Raises ValueError."""
+    mapping = dict(members)
+    if len(mapping) < len(members):
+        raise ValueError(_TWICE)
+    return mapping
 
 
 def _where_and_why(error: Exception) -> str:
@@ -103,7 +123,7 @@ def _load_yaml(content: bytes) -> Any:
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:
             raise ValueError(f"lists and mappings are nested deeper than {MAX_DEPTH}, allowed is {_SHAPE}")
-    return yaml.load(content, Loader=_LOADER)  # noqa: S506 -- it builds nothing but text, lists and mappings
+    return yaml.load(content, Loader=_Loader)  # noqa: S506 -- it builds nothing but text, lists and mappings
 
 
 def _peers(value: Any) -> tuple[Found, ...] | str:

@@ -99,6 +99,10 @@ async def test_a_config_map_is_seen_at_every_swap(tmp_path: Path) -> None:
             "- {nam: arm, url: 'http://a:1'}",
             "item 1: found the key 'nam', allowed are name, url; did you mean 'name'?",
         ),
+        (
+            "- {name: arm, url: 'http://a:1', url: 'http://b:1'}",
+            "is not YAML: line 1, column 3: a mapping has a key twice",
+        ),
         ("- {name: arm, url: [7]}", "item 1: url holds a list, allowed is a text"),
         (
             "- {name: arm, url: 'http://a:1', token: secret}",
@@ -162,7 +166,15 @@ async def test_another_directory_in_the_place_of_the_first_is_watched_too(tmp_pa
         await readings.show("changed")
 
 
-@pytest.mark.parametrize("text", ['[{"name": "\\ud800", "url": "http://a:1"}]', "[" * 100_000, "[" + "9" * 5000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[{"name": "a", "name": "b", "url": "http://a:1"}]',
+        '[{"name": "\\ud800", "url": "http://a:1"}]',
+        "[" * 100_000,
+        "[" + "9" * 5000,
+    ],
+)
 async def test_json_that_python_cannot_take_or_show_is_trouble(tmp_path: Path, text: str) -> None:
     path = tmp_path / "peers.json"
     path.write_text(text)
