@@ -24,11 +24,9 @@ _DEFAULT_LEVEL: Final = "info"
 _SILENT: Final = ("zeroconf",)
 """Libraries whose errors we report ourselves, once, with the remedy; they would repeat them at every attempt."""
 
-_CHATTY: Final = ("watchfiles",)
-"""Libraries that tell at `info` what they see; that is for `debug`."""
-
-_INDISCREET: Final = ("aiosqlite",)
-"""Libraries that tell every step with all its values at `debug`, secrets among them: never below `warning`."""
+_CHATTY: Final = ("aiosqlite", "watchfiles")
+"""Libraries that are never heard below `warning`: the first tells every statement with all its values, secrets among
+them; the second every change of a file in a watched folder, and a log there is changed by that very line."""
 
 _SHARED: Final[tuple[structlog.typing.Processor, ...]] = (
     structlog.contextvars.merge_contextvars,
@@ -72,10 +70,8 @@ def set_up_logging(options: LogOptions, stream: TextIO) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for library in _SILENT:
         logging.getLogger(library).setLevel(logging.CRITICAL)
-    for library in _INDISCREET:
-        logging.getLogger(library).setLevel(max(level, logging.WARNING))
     for library in _CHATTY:
-        logging.getLogger(library).setLevel(level if level <= logging.DEBUG else max(level, logging.WARNING))
+        logging.getLogger(library).setLevel(max(level, logging.WARNING))
 
 
 def _problems(environ: Mapping[str, str]) -> Iterator[Problem]:

@@ -6,7 +6,7 @@ from functools import partial
 from tests.federation.client import Answer
 from tests.federation.eventually import POLL_S
 from tests.federation.gateways import Cluster, Gateway, eventually
-from tests.federation.plant import FAN_OUTS, SETTLE_S, Plant, assert_gaps, requests_for
+from tests.federation.plant import FAN_OUTS, SETTLE_S, Plant, assert_gaps, requests_for, requests_of
 from tests.federation.shapes import mesh, ring
 from tests.federation.standin_tree import new_instance_id
 
@@ -42,10 +42,10 @@ async def test_fault_037_mutual_peers_show_each_entity_once_over_a_way_of_one_li
 async def test_fault_037_a_request_that_has_passed_us_before_is_508_and_goes_nowhere(cluster: Cluster) -> None:
     plant = await Plant.start(cluster, PAIR)
     first, second = plant.living
-    via = {"X-Medkit-Via": f"{new_instance_id()},{await instance_id(first)}"}
+    passed = {"X-Medkit-Via": f"{new_instance_id()},{await instance_id(first)}", "X-Request-Id": "loop-1"}
     for path in ("/apps/g1_app/data/whose", "/apps/g0_app", "/faults", "/functions/production/data"):
-        assert_loop(await first.get(f"{path}?loop=1", headers=via))
-        assert requests_for(second, f'{path}?loop=1"') == 0
+        assert_loop(await first.get(path, headers=passed))
+    assert (requests_of(first, "loop-1"), requests_of(second, "loop-1")) == (4, 0)
 
 
 async def test_fault_037_a_508_of_a_peer_is_told_and_is_no_evidence_against_it(cluster: Cluster) -> None:

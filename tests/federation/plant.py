@@ -107,9 +107,9 @@ class Plant:
 
     async def asked(self, viewer: Gateway, path: str) -> dict[str, int]:
         """How often each gateway is asked on behalf of one request for `path`; `viewer` itself once, by us."""
-        mark = f"?mark={next(self._marks)}"
-        assert (await viewer.get(path + mark)).status == 200
-        counts = {name: requests_for(gateway, f'{path}{mark}"') for name, gateway in self.gateways.items()}
+        mark = f"mark-{next(self._marks)}"
+        assert (await viewer.get(path, {"X-Request-Id": mark})).status == 200
+        counts = {name: requests_of(gateway, mark) for name, gateway in self.gateways.items()}
         return {name: count for name, count in counts.items() if count}
 
     async def picture(self) -> dict[str, Any]:
@@ -195,8 +195,8 @@ class Witness:
 
 
 def requests_for(gateway: Gateway, beginning: str) -> int:
-    """How many requests whose target begins so, below `/api/v1`, this gateway has answered."""
-    return gateway.process.log_text().count(f'"target": "/api/v1{beginning}')
+    """How many requests whose path begins so, below `/api/v1`, this gateway has answered."""
+    return gateway.process.log_text().count(f'"path": "/api/v1{beginning}')
 
 
 def assert_gaps(answer: Answer, gaps: Collection[str] = NOBODY) -> None:
@@ -210,3 +210,8 @@ async def _picture(gateway: Gateway) -> tuple[Any, ...]:
     health = await gateway.get("/health")
     collections = [(await gateway.get(path)).headers["ETag"] for path in COLLECTIONS]
     return health.json["x-medkit"]["generation"], *collections
+
+
+def requests_of(gateway: Gateway, request_id: str) -> int:
+    """How many requests of this id this gateway has answered."""
+    return gateway.process.log_text().count(f'"request_id": "{request_id}"')
