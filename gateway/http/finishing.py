@@ -1,4 +1,7 @@
-"""Writes are finished though their client leaves: one cut off halfway leaves its owner in a state nobody knows."""
+"""Writes are finished though their client leaves: one cut off halfway leaves its owner in a state nobody knows.
+
+The body of a request is held as long as that takes, and no longer.
+"""
 
 import asyncio
 from collections.abc import Awaitable
@@ -26,10 +29,16 @@ class FinishingWrites:
 
     def __call__(self, request: ApiRequest, route: Route) -> Awaitable[web.StreamResponse]:
         """The answer. Raises ApiError."""
-        return self._dispatch(request, route) if request.method in SAFE_METHODS else self._finish(request, route)
+        return self._answer(request, route) if request.method in SAFE_METHODS else self._finish(request, route)
+
+    async def _answer(self, request: ApiRequest, route: Route) -> web.StreamResponse:
+        try:
+            return await self._dispatch(request, route)
+        finally:
+            request.forget_body()
 
     async def _finish(self, request: ApiRequest, route: Route) -> web.StreamResponse:
-        write = asyncio.ensure_future(self._dispatch(request, route))
+        write = asyncio.ensure_future(self._answer(request, route))
         self._writes.add(write)
         write.add_done_callback(self._writes.discard)
         try:

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from gateway.auth.caller import Caller
 from gateway.http.client_address import TrustedProxies
-from gateway.http.held_bodies import HeldBodies
+from gateway.http.held_bodies import HeldBodies, HeldBody
 from gateway.http.rate_limits import Allowance
 
 
@@ -15,6 +15,7 @@ class ApiRequest(web.BaseRequest):
 
     ATTRS = web.BaseRequest.ATTRS | {
         *("request_id", "arrived", "mark", "crowded", "caller", "sees_peers", "proxies", "allowance", "bodies"),
+        "_held_body",
     }
 
     request_id: str = ""
@@ -27,6 +28,7 @@ class ApiRequest(web.BaseRequest):
     """Whose word on their clients is believed."""
     bodies: HeldBodies
     """Where it is counted what is held of bodies."""
+    _held_body: HeldBody | None = None
     allowance: Allowance | None = None
     """What its client has left of the rate limits; None where nobody counts."""
     mark: Callable[["ApiRequest", web.StreamResponse], None]
@@ -43,10 +45,18 @@ class ApiRequest(web.BaseRequest):
         return self.proxies.client_of(self.remote, self.headers.getall(self.proxies.header, ()))
 
     async def read(self) -> bytes:
-        """The whole body. Raises ApiError: 413, and 503 where too much is read already."""
+        """The whole body, held until `forget_body`. Raises ApiError: 413, and 503 where too much is held already."""
         if self._read_bytes is None:
-            self._read_bytes = await self.bodies.read(self.content.iter_any(), self.client_address)
+            if self._held_body is None:
+                self._held_body = self.bodies.body_of(self.client_address)
+            self._read_bytes = await self._held_body.read(self.content.iter_any())
         return self._read_bytes
+
+    def forget_body(self) -> None:
+        """The request is done: nobody reads its body any more."""
+        self._read_bytes = None
+        if self._held_body is not None:
+            self._held_body.give_back()
 
     # Private in aiohttp, but the one place that streams pass too, whatever class they are of.
     async def _prepare_hook(self, response: web.StreamResponse) -> None:
