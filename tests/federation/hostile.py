@@ -105,7 +105,8 @@ TARGETS = [
 METHODS = [
     hostile("trace", request(method="TRACE"), 405),
     hostile("connect", b"CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example\r\n\r\n", 400, 405),
-    hostile("unknown", request(OWN, method="BREW"), 400, 404),
+    hostile("unknown", request(OWN, method="BREW"), 400, 405),
+    hostile("method_of_signs", request(REMOTE, method="`ET"), 400, 405),
     hostile("http 0.9", b"GET /api/v1/health\r\n\r\n", 400, 505),
     hostile("http 2 preface", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400, 505),
     hostile("http 3.0", b"GET /api/v1/health HTTP/3.0\r\nHost: x\r\n\r\n", 400, 505),

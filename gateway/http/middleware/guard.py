@@ -11,8 +11,7 @@ from aiohttp import HttpVersion10, HttpVersion11, hdrs, web
 from gateway.http.errors import ApiError
 from gateway.settings import ServerSettings
 
-_REFUSED_METHODS: Final = frozenset({hdrs.METH_TRACE, hdrs.METH_CONNECT})
-_ALLOWED: Final = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _HOST: Final = re.compile(r"(?:[A-Za-z0-9._~-]{1,255}|\[[0-9A-Fa-f:.%A-Za-z]{2,64}\])(?::[0-9]{1,5})?")
 _PORT: Final = re.compile(r":[0-9]+$")
 _LENGTH_FIGURES: Final = 18  # beyond, not everybody who counts bytes can hold the number
@@ -46,8 +45,8 @@ class Guard:
 def _line_refusal(request: web.BaseRequest) -> ApiError | None:
     if request.version not in (HttpVersion11, HttpVersion10):
         return _refuse(505, "Only HTTP/1.0 and HTTP/1.1 are spoken here")
-    if request.method in _REFUSED_METHODS:
-        return _refuse(405, f"The method {request.method} is not allowed", (hdrs.ALLOW, _ALLOWED))
+    if request.method not in _METHODS:
+        return _refuse(405, f"The method {request.method[:32]} is not allowed", (hdrs.ALLOW, ", ".join(_METHODS)))
     if not request.raw_path.startswith("/"):
         return _refuse(400, "The request target must be a path, without scheme and host")
     return None
