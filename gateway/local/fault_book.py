@@ -29,9 +29,11 @@ class FaultBook:
     def __init__(self, keep: Keep, shown: Shown, *, awaits_storage: bool = False) -> None:
         self._keep = keep
         self._on_shown = shown
-        # Mutable: the newest decisions, what is shown and since which decision, what the storage lacks, the snapshots,
+        # Mutable: the newest decisions, and where the newest may turn out to be none, by their numbers those before it
+        # down to the last that is sure; what is shown and since which decision, what the storage lacks, the snapshots,
         # what was given to the storage last.
         self._decided: dict[EntityRef, dict[str, Fault]] = {}
+        self._unsure: dict[Key, dict[int, Fault]] = {}
         self._shown: dict[EntityRef, dict[str, Fault]] = {}
         self._unsaved: set[Key] = set()
         self._numbers = itertools.count(1)
@@ -68,11 +70,16 @@ class FaultBook:
         self._decided.setdefault(ref, {})[fault.code] = fault
         self._shown.setdefault(ref, {})[fault.code] = fault
 
+    def is_unsure(self, ref: EntityRef, code: str) -> bool:
+        """Whether the newest decision may turn out to be none: a clearing that is not stored yet."""
+        return (ref, code) in self._unsure
+
     def decide(self, ref: EntityRef, fault: Fault, stored: Stored) -> None:
         """How a fault is from now on; shown, and then told, when that is stored or cannot be. Of decisions that wait
         for the storage and do not change the status the last one is shown.
         """
         self._decided.setdefault(ref, {})[fault.code] = fault
+        self._unsure.pop((ref, fault.code), None)
         before = self._waiting.get((ref, fault.code))
         waiting = before if before is not None and before.takes(fault) else WaitingFault(ref, before)
         waiting.fault, waiting.number = fault, next(self._numbers)
@@ -89,17 +96,18 @@ class FaultBook:
 
         def settle(start: int, failure: StorageFailure | None) -> None:
             for ref, fault in changed[start : start + SETTLED_AT_ONCE]:
+                self._make_sure((ref, fault.code), number, failure)
                 if failure is None:
                     self._show(ref, fault, None, number)
-                elif self.newest(ref, fault.code) is fault:
-                    self._decided[ref][fault.code] = self._shown.get(ref, {}).get(fault.code, fault)
             if start + SETTLED_AT_ONCE < len(changed):
                 asyncio.get_running_loop().call_soon(settle, start + SETTLED_AT_ONCE, failure)
             else:
                 stored(failure)
 
         for ref, fault in changed:
-            self._decided.setdefault(ref, {})[fault.code] = fault
+            decided = self._decided.setdefault(ref, {})
+            self._unsure.setdefault((ref, fault.code), {0: decided.get(fault.code, fault)})[number] = fault
+            decided[fault.code] = fault
             self._waiting.pop((ref, fault.code), None)  # what is decided later comes after it
         self._keep(WaitingFaults(changed), partial(settle, 0))
 
@@ -107,6 +115,7 @@ class FaultBook:
         """A fault that makes room for others."""
         self._decided.get(ref, {}).pop(code, None)
         self._shown.get(ref, {}).pop(code, None)
+        self._unsure.pop((ref, code), None)
         self._snapshots.pop((ref, code), None)
         self._unsaved.discard((ref, code))
         self._unsaved_snapshots.discard((ref, code))
@@ -145,12 +154,27 @@ class FaultBook:
 
     def save_again(self) -> None:
         """Stores what could not be stored."""
-        for ref, code in list(self._unsaved):
-            fault = self.newest(ref, code)
-            if fault is not None:
-                self.decide(ref, fault, unheard)
+        for key in list(self._unsaved):
+            self._save_newest(key)
         for key in list(self._unsaved_snapshots):
             self._save_snapshot(key)
+
+    def _save_newest(self, key: Key) -> None:
+        ref, code = key
+        fault = self.newest(ref, code)
+        if fault is not None and key not in self._unsure:  # else it may turn out to be none
+            self.decide(ref, fault, unheard)
+
+    def _make_sure(self, key: Key, number: int, failure: StorageFailure | None) -> None:
+        """The decision `number` is stored, or is none; a report since has made all before it sure."""
+        unsure = self._unsure.get(key, {})
+        if number not in unsure:
+            return
+        for over in [number] if failure is not None else [each for each in unsure if each < number]:
+            del unsure[over]
+        self._decided[key[0]][key[1]] = unsure[max(unsure)]
+        if len(unsure) == 1:
+            del self._unsure[key]
 
     def _done(self, waiting: WaitingFault, failure: StorageFailure | None) -> None:
         waiting.is_open = False
@@ -201,10 +225,9 @@ class FaultBook:
 
     def _save_one_again(self) -> None:
         """There is room in the storage now: one of those that found none is tried again."""
-        for ref, code in list(itertools.islice(self._unsaved, 1)):
-            fault = self.newest(ref, code)
-            self._unsaved.discard((ref, code))
-            if fault is not None:
-                self.decide(ref, fault, unheard)
+        fault = next((key for key in self._unsaved if key not in self._unsure), None)
+        if fault is not None:
+            self._unsaved.discard(fault)
+            self._save_newest(fault)
         for key in list(itertools.islice(self._unsaved_snapshots, 1)):
             self._save_snapshot(key)

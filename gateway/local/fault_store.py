@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -91,7 +92,7 @@ class FaultStore:
         if fault is None:
             return _unknown(ref, code) if self.book.is_restored else _not_known_yet()
         found = (self.book.newest(ref, symptom) for symptom in self._spec(ref, fault).symptoms)
-        symptoms = [each for each in found if each is not None and each.status is not FaultStatus.CLEARED]
+        symptoms = [each for each in found if each is not None]
         return await self._clear([(ref, each) for each in (fault, *symptoms)], root=(ref, code))
 
     async def clear_all(self, ref: EntityRef | None, statuses: Collection[str]) -> ItemAnswer | ResourceError:
@@ -100,7 +101,12 @@ class FaultStore:
         """
         chosen = self.book.entities() if ref is None else [ref]
         return await self._clear(
-            [(one, fault) for one in chosen for fault in self.book.decided(one).values() if fault.status in statuses]
+            [
+                (one, fault)
+                for one in chosen
+                for fault in self.book.decided(one).values()
+                if fault.status in statuses or self.book.is_unsure(one, fault.code)
+            ]
         )
 
     async def raise_fault(
@@ -186,18 +192,29 @@ class FaultStore:
         self, faults: list[tuple[EntityRef, Fault]], root: tuple[EntityRef, str] | None = None
     ) -> ItemAnswer | ResourceError:
         now = self._clock()
-        changed = [(ref, cleared(fault, now)) for ref, fault in faults if fault.status is not FaultStatus.CLEARED]
+        changed = [
+            (ref, cleared(fault, now))
+            for ref, fault in faults
+            if fault.status is not FaultStatus.CLEARED or self.book.is_unsure(ref, fault.code)
+        ]
         if not self.book.is_restored:
             return _not_known_yet()
         if not changed:
             return NO_CONTENT
-        if root is not None and len(faults) > 1:
-            self._auto_cleared[root] = tuple(fault.code for _, fault in faults[1:])
-        failure = await outcome_of(lambda stored: self.book.decide_or_not(changed, stored), self._patience_s)
+        symptoms = tuple(fault.code for ref, fault in changed if (ref, fault.code) != root)
+        if root is not None and symptoms and len(changed) > len(symptoms):
+            self._auto_cleared[root] = symptoms
+
+        def settle(stored: Stored, failure: StorageFailure | None) -> None:
+            if failure is not None and root is not None and self._auto_cleared.get(root) is symptoms:
+                del self._auto_cleared[root]
+            stored(failure)
+
+        failure = await outcome_of(
+            lambda stored: self.book.decide_or_not(changed, partial(settle, stored)), self._patience_s
+        )
         if failure is None:
             return NO_CONTENT
-        if root is not None and not failure.is_open:
-            self._auto_cleared.pop(root, None)
         entity = {} if root is None else {"entity_id": root[0].id}
         parameters = {**entity, "details": failure.reason}
         if failure.is_open:

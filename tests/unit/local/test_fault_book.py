@@ -360,6 +360,88 @@ async def test_what_becomes_of_a_clearing_that_a_hanging_disk_does_not_answer_is
     assert statuses(faults) == {"X": "CLEARED"}
 
 
+async def test_a_clearing_that_is_tried_again_is_answered_when_it_is_stored_not_before() -> None:
+    disk = QueueingDisk()
+    faults = store_on(disk, patience_s=0.02)
+    faults.report_failed(PUMP, "X", FaultSpec("X"), unheard)
+    disk.end()
+    for _ in range(2):
+        assert (await faults.clear(PUMP, "X")).status == 504
+    assert (await faults.clear_all(None, {FaultStatus.CONFIRMED})).status == 504
+    for _ in range(2):
+        disk.end(FULL)
+        assert statuses(faults) == {"X": "CONFIRMED"}
+    disk.end()
+    assert statuses(faults) == {"X": "CLEARED"}
+    assert (await faults.clear(PUMP, "X")).status == 204
+    assert disk.waiting == []
+
+
+class CrowdedDisk(QueueingDisk):
+    """The same, but it may have no room for what further waits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_crowded = False
+
+    def keep(self, statements: Iterable[Statement], stored: Stored) -> None:
+        if self.is_crowded:
+            stored(StorageFailure("too much waits for the disk"))
+        else:
+            super().keep(statements, stored)
+
+
+async def test_a_clearing_refused_beside_a_report_that_waits_leaves_a_fault_that_can_be_cleared() -> None:
+    disk = CrowdedDisk()
+    faults = store_on(disk)
+    faults.report_failed(PUMP, "X", FaultSpec("X"), unheard)
+    disk.is_crowded = True
+    assert (await faults.clear(PUMP, "X")).status == 503
+    disk.is_crowded = False
+    disk.end()
+    assert statuses(faults) == {"X": "CONFIRMED"}
+    clearing = asyncio.create_task(faults.clear(PUMP, "X"))
+    await eventually(lambda: disk.waiting)
+    disk.end()
+    assert (await clearing).status == 204
+    assert statuses(faults) == {"X": "CLEARED"}
+
+
+async def test_a_clearing_refused_beside_one_that_waits_takes_nothing_from_that() -> None:
+    disk = CrowdedDisk()
+    faults = store_on(disk, patience_s=0.02)
+    faults.report_failed(PUMP, "X", FaultSpec("X"), unheard)
+    disk.end()
+    assert (await faults.clear(PUMP, "X")).status == 504
+    disk.is_crowded = True
+    assert (await faults.clear(PUMP, "X")).status == 503
+    disk.is_crowded = False
+    disk.end()
+    assert statuses(faults) == {"X": "CLEARED"}
+    faults.report_passed(PUMP, "X", unheard)
+    disk.end()
+    assert statuses(faults) == {"X": "CLEARED"}
+
+
+async def test_what_could_not_be_stored_waits_for_a_clearing_of_it_that_may_turn_out_to_be_none() -> None:
+    disk = QueueingDisk()
+    faults = store_on(disk)
+    for code in ("X", "Y"):
+        faults.report_failed(PUMP, code, None, unheard)
+    disk.end(FULL)
+    clearing = asyncio.create_task(faults.clear(PUMP, "X"))
+    await eventually(lambda: len(disk.waiting) == 2)
+    disk.end()  # Y; there is room again
+    faults.book.save_again()
+    assert len(disk.waiting) == 1
+    disk.end(FULL)
+    assert (await clearing).status == 503
+    faults.book.save_again()
+    disk.end()
+    assert statuses(faults) == {"X": "CONFIRMED", "Y": "CONFIRMED"}
+    assert stored_faults(disk)[-1].status is FaultStatus.CONFIRMED
+
+
 def rename_table(folder: Path, before: str, after: str) -> None:
     connection = sqlite3.connect(folder / FILE_NAME)
     connection.execute(f"ALTER TABLE {before} RENAME TO {after}")
