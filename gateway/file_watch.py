@@ -13,8 +13,8 @@ LOOK_MS: Final = 2_000
 SETTLE_MS: Final = 200
 """Milliseconds without a further change before files are looked at: editors write in several steps."""
 
-Stamp = tuple[int, int, int] | None
-"""What differs when a file changed, through symbolic links; None where there is none."""
+Stamp = tuple[int, int, int, int] | None
+"""What differs when a file changed, or who may read it, through symbolic links; None where there is none."""
 
 
 class FileWatch:
@@ -67,4 +67,4 @@ def _stamp(file: Path) -> Stamp:
         found = file.stat()
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino

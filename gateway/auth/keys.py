@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any, Final, Literal
 
 import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 from jwt.algorithms import get_default_algorithms
@@ -28,6 +29,7 @@ MAX_KEY_ID: Final = 256
 """Characters of a key's id."""
 
 _USES: Final = (None, "sig")
+_UNKNOWN: Final = "a key of an unknown kind"
 
 
 class KeyMistake(Exception):  # noqa: N818 -- a mistake of the user's, as the configuration calls it
@@ -84,6 +86,8 @@ def private_key(algorithm: Algorithm, pem: bytes) -> SigningKey:
         raise KeyMistake("a private key with a password") from None
     except ValueError:
         raise KeyMistake("no private key in PEM") from None
+    except UnsupportedAlgorithm:  # a curve or a cipher that the library does not know
+        raise KeyMistake(_UNKNOWN) from None
     _require(algorithm, key.public_key())
     return SigningKey(algorithm, key)
 
@@ -94,6 +98,8 @@ def public_key(algorithm: Algorithm, pem: bytes) -> Any:
         key = load_pem_public_key(pem)
     except ValueError:
         raise KeyMistake("no public key in PEM") from None
+    except UnsupportedAlgorithm:
+        raise KeyMistake(_UNKNOWN) from None
     _require(algorithm, key)
     return key
 
@@ -134,7 +140,7 @@ def _published_key(algorithm: Algorithm, told: object) -> Any | None:
     try:
         key = jwt.PyJWK(told, algorithm).key
         _require(algorithm, key)
-    except (jwt.PyJWTError, KeyMistake, TypeError, ValueError):
+    except (jwt.PyJWTError, KeyMistake, TypeError, ValueError, UnsupportedAlgorithm):
         return None
     return key
 

@@ -5,7 +5,8 @@ Source: docs/security.md, "Behind a proxy".
 
 import ipaddress
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Final
 
 from gateway.settings import ServerSettings
@@ -15,6 +16,9 @@ IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 X_FORWARDED_FOR: Final = "X-Forwarded-For"
 FORWARDED: Final = "Forwarded"
+
+MAX_PROXIES: Final = 32
+"""Addresses of the header that are looked at, the last ones."""
 
 SITE_BITS: Final = 64
 """Of an IPv6 address: whoever has one has all that begin alike, so they count as one client."""
@@ -40,23 +44,21 @@ class TrustedProxies:
         address = parse_address(remote or "")
         if address is None:
             return ""
-        if self._networks:
-            for told in reversed(self._told(lines)):
-                if not is_within(address, self._networks):
-                    break
-                before = parse_address(told)
-                if before is None:
-                    break  # the proxy does not know, or a client made it up: the last one that is known counts
-                address = before
+        told = self._told(lines)
+        # One that is no address the proxy does not know, or a client made it up: the last one that is known counts.
+        while is_within(address, self._networks) and (before := parse_address(next(told, ""))) is not None:
+            address = before
         return str(address)
 
-    def _told(self, lines: Sequence[str]) -> list[str]:
-        """The addresses in the header, the last proxy's word last."""
-        items = [item.strip() for line in lines for item in line.split(",")]
-        if self.header == X_FORWARDED_FOR:
-            return items
-        found = [_FOR.search(item) for item in items]
-        return ["" if match is None else match[1] or match[2] or "" for match in found]
+    def _told(self, lines: Sequence[str]) -> Iterator[str]:
+        """The addresses in the header, the last proxy's word first."""
+        items = (item for line in reversed(lines) for item in reversed(line.rsplit(",", MAX_PROXIES)))
+        for item in islice(items, MAX_PROXIES):
+            if self.header == X_FORWARDED_FOR:
+                yield item.strip()
+            else:
+                match = _FOR.search(item)
+                yield "" if match is None else match[1] or match[2] or ""
 
 
 def networks(texts: Sequence[str]) -> tuple[IpNetwork, ...]:

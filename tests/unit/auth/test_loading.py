@@ -1,5 +1,6 @@
 """From settings to keys and clients: what is taken, what is refused, and that no secret is ever told."""
 
+from base64 import b64decode, b64encode
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,10 @@ from gateway.auth.loading import AuthMaterial, load_material
 from gateway.auth.tokens import verify
 from gateway.settings import AuthSettings
 from tests.unit.auth.minting import NOW, RULES, SECRET, claims, ec_key, private_pem, public_pem, rsa_key, signed
+
+P_256 = bytes.fromhex("06082a8648ce3d030107")
+UNKNOWN_CURVE = bytes.fromhex("06082a8648ce3d030163")
+"""A curve as it is named in a key."""
 
 CI = ("ci:opensesame:operator",)
 
@@ -122,6 +127,18 @@ def test_what_is_no_key_is_refused(tmp_path: Path) -> None:
         file = written(tmp_path, name, body)
         told = mistakes(clients=CI, jwt_algorithm="RS256", jwt_secret_file=file, jwt_public_key=public)
         assert told == {"jwt_secret_file": found}
+
+
+def test_a_key_on_a_curve_that_nobody_knows_is_refused(tmp_path: Path) -> None:
+    files = pair(tmp_path, ec_key())
+    for path in files.values():
+        known = path.read_bytes()
+        begin, *lines, end = known.splitlines()
+        body = b64decode(b"".join(lines))
+        assert P_256 in body
+        path.write_bytes(b"\n".join((begin, b64encode(body.replace(P_256, UNKNOWN_CURVE)), end, b"")))
+        assert mistakes(clients=CI, jwt_algorithm="ES256", **files) == {"jwt_secret_file": "a key of an unknown kind"}
+        path.write_bytes(known)
 
 
 def test_files_that_are_not_there_or_too_large_are_named(tmp_path: Path) -> None:

@@ -38,6 +38,14 @@ async def test_a_file_that_is_written_replaced_made_or_removed_is_another_one(tm
         assert not await asyncio.to_thread(watch.look)
 
 
+async def test_a_file_that_others_may_read_now_is_another_one(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text("a")
+    file.chmod(0)
+    watch = await looked(file)
+    await changes_after(watch, f"chmod 644 {file}")
+
+
 async def test_a_link_that_leads_elsewhere_is_another_file(tmp_path: Path) -> None:
     """As Kubernetes swaps what it mounts."""
     for version in ("one", "two"):

@@ -1,10 +1,12 @@
 """Who a client is: nobody is believed but trusted proxies."""
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.http.client_address import TrustedProxies, parse_address, site_of
+from gateway.http.client_address import MAX_PROXIES, TrustedProxies, parse_address, site_of
 from gateway.settings import ServerSettings
 
 PROXIES = ServerSettings(trusted_proxies=("10.0.0.0/24", "fd00::/64"))
@@ -68,6 +70,28 @@ def test_the_standard_header_is_read_where_it_is_the_one_that_is_set(told: str, 
 def test_only_the_header_that_proxies_set_is_ever_read() -> None:
     assert client_of("10.0.0.1", "for=6.6.6.6", header="Forwarded") == "10.0.0.1"
     assert client_of("10.0.0.1", "6.6.6.6", server=FORWARDED) == "10.0.0.1"
+
+
+class Unread(tuple[str, ...]):
+    __slots__ = ()
+
+    def __reversed__(self) -> Iterator[str]:
+        raise AssertionError("nobody asked for it")
+
+    __iter__ = __reversed__
+
+
+@pytest.mark.parametrize("server", [PROXIES, FORWARDED, ServerSettings()])
+def test_what_nobody_is_believed_is_not_looked_at(server: ServerSettings) -> None:
+    """It may be as long as a head, and asks for most work when it makes least sense."""
+    assert TrustedProxies(server).client_of("192.0.2.7", Unread(["6.6.6.6"])) == "192.0.2.7"
+
+
+def test_of_a_long_header_the_end_is_read() -> None:
+    proxies = [f"10.0.0.{n}" for n in range(1, MAX_PROXIES)]
+    for told in (["6.6.6.6", *proxies], ["7.7.7.7", "6.6.6.6", *proxies]):
+        assert client_of("10.0.0.1", ",".join(told)) == client_of("10.0.0.1", *told) == "6.6.6.6"
+    assert client_of("10.0.0.1", ",".join(["6.6.6.6", "10.0.0.77", *proxies])) == "10.0.0.77"
 
 
 @given(st.lists(st.text(max_size=40), max_size=5))
