@@ -52,6 +52,9 @@ BAD_CONFIGURATION: Final = 2
 ADDRESS_IN_USE: Final = 3
 STATE_DIR_IN_USE: Final = 4
 
+_OTHER_PORT: Final = "-p server.port:=8081"
+_OTHER_PORT_OF_A_PROGRAM: Final = "grove.run(..., port=8081), or GROVE_SERVER__PORT=8081 where the program gives none"
+
 
 def run(
     loaded: LoadedSettings,
@@ -230,7 +233,7 @@ class _Run:
                 ssl_context=None if self.gateway.tls is None else self.gateway.tls.context,
             )
         except OSError as error:
-            sys.stderr.write(f"grove: {_cannot_listen(self.settings, error)}\n")
+            sys.stderr.write(f"grove: {_cannot_listen(self.settings, error, of_program=self.ready is not None)}\n")
             return ADDRESS_IN_USE if error.errno == errno.EADDRINUSE else FAILED
         self.gateway.finders.listening(listener.port)
         announcing = group.create_task(self.gateway.mdns.announce(listener.port), name="announce")
@@ -276,12 +279,12 @@ def _note_port(state: StateDir, port: int) -> None:
         state.save("port", f"{port}\n".encode())
 
 
-def _cannot_listen(settings: Settings, error: OSError) -> str:
+def _cannot_listen(settings: Settings, error: OSError, *, of_program: bool) -> str:
     server = settings.server
     where = f"{server.host}:{server.port}"
     if error.errno == errno.EADDRINUSE:
         return (
             f"the address {where} is in use by another process; stop that one, or choose another port with "
-            "-p server.port:=8081 (0 takes any free one)"
+            f"{_OTHER_PORT_OF_A_PROGRAM if of_program else _OTHER_PORT} (0 takes any free one)"
         )
     return f"cannot listen on {where}: {error.strerror or error}; set server.host to an address of this machine"

@@ -128,43 +128,62 @@ class Reloading:
             await self._asked.wait()
             self._asked.clear()
             log.info("asked to read the configuration again")
-            await self.read_again(everything=True)
+            await self.reload()
 
-    async def read_again(self, *, everything: bool) -> None:
-        """Reads what changed, or `everything`, and puts it into effect as far as it can be used; one after another."""
+    async def reload(self) -> None:
+        """Reads everything again, and says in the log what became of it."""
+        self._tell_verdict(changed=await self.read_again(everything=True))
+
+    async def read_again(self, *, everything: bool) -> bool:
+        """Reads what changed, or `everything`, and puts it into effect as far as it can be used; one after another.
+
+        Whether anything counts now that did not before.
+        """
         async with self._one_at_a_time:
             found = await asyncio.to_thread(self._read, everything)
-            self._take(found)
-            await self._take_auth(found.auth)
+            is_new = self._take(found)
+            return await self._take_auth(found.auth) or is_new
 
-    def _take(self, found: _Read) -> None:
+    def _tell_verdict(self, *, changed: bool) -> None:
+        refused = self._current.refused
+        if refused:
+            told = {mistake for mistakes in refused.values() for mistake in mistakes}
+            # The settings tell a mistake of a file of clients, too, with the line that names the file before it.
+            mistakes = sum(not any(one != other and other.endswith(one) for other in told) for one in told)
+            log.warning("configuration refused, the one before counts on", what=[*refused], mistakes=mistakes)
+        else:
+            waits = {"need_a_restart": list(self._current.waiting)} if self._current.waiting else {}
+            log.info("configuration in effect" if changed else "configuration unchanged", **waits)
+
+    def _take(self, found: _Read) -> bool:
+        is_new = False
         match found.settings:
             case None:
                 pass
             case _Judged():
-                self._current.refused.pop(SETTINGS, None)
-                self._take_settings(found.settings)
+                is_new = self._take_settings(found.settings)
             case mistakes:
                 self._refuse(SETTINGS, mistakes)
         match found.manifest:
             case None:
                 pass
             case LoadedManifest():
-                self._current.refused.pop(MANIFEST, None)
-                if self._gateway.manifest is not None:
-                    self._gateway.manifest.replace(found.manifest)
+                self._accept(MANIFEST)
+                if self._gateway.manifest is not None and self._gateway.manifest.replace(found.manifest):
                     log.info("manifest read again", file=str(found.manifest.path))
+                    is_new = True
             case mistakes:
                 self._refuse(MANIFEST, mistakes)
+        return is_new
 
-    async def _take_auth(self, found: "AuthMaterial | list[str] | None") -> None:
+    async def _take_auth(self, found: "AuthMaterial | list[str] | None") -> bool:
         if found is None or self._gateway.auth is None:
-            return
+            return False
         if isinstance(found, list):
             self._refuse(AUTH, found)
-            return
-        self._current.refused.pop(AUTH, None)
-        await self._gateway.auth.take(found)
+            return False
+        self._accept(AUTH)
+        return await self._gateway.auth.take(found)
 
     def _read(self, everything: bool) -> _Read:
         changed = self._sources.watch.look()
@@ -195,14 +214,21 @@ class Reloading:
         if path is None:
             return None
         loaded = load_manifest(path, strict=self._current.settings.discovery.manifest_strict_validation)
-        return loaded if isinstance(loaded, LoadedManifest) else problem_lines(path, loaded)
+        if isinstance(loaded, LoadedManifest):
+            return loaded
+        *lines, _number = problem_lines(path, loaded)
+        return lines
 
     def _refuse(self, what: str, mistakes: Sequence[str]) -> None:
         if self._current.refused.get(what) != mistakes:
             log.warning("changed files refused, those before count on", what=what, mistakes=list(mistakes))
         self._current.refused[what] = mistakes
 
-    def _take_settings(self, judged: _Judged) -> None:
+    def _accept(self, what: str) -> None:
+        if self._current.refused.pop(what, None) is not None:
+            log.info("mistakes mended", what=what)
+
+    def _take_settings(self, judged: _Judged) -> bool:
         before, waiting = self._current.settings, judged.waiting
         self._current.cautions = judged.loaded.warnings
         if waiting and waiting != self._current.waiting:
@@ -210,10 +236,13 @@ class Reloading:
         self._current.waiting = waiting
         if judged.mistakes:
             self._refuse(SETTINGS, judged.mistakes)
-        elif judged.live:
+            return False
+        self._accept(SETTINGS)
+        if judged.live:
             self._current.settings = judged.now
             put_into_effect(self._gateway, before, judged.now, files=self._files)
             log.info("changed settings in effect", keys=list(judged.live))
+        return bool(judged.live)
 
 
 def _read_auth(auth: AuthSettings) -> "AuthMaterial | list[str] | None":

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 from entities.items import NOT_IN_IDS, is_addressable
-from entities.model import ID_PATTERN, EntityKind, is_valid_id
+from entities.model import EntityKind, is_valid_id
 from gateway.local.answers import EntityRef
 from gateway.local.bindings import CONFIGURATION_ID_LIMIT, DATA_ID_LIMIT, DEFAULT_CATEGORY, Configuration, DataSpec
 from gateway.local.bound_item import BoundItem
@@ -27,6 +27,7 @@ from grove.setting import Setting
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
+ID_RULE: Final = "allowed are 1 to 256 of letters, digits, '_' and '-'"
 TYPE_WORDS: Final = ", ".join(data_type.value for data_type in DataType)
 
 
@@ -48,7 +49,7 @@ class App(Reports):
     ) -> None:
         for word, found in (("app", app_id), ("component", component)):
             if found is not None and not is_valid_id(found):
-                raise ValueError(f"{word}: found the id {found!r}; allowed is {ID_PATTERN.pattern}")
+                raise ValueError(f"{word}: found the id {found!r}; {ID_RULE}")
         super().__init__(app_id)
         self.id = app_id
         self.name = name or app_id
@@ -85,7 +86,7 @@ class App(Reports):
 
         `fresh_s`: seconds in which an answer is given again without asking. `timeout_s`: seconds a reader waits.
         """
-        self._check_new(item_id, DATA_ID_LIMIT, self.readings | self.values)
+        self._check_new("data", item_id, DATA_ID_LIMIT, self.readings | self.values)
 
         def register(function: F) -> F:
             data_type = _typed(type) or returned_type(function, f"data {item_id!r}")
@@ -104,6 +105,7 @@ class App(Reports):
 
     def write(self, item_id: str, *, min: float | None = None, max: float | None = None) -> Callable[[F], F]:  # noqa: A002 -- as below
         """Have the function below called with what a client writes to the data item `item_id`, which is declared."""
+        _check_text("write", item_id)
         if item_id not in self.readings:
             known = ", ".join(map(repr, self.readings)) or "none yet"
             raise ValueError(f"write: found no data item {item_id!r} that a function serves; there are {known}")
@@ -128,7 +130,7 @@ class App(Reports):
         writable: bool = False,
     ) -> Value[T]:
         """Serve a value that the program sets. `type` is that of `start` unless it is given."""
-        self._check_new(item_id, DATA_ID_LIMIT, self.readings | self.values)
+        self._check_new("value", item_id, DATA_ID_LIMIT, self.readings | self.values)
         data_type = _typed(type) or infer_type(start)
         if data_type is None:
             raise TypeError(f"value {item_id!r}: found neither a start of a type of JSON nor type={TYPE_WORDS}")
@@ -152,7 +154,7 @@ class App(Reports):
         `confirm`: what a person is asked first. `asynchronous`: the client is answered at once and asks again.
         `at_once`: how many executions may run together.
         """
-        self._check_new(operation_id, OPERATION_ID_LIMIT, self.operations)
+        self._check_new("operation", operation_id, OPERATION_ID_LIMIT, self.operations)
 
         def register(function: F) -> F:
             spec = OperationSpec(
@@ -188,7 +190,7 @@ class App(Reports):
 
         `accept` is called with a new value before it counts, and may raise `Refused`.
         """
-        self._check_new(item_id, CONFIGURATION_ID_LIMIT, self.configurations)
+        self._check_new("configuration", item_id, CONFIGURATION_ID_LIMIT, self.configurations)
         data_type = infer_type(default)
         if data_type is None:
             raise TypeError(f"configuration {item_id!r}: found {default!r}; allowed are values of JSON")
@@ -207,13 +209,23 @@ class App(Reports):
         )
         return setting
 
-    def _check_new(self, item_id: str, limit: int, known: Iterable[str]) -> None:
+    def _check_new(self, word: str, item_id: str, limit: int, known: Iterable[str]) -> None:
+        _check_text(word, item_id)
         if not 1 <= len(item_id) <= limit:
             raise ValueError(f"found an id of {len(item_id)} characters; allowed are 1 to {limit}")
         if not is_addressable(item_id):
             raise ValueError(f"found the id {item_id!r}; allowed is text without {NOT_IN_IDS}: it stands in paths")
         if item_id in known:
             raise ValueError(f"found {item_id!r} a second time on {self.id!r}; allowed is each id once")
+
+
+def _check_text(word: str, item_id: object) -> None:
+    """Raises TypeError for what is no text, such as the function below `@app.data` without parentheses."""
+    if callable(item_id):
+        name = getattr(item_id, "__name__", "id")
+        raise TypeError(f'{word}: found a function where the id belongs; write @app.{word}("{name}") above it')
+    if not isinstance(item_id, str):
+        raise TypeError(f"{word}: found {item_id!r} as the id; allowed is text")
 
 
 def _typed(word: str | None) -> DataType | None:

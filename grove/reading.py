@@ -52,7 +52,7 @@ class FunctionWriter:
             case Returned():
                 return None
             case Raised(reason, cause):
-                return WriteFailure(reason, Fate.REFUSED if called.refused else Fate.UNKNOWN, cause=cause)
+                return WriteFailure(reason, Fate.DECLINED if called.refused else Fate.UNKNOWN, cause=cause)
             case Late():
                 return WriteFailure(called.reason, Fate.UNKNOWN)
             case _:

@@ -33,12 +33,15 @@ class AuthParts:
     sessions: SessionFile
     published: PublishedKeys | None
 
-    async def take(self, material: AuthMaterial) -> None:
-        """These keys and clients count from now on."""
-        if material.signing is not None and material.verifying is not None:
-            mint = Mint(material.signing, self.rules, new_id=new_id)
-            await self.authority.take(material.verifying, mint, material.clients)
+    async def take(self, material: AuthMaterial) -> bool:
+        """These keys and clients count from now on; whether they differ from those before."""
+        if material.signing is None or material.verifying is None:
+            return False
+        mint = Mint(material.signing, self.rules, new_id=new_id)
+        is_new = await self.authority.take(material.verifying, mint, material.clients)
+        if is_new:
             log.info("clients and keys read again", clients=len(material.clients))
+        return is_new
 
     async def run(self) -> None:
         """Until cancelled: keeps keys and what is saved current; then waits for what is being saved."""

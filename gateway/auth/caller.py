@@ -103,8 +103,8 @@ class AuthService(Protocol):
     def authority(self) -> Authority:
         """Who believes tokens and gives them out."""
 
-    async def take(self, material: "AuthMaterial") -> None:
-        """These keys and clients count from now on, where this gateway has any of its own."""
+    async def take(self, material: "AuthMaterial") -> bool:
+        """These keys and clients count from now on, where this gateway has any of its own; whether they are news."""
 
     async def run(self) -> None:
         """Until cancelled, and then until everything is saved."""

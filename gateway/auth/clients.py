@@ -76,6 +76,10 @@ class Clients:
             one.id for one in before.values() if (now := self._by_id.get(one.id)) is None or now.digest != one.digest
         ]
 
+    def are(self, clients: Iterable[AuthClient]) -> bool:
+        """Whether these are all, as they are now."""
+        return self._by_id == {client.id: client for client in clients}
+
     def get(self, client_id: str) -> AuthClient | None:
         """The client of this id."""
         return self._by_id.get(client_id)

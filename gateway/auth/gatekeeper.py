@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from hashlib import sha256
 from typing import Final, Protocol
 
@@ -89,15 +89,17 @@ class Gatekeeper:
         # keys it was good for.
         self._good: OrderedDict[bytes, tuple[VerifyingKeys, Token]] = OrderedDict()
 
-    async def take(self, keys: VerifyingKeys, mint: Mint, clients: Iterable[AuthClient]) -> None:
+    async def take(self, keys: VerifyingKeys, mint: Mint, clients: Collection[AuthClient]) -> bool:
         """With these from now on. What was given out with another key, or to a client that is gone or has another
-        secret, counts no more.
+        secret, counts no more. Whether anything differs from before.
         """
+        is_new = self._keys.current() != keys or not self._clients.are(clients)
         for client in self._clients.take(clients):
             self._sessions.revoke_client(client, now=self._wall())
         if self._keys.current() != keys:
             self._keys, self._mint = FixedKeys(keys), mint
         await self._store.keep()
+        return is_new
 
     async def caller(self, token: str) -> Caller | Disbelieved:
         believed = await self._believed(token)
@@ -166,7 +168,7 @@ class Gatekeeper:
     def _note_failure(self, client_id: str, name: str, address: str) -> None:
         # The id is not logged unless it is one: people paste secrets into the wrong field.
         shown = client_id if self._clients.get(client_id) else None
-        log.info("sign-in failed", client=shown, address=address)
+        log.warning("sign-in failed", client=shown, address=address)  # no flood: only those that are heard come here
         if self._attempts.failed(name, address):
             log.warning("sign-ins refused for a while after too many failures", client=shown, address=address)
 

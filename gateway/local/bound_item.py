@@ -101,7 +101,7 @@ class BoundItem:
         finally:
             self._turn.release()
             self._shared.forget()
-        if failure is not None:
+        if failure is not None and failure.fate is not Fate.DECLINED:
             self._tell("data item not written", failure)
         return failure
 

@@ -139,8 +139,8 @@ def misfit(ref: EntityRef, spec: DataSpec, error: MisfitError) -> ResourceError:
 
 
 def unwritten(ref: EntityRef, spec: DataSpec, failure: WriteFailure) -> ResourceError:
-    """400 for a value that can never be written there, 502 when what it writes to said no, 503 when that could not be
-    asked, 504 when nobody knows.
+    """400 for a value that can never be written there, 409 when the program does not want it, 502 when what it writes
+    to said no, 503 when that could not be asked, 504 when nobody knows.
     """
     message = f"Data item '{spec.id}' was not written: {failure.reason}"
     parameters = {**_parameters(ref, spec.id), "details": failure.reason}
@@ -149,6 +149,8 @@ def unwritten(ref: EntityRef, spec: DataSpec, failure: WriteFailure) -> Resource
             return ResourceError(400, "invalid-parameter", message, parameters)
         case Fate.NOT_TRIED:
             return ResourceError(503, "service-unavailable", message, parameters)
+        case Fate.DECLINED:
+            return ResourceError(409, "precondition-not-fulfilled", message, parameters)
         case Fate.REFUSED:
             return ResourceError(502, "vendor-error", message, parameters, vendor_code="x-medkit-data-write-failed")
         case Fate.UNKNOWN:

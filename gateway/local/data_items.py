@@ -40,6 +40,7 @@ class Fate(Enum):
     UNFIT = "it is no value for what it writes to"
     NOT_TRIED = "what it writes to could not be asked"
     REFUSED = "what it writes to said no"
+    DECLINED = "the program that serves it does not want it, which is no trouble of anybody's"
     UNKNOWN = "it may have been done"
 
 

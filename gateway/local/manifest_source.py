@@ -49,8 +49,9 @@ class ManifestSource:
         self._numbers = numbers or log_numbers(clock)
         self._binder = Binder(clock)
         self._workers = OperationWorkers()
-        # Mutable: what is made of each declaration, what is offered, and whether that is news.
+        # Mutable: what is made of each declaration, the manifest, what is offered, and whether that is news.
         self._made = _Made(None)
+        self._manifest = manifest
         self._offer = self._offer_of(manifest)
         self._news = asyncio.Event()
 
@@ -73,10 +74,17 @@ class ManifestSource:
         await self._binder.close()
         await self._workers.close()
 
-    def replace(self, manifest: LoadedManifest) -> None:
-        """Offer this from now on; what is declared as before stays what it was, with all that it remembers."""
+    def replace(self, manifest: LoadedManifest) -> bool:
+        """Offer this from now on; what is declared as before stays what it was, with all that it remembers.
+
+        Whether it declares anything else than before.
+        """
+        before, self._manifest = self._manifest, manifest
+        if (before.tree, before.resources) == (manifest.tree, manifest.resources):
+            return False
         self._offer = self._offer_of(manifest)
         self._news.set()
+        return True
 
     def _offer_of(self, manifest: LoadedManifest) -> Offer:
         made = _Made(self._made)

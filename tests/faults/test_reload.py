@@ -108,7 +108,7 @@ async def test_fault_086_peers_come_go_and_change_without_a_lost_request_and_mis
         assert answer.headers["Access-Control-Allow-Origin"] == "http://ui"
 
         hub.process.send(signal.SIGHUP)
-        await eventually(lambda: "asked to read the configuration again" in hub.process.log_text())
+        await eventually(lambda: "configuration unchanged" in hub.process.log_text())
         await moves(answers)
     assert set(answers) == {("GET", 200), ("PUT", 200)}
     assert await since(hub, "arm") == up_since

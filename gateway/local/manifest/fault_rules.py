@@ -28,6 +28,7 @@ from gateway.local.manifest.problem import Rule
 from gateway.local.values import DataType
 
 _NUMBERS: Final = (DataType.INT, DataType.DOUBLE)
+_WITH_HYSTERESIS: Final = frozenset({"above", "below", "outside"})
 
 Types = Mapping[str, DataType]
 """The types of an entity's data items."""
@@ -88,7 +89,7 @@ def _read_condition(fields: Fields, data_type: DataType | None) -> Condition | N
         fields.value(name)  # known keys, whichever is said
     if len(said) == 1:
         condition = readers[said[0]]()
-        if not isinstance(condition, Above | Below | Outside) and fields.has("hysteresis"):
+        if said[0] not in _WITH_HYSTERESIS and fields.has("hysteresis"):
             fields.problem(Rule.G009, "hysteresis", f"found 'hysteresis' beside '{said[0]}', it has none; remove it")
         return condition
     names = ", ".join(readers)

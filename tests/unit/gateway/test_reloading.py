@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from gateway.auth.assembly import AuthParts, make_authority
 from gateway.auth.caller import Denied, Grant
@@ -120,6 +121,42 @@ async def test_clients_of_a_file_count_as_soon_as_it_changes_and_a_mistake_chang
     await guarded.reloading.read_again(everything=False)
     assert [*guarded.current.warnings()] == []
     assert (await guarded.lets_in("ci"), await guarded.lets_in("boss")) == (True, False)
+
+
+async def test_every_reload_that_was_asked_for_has_its_verdict_in_the_log(tmp_path: Path, state: StateDir) -> None:
+    guarded = await asyncio.to_thread(Guarded, tmp_path, state)
+
+    async def told() -> list[tuple[str, object]]:
+        with capture_logs() as logs:
+            await guarded.reloading.reload()
+        return [(entry["event"], entry.get("mistakes")) for entry in logs if "configuration" in entry["event"]]
+
+    assert await told() == [("configuration unchanged", None)]
+    guarded.file.write_text(guarded.settings + ", rolle: 1, rol: 2}")
+    refused = ("configuration refused, the one before counts on", 2)
+    assert (await told())[-1] == refused
+    assert await told() == [refused]
+    guarded.clients.write_text("nonsense\n")
+    assert await told() == [("configuration refused, the one before counts on", 3)]
+    guarded.clients.write_text("boss:of boss:admin\n")
+    assert await told() == [refused]
+    guarded.file.write_text(guarded.settings + "}")
+    assert await told() == [("configuration unchanged", None)]
+    guarded.clients.write_text("ci:of ci:operator\n")
+    assert await told() == [("configuration in effect", None)]
+    guarded.file.write_text(guarded.settings + "}\ncors: {allowed_origins: ['http://one']}")
+    assert await told() == [("configuration in effect", None)]
+
+
+async def test_the_mending_of_a_mistake_is_in_the_log(tmp_path: Path, state: StateDir) -> None:
+    guarded = await asyncio.to_thread(Guarded, tmp_path, state)
+    guarded.file.write_text(guarded.settings + ", rolle: 1}")
+    await guarded.reloading.read_again(everything=False)
+    guarded.file.write_text(guarded.settings + "}")
+    with capture_logs() as logs:
+        await guarded.reloading.read_again(everything=False)
+        await guarded.reloading.read_again(everything=True)
+    assert [(entry["event"], entry.get("what")) for entry in logs] == [("mistakes mended", "configuration")]
 
 
 async def test_clients_of_the_settings_count_as_soon_as_these_change(tmp_path: Path, state: StateDir) -> None:

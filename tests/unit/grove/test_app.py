@@ -87,9 +87,12 @@ async def test_a_function_is_read_and_written(app: App) -> None:
     beyond = await own.write_data(PUMP, "speed", {"value": 400})
     assert isinstance(beyond, ResourceError)
     assert (beyond.status, held["speed"]) == (400, 40.0)
-    refused = await own.write_data(PUMP, "speed", {"value": 13})
+    with structlog.testing.capture_logs() as logs:
+        refused = await own.write_data(PUMP, "speed", {"value": 13})
     assert isinstance(refused, ResourceError)
+    assert (refused.status, refused.code) == (409, "precondition-not-fulfilled")
     assert "not today" in refused.message
+    assert logs == []
     assert held["speed"] == 40.0
 
 
@@ -198,7 +201,7 @@ async def test_what_the_program_logs_is_the_log_of_its_app(app: App) -> None:
 @pytest.mark.parametrize(
     ("mistake", "told"),
     [
-        (lambda app: App("a b"), r"app: found the id 'a b'; allowed is \[A-Za-z0-9_-\]"),
+        (lambda app: App("a b"), r"app: found the id 'a b'; allowed are 1 to 256 of letters, digits, '_' and '-'"),
         (lambda app: App("a", component=""), "component: found the id ''"),
         (lambda app: app.data("")(prime), "found an id of 0 characters; allowed are 1 to 256"),
         (lambda app: app.data("x", type="number")(prime), "found type='number'; allowed are bool, int, double"),
@@ -220,6 +223,10 @@ def test_a_mistake_is_told_at_once(app: App, mistake: Callable[[App], Any], told
     ("mistake", "told"),
     [
         (lambda app: app.data("x")(lambda: 1), f"data 'x': the function says nothing .*; annotate it with {ALLOWED}"),
+        (lambda app: app.data(prime), r'found a function where the id belongs; write @app.data\("prime"\) above it'),
+        (lambda app: app.write(prime), r'write @app.write\("prime"\)'),
+        (lambda app: app.operation(prime), r'write @app.operation\("prime"\)'),
+        (lambda app: app.value(7, 1), "value: found 7 as the id; allowed is text"),
         (lambda app: app.value("x"), "value 'x': found neither a start of a type of JSON nor type="),
         (lambda app: app.configuration("x", None), "configuration 'x': found None; allowed are values of JSON"),
     ],

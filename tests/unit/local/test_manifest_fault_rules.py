@@ -66,6 +66,7 @@ def test_a_rule_of_the_entity_names_its_item(load: Load) -> None:
         ("severity: WARN", "G006"),
         ("above: 6, below: 2", "G009"),
         ("above: high", "G003"),
+        ("above: high, hysteresis: 2", "G003"),
         ("outside: [6, 2]", "G009"),
         ("outside: 6", "G003"),
         ("outside: [1, x]", "G003"),
