@@ -24,10 +24,10 @@ WEB_CALLS_PER_DEVICE: Final = 8
 ANSWER_LIMIT_BYTES: Final = 1024 * 1024
 """A larger answer of a device is not read to its end."""
 
-IDLE_CONNECTION_S: Final = 4.0
-"""How long a connection is kept for the next reading; servers rarely close them earlier."""
-
-READS: Final = frozenset({"GET", "HEAD"})
+RECEIVED_AT_ONCE_BYTES: Final = 16 * 1024
+"""What the system holds of an answer, and how much of it is held before the device has to wait: all of it could be
+thousands of the smallest pieces, and of those that came the event loop reads all at once.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +74,14 @@ class WebCaller:
     def __init__(self, authorities: Callable[[], ssl.SSLContext] = ssl.create_default_context) -> None:
         """`authorities`: blocks on the disk; called once, when the first `https` URL is asked."""
         self._load_authorities = authorities
-        # Mutable: one session for readings and one for all else, and the authorities once they are loaded.
-        self._sessions: dict[bool, aiohttp.ClientSession] = {}
+        # Mutable: the session, and the authorities once they are loaded.
+        self._asking: aiohttp.ClientSession | None = None
         self._authorities: asyncio.Future[ssl.SSLContext] | None = None
 
     async def close(self) -> None:
         """End what is under way, and close all connections."""
-        sessions = list(self._sessions.values())
-        self._sessions.clear()
-        for session in sessions:
+        session, self._asking = self._asking, None
+        if session is not None:
             await session.close()
 
     async def ask(self, request: WebRequest, *, timeout_s: float, limit_bytes: int = ANSWER_LIMIT_BYTES) -> WebOutcome:
@@ -91,8 +90,7 @@ class WebCaller:
         try:
             async with asyncio.timeout(timeout_s):
                 context = await self._tls() if request.url.lower().startswith("https:") else True
-                session = self._session(reads=request.method in READS)
-                async with session.request(
+                async with self._session().request(
                     request.method,
                     request.url,
                     headers=request.headers,
@@ -107,25 +105,27 @@ class WebCaller:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return WebFailure(_why(error), was_sent=bool(connected))
 
-    def _session(self, *, reads: bool) -> aiohttp.ClientSession:
-        """A write never meets a connection that the device has just closed: it has one of its own."""
-        if reads not in self._sessions:
-            connect = partial(
-                aiohttp.TCPConnector,
+    def _session(self) -> aiohttp.ClientSession:
+        """Each request has a connection of its own: what a device sends unasked into an idle one is never read."""
+        if self._asking is None:
+            connector = aiohttp.TCPConnector(
                 limit=WEB_CALLS_AT_ONCE,
                 limit_per_host=WEB_CALLS_PER_DEVICE,
                 resolver=_SystemResolver(),
+                force_close=True,
+                socket_factory=small_socket,
             )
-            self._sessions[reads] = aiohttp.ClientSession(
-                connector=connect(keepalive_timeout=IDLE_CONNECTION_S) if reads else connect(force_close=True),
+            self._asking = aiohttp.ClientSession(
+                connector=connector,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"User-Agent": "grove", "Accept-Encoding": "identity"},
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
                 trace_configs=[_noting_connections()],
                 auto_decompress=False,
                 trust_env=False,
+                read_bufsize=RECEIVED_AT_ONCE_BYTES,
             )
-        return self._sessions[reads]
+        return self._asking
 
     async def _tls(self) -> ssl.SSLContext:
         """Whom to trust. Raises OSError."""
@@ -144,8 +144,15 @@ def _noting_connections() -> aiohttp.TraceConfig:
 
     trace = aiohttp.TraceConfig()
     trace.on_connection_create_end.append(note)
-    trace.on_connection_reuseconn.append(note)
     return trace
+
+
+def small_socket(address: aiohttp.AddrInfoType) -> socket.socket:
+    """A socket of which the system holds little that was not read yet."""
+    family, kind, protocol, _, _ = address
+    made = socket.socket(family, kind, protocol)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVED_AT_ONCE_BYTES)
+    return made
 
 
 class _SystemResolver(AbstractResolver):

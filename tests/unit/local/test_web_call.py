@@ -1,15 +1,26 @@
 """A device is asked once, within bounds, and whatever it does the outcome is a value."""
 
 import asyncio
+import socket
 import ssl
 import subprocess
 import threading
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from gateway.local.web_call import WEB_CALLS_PER_DEVICE, WebAnswer, WebCaller, WebFailure, WebOutcome, WebRequest
+from gateway.local.web_call import (
+    RECEIVED_AT_ONCE_BYTES,
+    WEB_CALLS_PER_DEVICE,
+    WebAnswer,
+    WebCaller,
+    WebFailure,
+    WebOutcome,
+    WebRequest,
+    small_socket,
+)
 from tests.federation.eventually import eventually
 from tests.federation.ports import free_port
 from tests.unit.peers.wire_server import OK, Script, Wire, answering, serving, serving_ok
@@ -61,14 +72,31 @@ async def test_the_device_gets_what_it_shall_and_nothing_that_others_said(caller
         assert b"Accept-Encoding: identity\r\n" in sent
 
 
-async def test_readings_share_a_connection_and_writes_have_their_own(caller: WebCaller) -> None:
-    async with serving(serving_ok) as server:
-        for _ in range(3):
-            await caller.ask(WebRequest("GET", server.url), timeout_s=LONG_S)
-        assert server.accepted == 1
-        for _ in range(3):
-            await caller.ask(WebRequest("POST", server.url), timeout_s=LONG_S)
-        assert server.accepted == 4
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_each_request_has_its_own_connection_and_what_a_device_sends_later_is_never_read(
+    caller: WebCaller, method: str
+) -> None:
+    ended: list[bool] = []
+
+    def told(number: int) -> bool:
+        return len(ended) == number
+
+    async def script(wire: Wire) -> None:
+        await wire.request()
+        await wire.send(OK)
+        await wire.gone()
+        ended.append(True)
+
+    async with serving(script) as server:
+        for number in range(1, 4):
+            assert isinstance(await caller.ask(WebRequest(method, server.url), timeout_s=LONG_S), WebAnswer)
+            await eventually(partial(told, number))
+        assert server.accepted == 3
+
+
+def test_little_of_an_answer_without_an_end_is_held_for_the_loop_to_read_at_once() -> None:
+    with small_socket((socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", 0))) as made:
+        assert made.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) <= 2 * RECEIVED_AT_ONCE_BYTES
 
 
 async def test_a_redirect_is_an_answer_and_not_followed(caller: WebCaller) -> None:
