@@ -36,6 +36,12 @@ def refused(ref: EntityRef, item: Configuration, refusal: Refusal) -> ResourceEr
     return ResourceError(409, "precondition-not-fulfilled", message, parameters)
 
 
+def busy(ref: EntityRef, item_id: str) -> ResourceError:
+    message = f"Configuration '{item_id}' was not changed: other changes of it are under way; try again"
+    details = "other changes of it are under way"
+    return ResourceError(503, "service-unavailable", message, {**_parameters(ref, item_id), "details": details})
+
+
 def not_stored(ref: EntityRef, item: Configuration, failure: StorageFailure) -> ResourceError:
     message = f"Configuration '{item.id}' was not changed, for it cannot be stored: {failure.reason}"
     return ResourceError(503, "service-unavailable", message, {**_parameters(ref, item.id), "details": failure.reason})

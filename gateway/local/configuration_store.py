@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -12,7 +12,7 @@ import structlog
 from entities.model import EntityKind
 from gateway.local.answers import NO_CONTENT, ConfigurationList, EntityRef, ItemAnswer, ResourceError
 from gateway.local.bindings import Configuration, Refusal
-from gateway.local.configuration_answers import misfit, not_stored, perhaps_stored, read_only, refused, unknown
+from gateway.local.configuration_answers import busy, misfit, not_stored, perhaps_stored, read_only, refused, unknown
 from gateway.local.configuration_rows import Key, drop_row, read_row, save_row
 from gateway.local.shared_read import Clock
 from gateway.local.storage import PATIENCE_S, Keep, Row, StorageFailure, Stored, keep_nothing, outcome_of, unheard
@@ -55,7 +55,7 @@ class ConfigurationStore:
         patience_s: float = PATIENCE_S,
     ) -> None:
         """`awaits_storage`: what was stored comes by `restore`, and until then nobody knows what there is.
-        `patience_s`: seconds a change waits for the disk.
+        `patience_s`: seconds a change waits for its turn, and then for the disk.
         """
         self._clock = clock
         self._keep = keep
@@ -76,11 +76,12 @@ class ConfigurationStore:
 
     def declare(self, declared: Mapping[EntityRef, tuple[Configuration, ...]], nodes: Mapping[str, str]) -> None:
         """What there is from now on; values that were set stay where they fit."""
+        before = self._declared
         self._declared = {ref: {item.id: item for item in items} for ref, items in declared.items()}
         self._nodes = nodes
         self._take_kept()
         for key, value in list(self._changed.items()):
-            if not self._take(key, value):
+            if not self._take(key, value) or self._is_for_others(key, before.get(key[0], {}).get(key[1])):
                 self._put_into_effect(key)
 
     def restore(self, rows: list[Row]) -> None:
@@ -121,49 +122,79 @@ class ConfigurationStore:
         """
         if not isinstance(body, Mapping) or not ("data" in body or "value" in body):
             return ResourceError(400, "invalid-request", "Request body must contain a 'data' field")
+        value = body["data"] if "data" in body else body["value"]
+        wanted = self._wanted(ref, item_id, value)
+        if isinstance(wanted, ResourceError):
+            return wanted
+
+        async def change() -> ItemAnswer | ResourceError:
+            wanted = self._wanted(ref, item_id, value)  # something else may be declared since
+            if isinstance(wanted, ResourceError):
+                return wanted
+            item, fitting = wanted
+            return await self._change(ref, item, fitting) or self._answer(ref, item)
+
+        return await self._in_turn(ref, item_id, change)
+
+    async def reset(self, ref: EntityRef, item_id: str) -> ItemAnswer | ResourceError:
+        """Back to the default; 404 unknown, 409 to 504 as `write`. A read-only one is at its default already."""
+        if item_id not in self._of(ref):
+            return unknown(ref, item_id)
+
+        async def change() -> ItemAnswer | ResourceError:
+            key = (ref, item_id)
+            item = self._of(ref).get(item_id)
+            if item is None:
+                return unknown(ref, item_id)
+            known = key in self._changed or key in self._unapplied or key in self._kept or key in self._unsettled
+            if self._restored and not known:
+                return NO_CONTENT  # before, the storage may have a value that nobody has seen yet
+            return await self._change(ref, item, item.value, is_default=True) or NO_CONTENT
+
+        return await self._in_turn(ref, item_id, change)
+
+    async def reset_all(self, ref: EntityRef) -> ResetReport:
+        """All of one entity back to their defaults, at the same time; one that fails leaves the others alone."""
+        ids = list(self._of(ref))
+        async with asyncio.TaskGroup() as group:
+            resets = []
+            for number, item_id in enumerate(ids, 1):
+                resets.append(group.create_task(self.reset(ref, item_id), name=f"reset of {ref.id}/{item_id}"))
+                if number % RESET_AT_ONCE == 0:
+                    await asyncio.sleep(0)
+        outcomes = [reset.result() for reset in resets]
+        failed = tuple(
+            FailedReset(item_id, outcome.message)
+            for item_id, outcome in zip(ids, outcomes, strict=True)
+            if isinstance(outcome, ResourceError)
+        )
+        return ResetReport(len(ids) - len(failed), failed)
+
+    async def _in_turn(
+        self, ref: EntityRef, item_id: str, change: Callable[[], Awaitable[ItemAnswer | ResourceError]]
+    ) -> ItemAnswer | ResourceError:
+        turn = self._turns[ref, item_id]
+        try:
+            async with asyncio.timeout(self._patience_s):
+                await turn.acquire()
+        except TimeoutError:
+            return busy(ref, item_id)
+        try:
+            return await change()
+        finally:
+            turn.release()
+
+    def _wanted(self, ref: EntityRef, item_id: str, value: Any) -> tuple[Configuration, Any] | ResourceError:
+        """The item a value is for, and the value as it is then."""
         item = self._of(ref).get(item_id)
         if item is None:
             return unknown(ref, item_id)
         if item.read_only:
             return read_only(ref, item)
         try:
-            value = _fitting(item, body["data"] if "data" in body else body["value"])
+            return item, _fitting(item, value)
         except MisfitError as error:
             return misfit(ref, item, error)
-        async with self._turns[ref, item_id]:
-            return await self._change(ref, item, value) or self._answer(ref, item)
-
-    async def reset(self, ref: EntityRef, item_id: str) -> ItemAnswer | ResourceError:
-        """Back to the default; 404 unknown, 409 to 504 as `write`. A read-only one is at its default already."""
-        item = self._of(ref).get(item_id)
-        if item is None:
-            return unknown(ref, item_id)
-        return await self._reset(ref, item) or NO_CONTENT
-
-    async def reset_all(self, ref: EntityRef) -> ResetReport:
-        """All of one entity back to their defaults, at the same time; one that fails leaves the others alone."""
-        items = list(self._of(ref).values())
-        async with asyncio.TaskGroup() as group:
-            resets = []
-            for number, item in enumerate(items, 1):
-                resets.append(group.create_task(self._reset(ref, item), name=f"reset of {ref.id}/{item.id}"))
-                if number % RESET_AT_ONCE == 0:
-                    await asyncio.sleep(0)
-        refusals = [reset.result() for reset in resets]
-        failed = tuple(
-            FailedReset(item.id, refusal.message)
-            for item, refusal in zip(items, refusals, strict=True)
-            if refusal is not None
-        )
-        return ResetReport(len(items) - len(failed), failed)
-
-    async def _reset(self, ref: EntityRef, item: Configuration) -> ResourceError | None:
-        key = (ref, item.id)
-        async with self._turns[key]:
-            known = key in self._changed or key in self._unapplied or key in self._kept
-            if self._restored and not known:
-                return None  # before, the storage may have a value that nobody has seen yet
-            return await self._change(ref, item, item.value, is_default=True)
 
     async def _change(
         self, ref: EntityRef, item: Configuration, value: Any, *, is_default: bool = False
@@ -178,7 +209,7 @@ class ConfigurationStore:
         row = drop_row(key) if is_default else save_row(key, value, self._clock())
 
         def begin(stored: Stored) -> None:
-            self._keep([row], partial(self._settle, key, None if is_default else value, stored))
+            self._keep([row], partial(self._settle, key, item, None if is_default else value, stored))
 
         failure: StorageFailure | None = await outcome_of(begin, self._patience_s)
         if failure is None:
@@ -186,18 +217,24 @@ class ConfigurationStore:
         if failure.is_open:
             self._unsettled.add(key)
             return perhaps_stored(ref, item, failure)
-        await _apply(item, self._changed.get(key, item.value))
+        self._put_into_effect(key)
+        await self._apply_current(key)
         return not_stored(ref, item, failure)
 
-    def _settle(self, key: Key, value: Any, stored: Stored, failure: StorageFailure | None) -> None:
-        """A change is stored, or is not, and nobody may wait for it any more. `value` None: the default."""
+    def _settle(
+        self, key: Key, told: Configuration, value: Any, stored: Stored, failure: StorageFailure | None
+    ) -> None:
+        """A change is stored, or is not, and nobody may wait for it any more. `told` is the item as it was declared
+        when it was put into effect; `value` None: the default.
+        """
         if failure is None:
             self._unapplied.pop(key, None)
             self._to_apply.discard(key)
             self._kept.pop(key, None)
             self._changed.pop(key, None)
-            if value is not None:
-                self._take(key, value)
+            counts = value is None or self._take(key, value)
+            if not counts or self._is_for_others(key, told):
+                self._put_into_effect(key)
         elif key in self._unsettled:
             self._put_into_effect(key)
         self._unsettled.discard(key)
@@ -223,6 +260,11 @@ class ConfigurationStore:
         self._changed[key] = fitting
         return True
 
+    def _is_for_others(self, key: Key, before: Configuration | None) -> bool:
+        """Whether somebody else is to be told of its value than before."""
+        item = self._of(key[0]).get(key[1])
+        return item is not None and (before is None or _audience(item) != _audience(before))
+
     def _put_into_effect(self, key: Key) -> None:
         item = self._of(key[0]).get(key[1])
         if item is not None and item.apply is not None:
@@ -230,17 +272,21 @@ class ConfigurationStore:
             self._wake.set()
 
     async def _apply_kept(self, key: Key) -> None:
-        ref, item_id = key
         async with self._turns[key]:
-            item = self._of(ref).get(item_id)
-            if item is None or key not in self._to_apply:
-                return
-            self._to_apply.discard(key)
-            refusal = await _apply(item, self._changed.get(key, item.value))
-            self._unapplied.pop(key, None)
-            if refusal is not None:
-                self._unapplied[key] = refusal.reason
-                _log.warning("stored value was not taken", entity=ref.id, item=item_id, why=refusal.reason)
+            await self._apply_current(key)
+
+    async def _apply_current(self, key: Key) -> None:
+        """Tells the value that counts, where that is to be done, to whoever it is for; in its turn."""
+        ref, item_id = key
+        item = self._of(ref).get(item_id)
+        if item is None or key not in self._to_apply:
+            return
+        self._to_apply.discard(key)
+        refusal = await _apply(item, self._changed.get(key, item.value))
+        self._unapplied.pop(key, None)
+        if refusal is not None:
+            self._unapplied[key] = refusal.reason
+            _log.warning("value was not taken", entity=ref.id, item=item_id, why=refusal.reason)
 
     def _of(self, ref: EntityRef) -> Mapping[str, Configuration]:
         return self._declared.get(ref, {})
@@ -280,6 +326,11 @@ async def _apply(item: Configuration, value: Any) -> Refusal | None:
             return await item.apply(value)
     except TimeoutError:
         return Refusal(f"it did not answer in {item.apply_timeout_s:g} s, and may have taken the value", failed=True)
+
+
+def _audience(item: Configuration) -> object:
+    """Whom its values are for: equal for the same, also when a manifest was read again."""
+    return item.apply if item.target is None else item.target
 
 
 def _fitting(item: Configuration, value: Any) -> Any:

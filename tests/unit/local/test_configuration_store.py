@@ -14,6 +14,7 @@ from gateway.local.answers import EntityRef, ItemAnswer, ResourceError
 from gateway.local.bindings import Apply, Configuration, Refusal
 from gateway.local.configuration_rows import ALL_ROWS
 from gateway.local.configuration_store import ConfigurationStore, FailedReset, ResetReport
+from gateway.local.origins import FileTarget
 from gateway.local.storage import Statement, Storage, StorageFailure, Stored
 from gateway.local.value_range import ValueRange
 from gateway.local.values import DataType
@@ -342,3 +343,93 @@ async def test_a_value_that_a_manifest_read_again_does_not_allow_is_the_default_
         store.declare({PUMP: (limit(device.apply),)}, {})
         assert await write(store, 6) == 200
         assert device.told == [5.0, changed.value, 5.0, 6.0]
+
+
+async def test_nobody_waits_for_a_turn_without_end() -> None:
+    device, disk = Device(), HungDisk()
+    device.free.clear()
+    async with impatient(disk, limit(device.apply)) as store:
+        first = asyncio.create_task(write(store, 5))
+        await eventually(lambda: device.told == [5.0])
+        for answer in (await store.write(PUMP, "limit", {"data": 6}), await store.reset(PUMP, "limit")):
+            assert isinstance(answer, ResourceError)
+            assert (answer.status, answer.code) == (503, "service-unavailable")
+            assert answer.parameters["details"] == "other changes of it are under way"
+        device.free.set()
+        assert await first == 504
+        assert device.told == [5.0]
+
+
+async def test_a_reset_beside_a_change_that_may_yet_be_stored_says_that_it_did_nothing() -> None:
+    disk = HungDisk()
+    async with impatient(disk, limit()) as store:
+        assert await write(store, 5) == 504
+        assert (await store.reset(PUMP, "limit")).status == 503
+        report = await store.reset_all(PUMP)
+        assert (report.reset_count, [one.id for one in report.failed]) == (0, ["limit"])
+        disk.waiting.pop()(None)
+        assert value_of(store) == 5.0
+
+
+@pytest.mark.parametrize(
+    ("since", "status"),
+    [((replace(limit(), read_only=True),), 403), ((), 404), ((limit(allowed=ValueRange(0, 2)),), 400)],
+    ids=["read-only", "gone", "range"],
+)
+async def test_what_waited_for_its_turn_goes_by_what_is_declared_then(
+    since: tuple[Configuration, ...], status: int
+) -> None:
+    device = Device()
+    device.free.clear()
+    store = store_of(limit(device.apply))
+    first = asyncio.create_task(write(store, 5))
+    await eventually(lambda: device.told == [5.0])
+    second = asyncio.create_task(write(store, 6))
+    await asyncio.sleep(0)
+    store.declare({PUMP: since}, {})
+    device.free.set()
+    assert await first == 200
+    assert await second == status
+    assert device.told == [5.0]
+
+
+async def test_whoever_a_value_is_for_after_a_reload_is_told_of_it_and_nobody_twice(tmp_path: Path) -> None:
+    before, after, mode = Device(), Device(), Device()
+    kept = replace(limit(), id="mode", target=FileTarget(tmp_path))
+    async with running(tmp_path, limit(before.apply), replace(kept, apply=mode.apply)) as store:
+        assert await write(store, 5) == 200
+        assert (await store.write(PUMP, "mode", {"data": 3})).status == 200
+        store.declare({PUMP: (limit(after.apply), replace(kept, apply=Device().apply))}, {})
+        await eventually(lambda: after.told == [5.0])
+        store.declare({PUMP: (limit(after.apply), replace(kept, apply=mode.apply))}, {})
+        assert await write(store, 6) == 200
+        assert (before.told, after.told, mode.told) == ([5.0], [5.0, 6.0], [3.0])
+
+
+async def test_whoever_comes_while_a_value_is_being_stored_is_told_of_it() -> None:
+    before, after, disk = Device(), Device(), HungDisk()
+    async with impatient(disk, limit(before.apply)) as store:
+        assert await write(store, 5) == 504
+        store.declare({PUMP: (limit(after.apply),)}, {})
+        disk.waiting.pop()(None)
+        await eventually(lambda: after.told == [5.0])
+        assert (before.told, value_of(store)) == ([5.0], 5.0)
+
+
+async def test_a_value_that_comes_back_and_is_not_taken_says_so_and_is_reset_all_the_same() -> None:
+    device, disk = Device(), Disk()
+    store = store_of(limit(device.apply), disk=disk)
+    disk.failure = StorageFailure("the disk is full")
+    device.refused[4.0] = Refusal("not now")
+    with structlog.testing.capture_logs() as logs:
+        assert await write(store, 6) == 503
+    assert [(entry["event"], entry["item"], entry["why"]) for entry in logs] == [
+        ("value was not taken", "limit", "not now")
+    ]
+    (parameter,) = store.items(PUMP).parameters
+    assert (parameter["value"], parameter["error"]["message"]) == (4.0, "not now")
+    disk.failure = None
+    device.refused.clear()
+    assert (await store.reset(PUMP, "limit")).status == 204
+    assert device.told == [6.0, 4.0, 4.0]
+    assert "error" not in store.items(PUMP).parameters[0]
