@@ -6,6 +6,8 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Final
 
+import structlog
+
 from discovery.endpoint import PeerEndpoint
 from peers.answer import FetchedAnswer, PeerAnswer
 from peers.budget import ByteBudget
@@ -34,6 +36,8 @@ __all__ = [
     "StalledBodyError",
 ]
 
+
+log = structlog.get_logger("peers")
 
 UNAUTHORIZED: Final = 401
 FORBIDDEN: Final = 403
@@ -83,6 +87,7 @@ class PeerClient:
         self._presenting = Presenting(credential, passes_on=passes_authorization, ask=self._ask_openly)
         share = budget.share(settings.peer_budget_bytes)
         self._pool = ConnectionPool(endpoint.name, dialer, settings, share, descriptors)
+        self._forbidden: set[str] = set()  # mutable: methods of which the log says that our role does not suffice
 
     def __repr__(self) -> str:
         return f"<PeerClient {self.endpoint.url} {self._pool!r}>"
@@ -172,7 +177,18 @@ class PeerClient:
         """
         if self._presenting.speaks_for_client(request):
             return False
-        return answer.status == UNAUTHORIZED or (answer.status == FORBIDDEN and _lacks_scope(answer))
+        lacks_role = answer.status == FORBIDDEN and _lacks_scope(answer)
+        self._note_role(request.method, lacks=lacks_role)
+        return answer.status == UNAUTHORIZED or lacks_role
+
+    def _note_role(self, method: str, *, lacks: bool) -> None:
+        """In the log when what our role allows there begins, or ceases, to be too little for a kind of request."""
+        if lacks and method not in self._forbidden:
+            log.warning("role at a peer does not suffice", peer=self.endpoint.name, method=method, status=FORBIDDEN)
+            self._forbidden.add(method)
+        elif not lacks and method in self._forbidden:
+            log.info("role at a peer suffices again", peer=self.endpoint.name, method=method)
+            self._forbidden.remove(method)
 
     def for_ourselves(self) -> "PeerClient":
         """Asks on our own behalf from now on: for that there are always files left."""

@@ -80,6 +80,8 @@ class Health:
         self.state = PeerState.UNKNOWN
         self.since = wall()
         self.reason: str | None = None
+        self.why: str | None = None
+        """What the last look that failed found, for people; None once one succeeds."""
         self.last_ok: float | None = None
         self.rtt_ms: float | None = None
         self._refusals = 0
@@ -97,7 +99,7 @@ class Health:
 
     def ok(self, rtt_ms: float) -> bool:
         """The probe was answered: up at once, unless it flapped; degraded if it is slow for a while."""
-        self.rtt_ms = rtt_ms
+        self.rtt_ms, self.why = rtt_ms, None
         self.last_ok = self._wall()
         self._refusals = self._failures = 0
         if self.state is PeerState.DOWN and self._is_held():
@@ -124,11 +126,13 @@ class Health:
     def answered(self) -> bool:
         """A request was answered: a link that is up is not suspect; one that is down waits for its probe."""
         self._refusals = self._failures = 0
+        self.why = None
         self._answered_at = self._clock()
         return self._become(PeerState.UP, None) if self.state is PeerState.SUSPECT else False
 
     def failed(self, error: PeerError) -> bool:
         """A probe failed, or a request was refused; being told to ask less often is no failure of health."""
+        self.why = error.detail
         if error.status == _TOO_MANY:
             if not self.linked:
                 self.reason = error.reason.value

@@ -204,4 +204,5 @@ class Peer:
             foreign=self.upstream is not None,
             version=self.version,
             source=self.endpoint.source,
+            why=self.refusal.why if self.refusal is not None else self.unreadable or self.health.why,
         )

@@ -228,6 +228,12 @@ class Refresh:
         )
 
     def _age_notices(self, draft: Draft, *, periodic: bool) -> None:
+        peers = {peer.name for peer in self._registry}
+        self._notices = {
+            notice: left
+            for notice, left in self._notices.items()
+            if all(label.partition("/")[0] in peers for label in notice.peer_names)
+        }
         if periodic:
             self._notices = {notice: left - 1 for notice, left in self._notices.items() if left > 1}
         for app in draft.naming.displaced:
@@ -236,8 +242,10 @@ class Refresh:
             self._notices[Warned("app_id_displaced", message, (app,))] = self._settings.notice_refreshes
         for old, new in draft.naming.replaced:
             label = draft.topology.label(new)
-            log.warning("gateway replaced", peer=label, before=old, now=new)
-            message = f"{label} is another instance than before ({old}, now {new}); it keeps the names"
+            url = next((peer.endpoint.url for peer in self._registry if peer.instance == new), None)
+            where = label if url is None else f"{url} (now {label})"
+            log.warning("gateway replaced", peer=label, url=url, before=old, now=new)
+            message = f"another instance than before answers at {where}: {old} then, {new} now; it keeps the names"
             self._notices[Warned("identity_changed", message, (), (label,))] = self._settings.notice_refreshes
 
     def _warnings(self, merged: TreeView, topology: Topology) -> tuple[Warned, ...]:

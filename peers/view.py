@@ -66,6 +66,8 @@ class PeerStatus:
     """Of the program that answers there, as it says."""
     source: str = "static"
     """The name of the source that found it."""
+    why: str | None = None
+    """What is wrong, for people, while something is."""
 
 
 @dataclass(frozen=True, slots=True)

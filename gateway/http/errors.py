@@ -224,11 +224,31 @@ def peer_unavailable(gap: Gap, *, may_have_executed: bool | None = None) -> ApiE
     return ApiError(
         503 if is_full else 504 if gap.is_timeout else 502,
         PEER_UNAVAILABLE,
-        f"Peer '{gap.label}' is unavailable ({gap.reason}); /api/v1/health shows the state of every peer",
+        _not_let_in(gap)
+        if gap.reason == PeerReason.AUTH
+        else f"Peer '{gap.label}' is unavailable ({gap.reason}); /api/v1/health shows the state of every peer",
         None if may_have_executed is None else {"may_have_executed": may_have_executed},
         headers=headers,
         marks=marks,
     )
+
+
+def _not_let_in(gap: Gap) -> str:
+    """Nobody is ill: a gateway may not do there what it was asked for."""
+    match gap.status:
+        case 403:
+            who, why = "this gateway", "its role does not suffice; the log of this gateway names the peer"
+        case 401:
+            who, why = (
+                "this gateway",
+                "it is missing or not good any more; /api/v1/health shows the state of every peer",
+            )
+        case _:
+            who, why = (
+                "a gateway on the way",
+                "it is missing, not good, or its role does not suffice; its log says which",
+            )
+    return f"Peer '{gap.label}' could not be asked ({gap.reason}): the credential of {who} was refused: {why}"
 
 
 def partial_refused(gaps: Sequence[Gap]) -> ApiError:

@@ -26,7 +26,7 @@ def peers_document(peers: Sequence[PeerStatus], discovered: Discovered) -> dict[
 
 def _of_peer(status: PeerStatus) -> dict[str, Any]:
     item = peer_item(status)
-    told = {"admitted": True, "source": status.source, "version": status.version}
+    told = {"admitted": True, "source": status.source, "version": status.version, "why": status.why}
     item["x-medkit"] |= {name: value for name, value in told.items() if value is not None}
     return item
 

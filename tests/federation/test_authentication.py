@@ -172,6 +172,11 @@ async def test_a_gateway_may_do_at_the_next_what_its_credential_may_there(cluste
     refused = await ci.request("PUT", "/apps/arc/data/current", json={"value": 1.0})
     assert (refused.status, refused.json["x-medkit"]["reason"]) == (502, "auth")
     assert refused.json["parameters"]["may_have_executed"] is False
+    assert "a gateway on the way was refused: it is missing, not good, or its role" in refused.json["message"]
+    nearer = await (await chain.signed_in(chain.b, "ci")).request("PUT", "/apps/arc/data/current", json={"value": 1.0})
+    assert (nearer.status, nearer.json["x-medkit"]["reason"]) == (502, "auth")
+    assert "the credential of this gateway was refused: its role does not suffice" in nearer.json["message"]
+    assert [line["method"] for line in chain.b.log() if line["event"] == "role at a peer does not suffice"] == ["PUT"]
 
 
 async def test_fault_076_what_was_revoked_stays_so_over_a_restart_and_peers_sign_in_anew(cluster: Cluster) -> None:

@@ -73,6 +73,21 @@ def test_a_peer_that_cannot_be_reached_is_502_with_its_name_and_the_reason() -> 
     assert error.headers == (("X-Medkit-Reason", "connection_refused"),)
 
 
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        (403, "of this gateway was refused: its role does not suffice"),
+        (401, "of this gateway was refused: it is missing or not good"),
+        (502, "of a gateway on the way was refused: it is missing, not good, or its role does not suffice"),
+    ],
+)
+def test_a_credential_that_is_refused_is_no_outage(status: int, told: str) -> None:
+    error = errors.peer_unavailable(Gap("b/c", "auth", status=status))
+    assert (error.status, error.code) == (502, "x-medkit-peer-unavailable")
+    assert told in error.message
+    assert "unavailable" not in error.message
+
+
 def test_a_peer_that_is_too_slow_is_504() -> None:
     assert errors.peer_unavailable(LATE).status == 504
 

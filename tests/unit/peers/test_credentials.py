@@ -375,6 +375,30 @@ async def test_a_refusal_is_meant_for_us_unless_the_client_spoke_for_itself(tmp_
                     await answer.aclose()
 
 
+async def test_a_role_that_does_not_suffice_is_told_in_the_log_once_and_so_is_its_end() -> None:
+    too_low, fine = response(403, {}, {"WWW-Authenticate": 'Bearer error="insufficient_scope"'}), response(200, {})
+    write = PeerRequest("PUT", "/api/v1/apps/a/data/x", body=b"{}")
+    answers = iter([too_low, too_low, fine, fine, fine])
+
+    async def script(wire: Wire) -> None:
+        while True:
+            await wire.request()
+            await wire.send(next(answers))
+
+    with capture_logs() as logs:
+        async with serving(script) as server, client_to(server.url) as client:
+            for request in (write, write, READ, write, write):
+                answer = await client.send(request, deadline=within(), hold=1000)
+                assert isinstance(answer, PeerAnswer)
+                client.refuses_us(request, answer)
+                await answer.aclose()
+    told = [(entry["log_level"], entry["event"], entry["method"]) for entry in logs if "role" in entry["event"]]
+    assert told == [
+        ("warning", "role at a peer does not suffice", "PUT"),
+        ("info", "role at a peer suffices again", "PUT"),
+    ]
+
+
 def saying(answer: bytes) -> Script:
     async def script(wire: Wire) -> None:
         await wire.request()

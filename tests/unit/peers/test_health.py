@@ -54,6 +54,13 @@ def test_one_refusal_makes_it_suspect_and_the_second_brings_it_down(health: Heal
     assert (health.state, health.reason) == (PeerState.DOWN, "connection_refused")
 
 
+def test_what_is_wrong_is_told_until_a_probe_succeeds(health: Health) -> None:
+    health.failed(PeerError(PeerReason.AUTH, "signing in as a answered 401", status=401))
+    assert health.why == "signing in as a answered 401"
+    health.ok(1.0)
+    assert health.why is None
+
+
 def test_silence_takes_three_probes_to_bring_it_down(health: Health) -> None:
     health.ok(3)
     states = []
