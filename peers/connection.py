@@ -120,7 +120,7 @@ class PeerConnection(asyncio.Protocol):
     def _begin(self, wire: WireRequest, terms: Terms) -> Answer:
         self._wire, self._terms = wire, terms
         self._answer = answer = self._loop.create_future()
-        self._reader.begin(wire.method, unframed_ok=terms.unframed_ok)
+        self._reader.begin(wire.method, unframed_ok=terms.unframed_ok, now=self._loop.time())
         self._wrote = False
         self._uploaded = wire.body is None or isinstance(wire.body, bytes)
         if self._open is None:
@@ -270,7 +270,7 @@ class PeerConnection(asyncio.Protocol):
             self.abort()
             self._owner.unasked(self)
             return
-        reader.feed(data)
+        reader.feed(data, self._loop.time())
         if reader.failure is not None:
             self.break_off(reader.failure)
         elif self._body is not None:

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from httptools import HttpParserError, HttpResponseParser
 
+from entities.framing_cost import MAX_CHUNKS, SPARE_BYTES, FramingCost
 from peers.errors import PeerReason, escaped
 from peers.settings import TransportSettings
 
@@ -49,10 +50,13 @@ class ResponseReader:
         self._parser = HttpResponseParser(self)
         self._method = "GET"
         # Mutable state: all of the answer being read; `begin` sets it back.
-        self.begin("GET", unframed_ok=False)
+        self.begin("GET", unframed_ok=False, now=0.0)
 
-    def begin(self, method: str, *, unframed_ok: bool) -> None:
-        """Expect the answer to a request of this method. `unframed_ok`: its body may end with the connection."""
+    def begin(self, method: str, *, unframed_ok: bool, now: float) -> None:
+        """Expect the answer to a request of this method. `unframed_ok`: its body may end with the connection.
+
+        `now`: seconds of a steady clock.
+        """
         if self._method == "HEAD":
             # The parser takes every answer for one to a GET and still waits for the body.
             self._parser = HttpResponseParser(self)
@@ -72,16 +76,18 @@ class ResponseReader:
         self._informational = 0
         self._progress = 0
         self._quiet_bytes = 0
+        self._body_bytes = 0
+        self._cost = FramingCost(now)
 
     @property
     def reusable(self) -> bool:
         """The answer is complete, nothing came behind it, and the peer keeps the connection."""
         return self.complete and self._keep_alive and not self.extra
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes, now: float) -> None:
         """Read on. What came of it is in `head`, `pieces`, `complete` and `failure`."""
         self.begun = True
-        before = self._progress
+        before, body_before = self._progress, self._body_bytes
         try:
             self._parser.feed_data(data)
         except HttpParserError as error:
@@ -91,6 +97,8 @@ class ResponseReader:
                 self._count_quiet(len(data))
             else:
                 self._quiet_bytes = 0
+            if not self._cost.take(len(data), self._body_bytes - body_before, now):
+                self.failure = self.failure or _TINY_CHUNKS
 
     def take(self) -> bytes:
         """The body bytes that arrived since the last call."""
@@ -136,7 +144,11 @@ class ResponseReader:
     def on_body(self, piece: bytes) -> None:
         if self.complete:
             raise _StoppedError
+        if len(self.pieces) >= MAX_CHUNKS:  # of one read of the socket: what is held up by them is not seen before
+            self.failure = _TINY_CHUNKS
+            raise _StoppedError
         self._progress += 1
+        self._body_bytes += len(piece)
         self.pieces.append(piece)
 
     def on_message_complete(self) -> None:
@@ -217,3 +229,8 @@ class ResponseReader:
 
 def _protocol(detail: str) -> Failure:
     return Failure(PeerReason.HTTP_PROTOCOL_ERROR, detail)
+
+
+_TINY_CHUNKS: Final = _protocol(
+    f"the framing of its chunks exceeds a quarter of the body by {SPARE_BYTES} bytes; larger chunks are allowed"
+)

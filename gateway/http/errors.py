@@ -7,6 +7,7 @@ into an answer.
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from entities.framing_cost import SPARE_BYTES
 from entities.hops import MAX_TRIED, REASON, TRIED
 from entities.model import EntityKind, is_valid_id
 from gateway.http.gaps import gap_marks
@@ -139,6 +140,17 @@ def slow_body(grace_ms: int, bytes_per_s: int) -> ApiError:
         "invalid-request",
         f"The body came more slowly than {bytes_per_s} bytes a second for longer than {grace_ms} ms "
         "(server.body_bytes_per_s, server.body_grace_ms); send the request again",
+        closes=True,
+    )
+
+
+def tiny_chunks() -> ApiError:
+    """400 for a body in chunks that are framing above all."""
+    return ApiError(
+        400,
+        "invalid-request",
+        f"The framing of the body's chunks exceeds a quarter of the body by more than {SPARE_BYTES} bytes; "
+        "send larger chunks, or a Content-Length",
         closes=True,
     )
 

@@ -9,6 +9,7 @@ from aiohttp.http_exceptions import LineTooLong
 from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web_protocol import _ErrInfo
 
+from entities.framing_cost import SPARE_BYTES, FramingCost
 from gateway.http import errors
 from gateway.http.connections import CROWDED_HEAD_S, Admission, Connections
 from gateway.http.errors import ApiError
@@ -23,6 +24,9 @@ MAX_LINE_BYTES: Final = 2 * MAX_TARGET_BYTES
 GREETING_S: Final = 0.5
 """Seconds for which a new connection on which nothing came yet counts as a request when the gateway stops."""
 
+READ_BYTES: Final = 16 * 1024
+"""That the parser takes before it is looked at what they cost."""
+
 _log = structlog.stdlib.get_logger(__name__)
 
 
@@ -34,12 +38,17 @@ class ApiProtocol(web.RequestHandler):
         "_body",
         "_body_pace",
         "_connections",
+        "_framing",
         "_head_since",
         "_is_refused",
         "_payload",
         "_received",
         "_send_pace",
+        "_unread",
         "_unsent",
+        "_unweighed",
+        "_weighed",
+        "_weighed_bytes",
         "admission",
     )
 
@@ -57,6 +66,13 @@ class ApiProtocol(web.RequestHandler):
         self._payload: StreamReader = EMPTY_PAYLOAD
         self._ahead = 0
         self._is_refused = False
+        # Mutable: bytes that the parser was not given yet; what the framing of a body costs; that body, with how much
+        # of it is counted; bytes not yet counted.
+        self._unread = b""
+        self._framing = FramingCost(0.0)
+        self._weighed: StreamReader = EMPTY_PAYLOAD
+        self._weighed_bytes = 0
+        self._unweighed = 0
         self._body: StreamReader | None = None
         self._body_pace: Pace | None = None
         self._send_pace: Pace | None = None
@@ -76,17 +92,28 @@ class ApiProtocol(web.RequestHandler):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Reads on; a head that is not whole after these bytes is waited for, unless it is too large already."""
+        """Reads on, until what came is refused, or is more than is wanted now: then the rest waits for `resume`."""
+        unread, self._unread = self._unread + data, b""
+        for start in range(0, max(len(unread), 1), READ_BYTES):
+            self._receive(unread[start : start + READ_BYTES])
+            if self._reading_paused or self._buffer_paused:
+                self._unread = unread[start + READ_BYTES :]
+                return
+
+    def _receive(self, data: bytes) -> None:
+        """A head that is not whole after these bytes is waited for, unless it is too large already."""
         if self._is_refused:
             return
         self._received += len(data)
         before, in_body = self._request_count, self._is_in_body()
         super().data_received(data)
+        self._weigh(len(data))
         if self._request_count != before:
             self._head_since = None
             self._ahead = 0
             return
-        if data and self._head_since is None and self._waiter is not None:
+        is_idle = self._waiter is not None and not self._waiter.done()
+        if data and self._head_since is None and is_idle:
             self._head_since = self._loop.time()
             self._connections.watch(self)
         if not in_body:
@@ -96,7 +123,28 @@ class ApiProtocol(web.RequestHandler):
 
     def _is_in_body(self) -> bool:
         """Whether what comes next is of the body of the request that was read last."""
-        return not (self._messages[-1][1] if self._messages else self._payload).is_eof()
+        return not self._last_body().is_eof()
+
+    def _last_body(self) -> StreamReader:
+        return self._messages[-1][1] if self._messages else self._payload
+
+    def _weigh(self, received: int) -> None:
+        """Refuses a body whose framing exceeds by far what is in it."""
+        body = self._last_body()
+        if body.is_eof():
+            return
+        now = self._loop.time()
+        if body is not self._weighed:
+            self._framing, self._weighed = FramingCost(now), body
+            self._weighed_bytes = self._unweighed = 0
+        self._unweighed += received
+        if self._reading_paused or self._buffer_paused:  # the parser keeps what it did not read
+            return
+        of_body = body.total_bytes - self._weighed_bytes
+        if not self._framing.take(self._unweighed, of_body, now):
+            self._refuse_body(body)
+        self._weighed_bytes += of_body
+        self._unweighed = 0
 
     def is_busy(self, now: float) -> bool:
         """Whether a request is under way, or may be: half a head is here, or a new client has not spoken yet."""
@@ -182,6 +230,17 @@ class ApiProtocol(web.RequestHandler):
         _log.debug("request body too slow", method=request.method, path=logged_path(request))
         self._lingering_time = 0.0  # nobody waits for the rest of it
         body.set_exception(errors.slow_body(round(rule.grace_s * 1000), round(rule.bytes_per_s)))
+
+    def _refuse_body(self, body: StreamReader) -> None:
+        """Whoever reads it learns why; who was answered without it, or is being answered, is not waited for."""
+        _log.debug("framing of a request body too costly", most_bytes=SPARE_BYTES)
+        self._is_refused = True
+        request = self._current_request
+        if not self._messages and (request is None or has_begun(request)):
+            self.force_close()
+            return
+        self._lingering_time = 0.0
+        body.set_exception(errors.tiny_chunks())
 
     def _end_sending(self) -> None:
         _log.debug("answer taken too slowly", waiting_bytes=self._waiting_bytes())

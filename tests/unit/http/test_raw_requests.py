@@ -144,6 +144,43 @@ async def test_fault_067_headers_without_an_end_are_431_before_they_are_many(cli
         writer.close()
 
 
+CHUNKED_PUT = b"PUT /api/v1/apps/a/data/x HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n"
+TINY = b"1\r\nz\r\n" * 14_000
+EXTENDED = b"1;name=%s\r\nz\r\n" % (b"v" * 500) * 130
+
+
+@pytest.mark.parametrize("chunks", [TINY, EXTENDED], ids=["tiny", "extended"])
+async def test_a_body_that_is_framing_above_all_is_refused(client: Client, chunks: bytes) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
+    try:
+        writer.write(CHUNKED_PUT + chunks)
+        assert refused(await asyncio.wait_for(reader.read(), 10)) == (400, "invalid-request")
+    finally:
+        writer.close()
+
+
+async def test_it_is_not_read_on_behind_an_answer_that_did_not_need_it() -> None:
+    async def dispatch(_: ApiRequest, __: Route) -> web.StreamResponse:
+        return web.Response(text="well")
+
+    async with serving(World(dispatch=dispatch)) as client:
+        reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
+        writer.write(CHUNKED_PUT)
+        assert (await reader.readuntil(b"well")).startswith(b"HTTP/1.1 200")
+        with pytest.raises(ConnectionError):  # before what is drained on for others is over
+            for _ in range(1_000):
+                writer.write(TINY)
+                await writer.drain()
+
+
+@pytest.mark.parametrize(("chunk", "count"), [(b"a" * 10, 5_000), (b"a" * 24, 40_000)], ids=["few small", "many"])
+async def test_honest_chunks_of_a_body_are_read(client: Client, chunk: bytes, count: int) -> None:
+    body = (b"%x\r\n%s\r\n" % (len(chunk), chunk)) * count + b"0\r\n\r\n"
+    received = await client.raw(CHUNKED_PUT.replace(HOST, HOST + b"Connection: close\r\n") + body)
+    assert received.startswith(b"HTTP/1.1 200")
+    assert received.endswith(b"\r\n\r\n" + chunk * count)
+
+
 async def test_bytes_of_a_body_are_none_of_a_head(client: Client, reached: list[str]) -> None:
     """Neither of one that is read, nor of one that nobody reads, whatever stands behind them."""
     whole = b"GET /api/v1/apps HTTP/1.1\r\n" + HOST + b"\r\n"

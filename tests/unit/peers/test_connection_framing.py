@@ -80,9 +80,9 @@ async def test_a_malformed_answer_is_refused_and_its_connection_closed(raw: byte
 @pytest.mark.parametrize(("raw", "reason"), REFUSED.values(), ids=REFUSED.keys())
 def test_it_is_refused_in_whatever_pieces_it_comes(raw: bytes, reason: PeerReason, size: int) -> None:
     reader = ResponseReader(TransportSettings())
-    reader.begin("GET", unframed_ok=True)
+    reader.begin("GET", unframed_ok=True, now=0.0)
     for start in range(0, len(raw), size):
-        reader.feed(raw[start : start + size])
+        reader.feed(raw[start : start + size], 0.0)
         if reader.failure is not None:
             break
     if raw.startswith(b"HTTP/1.1 204 No\r\n\r\n"):  # whole before the surplus came: only the connection is lost
@@ -90,6 +90,44 @@ def test_it_is_refused_in_whatever_pieces_it_comes(raw: bytes, reason: PeerReaso
     else:
         assert reader.failure is not None
         assert reader.failure.reason is reason
+
+
+CHUNKED = LINE + b"transfer-encoding: chunked\r\n\r\n"
+COSTLY = {
+    "one byte each": b"1\r\nz\r\n" * 20_000,
+    "ten bytes each": b"a\r\n0123456789\r\n" * 40_000,
+    "extensions": b"20;name=%s\r\n%s\r\n" % (b"v" * 300, b"z" * 32) * 400,
+}
+
+
+@pytest.mark.parametrize("size", [1_000, 16_384, 1_000_000])
+@pytest.mark.parametrize("chunks", COSTLY.values(), ids=COSTLY.keys())
+def test_chunks_that_are_framing_above_all_are_refused(chunks: bytes, size: int) -> None:
+    reader = ResponseReader(TransportSettings())
+    reader.begin("GET", unframed_ok=False, now=0.0)
+    raw = CHUNKED + chunks
+    for start in range(0, len(raw), size):
+        reader.feed(raw[start : start + size], 0.0)
+        if reader.failure is not None:
+            break
+        reader.take()
+    assert reader.failure is not None
+    assert reader.failure.reason is PROTOCOL
+
+
+@pytest.mark.parametrize(
+    ("chunk", "count", "pause_s"),
+    [(b"3\r\n:\n\n\r\n", 20_000, 5.0), (b"1\r\nz\r\n", 10_000, 0.0), (b"18\r\n%s\r\n" % (b"z" * 24), 20_000, 0.0)],
+    ids=["pings for a day", "a few small ones", "many that are large enough"],
+)
+def test_honest_chunks_are_read_on(chunk: bytes, count: int, pause_s: float) -> None:
+    reader = ResponseReader(TransportSettings())
+    reader.begin("GET", unframed_ok=False, now=0.0)
+    reader.feed(CHUNKED, 0.0)
+    for index in range(count):
+        reader.feed(chunk, index * pause_s)
+        reader.take()
+    assert reader.failure is None
 
 
 ACCEPTED = {
