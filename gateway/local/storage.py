@@ -88,11 +88,12 @@ async def _nothing_to_do() -> StorageFailure | None:
 class Storage:
     """Owns the file in the state directory `folder`. All methods belong on one event loop; none raises for a disk."""
 
-    def __init__(self, folder: Path, *, clock: Clock, retry_s: float = RETRY_S) -> None:
-        """`retry_s`: seconds between two tries of a disk that failed."""
+    def __init__(self, folder: Path, *, clock: Clock, retry_s: float = RETRY_S, end_s: float = END_S) -> None:
+        """`retry_s`: seconds between two tries of a disk that failed. `end_s`: seconds the end waits for the disk."""
         self._path = folder / FILE_NAME
         self._clock = clock
         self._retry_s = retry_s
+        self._end_s = end_s
         self.opened: Callable[[], Awaitable[StorageFailure | None]] = _nothing_to_do
         """Awaited whenever a file was opened: read from it, and put what it lacks. What it cannot read is read again
         later, from a file opened anew; until then nothing is stored.
@@ -127,15 +128,17 @@ class Storage:
                     self._note("the disk does not answer")
                 await asyncio.shield(working)
             except asyncio.CancelledError:
-                await asyncio.wait({working}, timeout=END_S)  # a commit is not left halfway
+                await asyncio.wait({working}, timeout=self._end_s)  # a commit is not left halfway
                 working.cancel()
+                await asyncio.wait({working}, timeout=self._end_s)
                 raise
 
     async def close(self) -> None:
         """Writes what still waits and closes the file; called once, after `run` has ended."""
         self._closed = True
         with suppress(TimeoutError):
-            async with asyncio.timeout(END_S):
+            async with asyncio.timeout(self._end_s):
+                await self._roll_back()  # a commit that was cut off
                 await self._commit_waiting()
                 if self._file is not None:
                     with suppress(sqlite3.Error):
@@ -224,7 +227,7 @@ class Storage:
 
     async def _roll_back(self) -> None:
         with suppress(sqlite3.Error, ValueError):  # ValueError: it is closed
-            if self._file is not None and self._file.in_transaction:
+            if self._file is not None:
                 await self._file.rollback()
 
     async def _let_go(self, why: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -160,6 +161,36 @@ async def test_what_waits_is_stored_when_the_gateway_stops(tmp_path: Path) -> No
     assert told[1:] == [StorageFailure("the gateway has stopped")]
     async with storing(tmp_path) as again:
         assert await again.read(READ) == [(1, 7)]
+
+
+async def test_a_commit_that_is_cut_off_at_the_stop_does_not_take_those_behind_it_with_it(tmp_path: Path) -> None:
+    told: list[StorageFailure | None] = []
+    hangs, goes_on = threading.Event(), threading.Event()
+
+    def hang() -> int:
+        hangs.set()
+        goes_on.wait()
+        return 7
+
+    storage = Storage(tmp_path, clock=HandClock(), end_s=0.05)
+    await storage.open()
+    assert storage._file is not None
+    await storage._file.create_function("hang", 0, hang)
+    before = asyncio.all_tasks()
+    running = asyncio.create_task(storage.run())
+    storage.keep([Statement("INSERT INTO probe VALUES (1, hang())")], told.append)
+    await eventually(hangs.is_set)
+    storage.keep([row(2)], told.append)
+    running.cancel()
+    await asyncio.wait({running})
+    assert asyncio.all_tasks() == before
+    assert told == [StorageFailure("the gateway stops", is_open=True)]
+    storage._end_s = 10.0  # the disk answers again
+    goes_on.set()
+    await storage.close()
+    assert told[1:] == [None]
+    async with storing(tmp_path) as again:
+        assert await again.read(READ) == [(2, 7)]
 
 
 async def test_no_more_waits_for_the_disk_than_is_allowed(tmp_path: Path) -> None:
