@@ -21,6 +21,7 @@ from gateway.config.protection import protection_mistakes
 from gateway.config.reader import LoadedSettings, SettingsRefused
 from gateway.current import CurrentSettings
 from gateway.descriptors import connection_limits
+from gateway.file_reading import READ_S, FileReading
 from gateway.file_watch import FileWatch
 from gateway.local.manifest.load import LoadedManifest, load_manifest
 from gateway.local.manifest.problem import problem_lines
@@ -57,6 +58,7 @@ LIVE_KEYS: Final = frozenset(
 SETTINGS: Final = "configuration"
 MANIFEST: Final = "manifest"
 AUTH: Final = "clients and keys"
+FILES: Final = "configuration, with all that it names,"
 
 Reread = Callable[[], LoadedSettings | SettingsRefused]
 
@@ -98,15 +100,25 @@ class _Read:
 class Reloading:
     """Keeps one gateway as its files say."""
 
-    def __init__(self, gateway: Gateway, current: CurrentSettings, sources: Sources, *, files: int) -> None:
-        """`files`: how many connections may take."""
+    def __init__(
+        self,
+        gateway: Gateway,
+        current: CurrentSettings,
+        sources: Sources,
+        *,
+        files: int,
+        patience_s: float = READ_S,
+    ) -> None:
+        """`files`: how many connections may take; `patience_s`: seconds that are waited for files that hang."""
         self._gateway = gateway
         self._current = current
         self._sources = sources
         self._files = files
         self._one_at_a_time = asyncio.Lock()
-        # Mutable: whether everything is to be read, changed or not.
+        self._reading: FileReading[_Read | str] = FileReading(patience_s)
+        # Mutable: whether everything is to be read, changed or not: now, as somebody asked, and with the next reading.
         self._asked = asyncio.Event()
+        self._is_all_due = False
 
     def listen(self) -> None:
         """From now on SIGHUP asks for it."""
@@ -140,9 +152,26 @@ class Reloading:
         Whether anything counts now that did not before.
         """
         async with self._one_at_a_time:
-            found = await asyncio.to_thread(self._read, everything)
+            found = await self._found(everything=everything)
+            if found is None:
+                return False
             is_new = self._take(found)
             return await self._take_auth(found.auth) or is_new
+
+    async def _found(self, *, everything: bool) -> _Read | None:
+        """What was read; None where that fails or hangs, which is told, and soon tried again with everything."""
+        self._is_all_due |= everything
+        try:
+            found = await self._reading.read(functools.partial(self._read_or_tell, self._is_all_due))
+        except TimeoutError:
+            found = f"its files do not answer within {self._reading.patience_s:g} s; look at what they are on"
+        if isinstance(found, _Read):
+            self._is_all_due = FILES in self._current.refused  # then it may have begun before everything was asked for
+            self._accept(FILES)
+            return found
+        self._is_all_due = True
+        self._refuse(FILES, [found])
+        return None
 
     def _tell_verdict(self, *, changed: bool) -> None:
         refused = self._current.refused
@@ -184,6 +213,15 @@ class Reloading:
             return False
         self._accept(AUTH)
         return await self._gateway.auth.take(found)
+
+    def _read_or_tell(self, everything: bool) -> _Read | str:
+        """What is read, or how that failed in a way that nobody thought of: what counts so far goes on."""
+        try:
+            return self._read(everything)
+        except Exception as error:
+            if FILES not in self._current.refused:
+                log.exception("changed files cannot be read")
+            return f"an unexpected {type(error).__name__}; undo what was changed last, the log says where it was met"
 
     def _read(self, everything: bool) -> _Read:
         changed = self._sources.watch.look()

@@ -1,6 +1,5 @@
 """The certificate our own API is served with: loaded before anything listens, loaded anew when its files change."""
 
-import asyncio
 import datetime as dt
 import ssl
 from collections.abc import Callable, Iterator
@@ -9,8 +8,11 @@ from typing import Final
 
 import structlog
 
+from gateway.file_reading import READ_S, FileReading
 from gateway.file_watch import FileWatch
+from gateway.local.regular_file import open_regular
 from gateway.settings import TlsSettings
+from peers.tls import refuse_passphrase
 from peers.view import Warned
 
 EXPIRY_NOTICE: Final = dt.timedelta(days=14)
@@ -32,14 +34,15 @@ class ServerTls:
     changed list of authorities for clients, count for the next connection.
     """
 
-    def __init__(self, settings: TlsSettings, clock: Callable[[], float]) -> None:
-        """`clock`: seconds since 1970."""
+    def __init__(self, settings: TlsSettings, clock: Callable[[], float], patience_s: float = READ_S) -> None:
+        """`clock`: seconds since 1970; `patience_s`: seconds that are waited for files that hang."""
         self._settings = settings
         self._clock = clock
         self._files = tuple(
             path for path in (settings.cert_file, settings.key_file, settings.ca_file) if path is not None
         )
         self._watch = FileWatch(self._files)
+        self._reading: FileReading[None] = FileReading(patience_s)
         # Mutable: what new handshakes use, when it ends, what is wrong with newer files.
         self._current, self._ends = self._load()
         self._trouble: str | None = None
@@ -63,7 +66,10 @@ class ServerTls:
         """Loads the files anew whenever they changed, until cancelled."""
         async with aclosing(self._watch.changes()) as changes:
             async for _ in changes:
-                await asyncio.to_thread(self.look_again)
+                try:
+                    await self._reading.read(self.look_again)
+                except TimeoutError:
+                    self._refuse(f"{self._named}: no answer within {self._reading.patience_s:g} s")
 
     def look_again(self) -> None:
         """Takes the files as they are now, if they changed and can be used. Blocks.
@@ -75,12 +81,19 @@ class ServerTls:
         try:
             current, ends = self._load()
         except CertificateRefusedError as error:
-            if str(error) != self._trouble:
-                _log.warning("new certificate refused", reason=str(error))
-            self._trouble = str(error)
+            self._refuse(str(error))
             return
         self._current, self._ends, self._trouble = current, ends, None
         _log.info("certificate loaded anew", ends=f"{ends:%Y-%m-%dT%H:%M:%SZ}")
+
+    def _refuse(self, why: str) -> None:
+        if why != self._trouble:
+            _log.warning("new certificate refused", reason=why)
+        self._trouble = why
+
+    @property
+    def _named(self) -> str:
+        return ", ".join(map(str, self._files))
 
     def _take_current(self, connection: ssl.SSLObject, _name: str | None, _base: ssl.SSLContext) -> int | None:
         connection.context = self._current
@@ -97,12 +110,13 @@ class ServerTls:
         if tls.cert_file is None or tls.key_file is None:
             raise CertificateRefusedError("server.tls needs cert_file and key_file")
         try:
+            for path in self._files:
+                open_regular(path).close()  # or the reading might never end
             context = _make_context(tls)
-            context.load_cert_chain(tls.cert_file, tls.key_file)
+            context.load_cert_chain(tls.cert_file, tls.key_file, password=refuse_passphrase)
             ends = x509.load_pem_x509_certificate(tls.cert_file.read_bytes()).not_valid_after_utc
         except (OSError, ValueError) as error:
-            files = ", ".join(map(str, self._files))
-            raise CertificateRefusedError(f"{files}: {getattr(error, 'strerror', None) or error}") from error
+            raise CertificateRefusedError(f"{self._named}: {getattr(error, 'strerror', None) or error}") from error
         return context, ends
 
 

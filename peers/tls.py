@@ -75,8 +75,13 @@ def make_context(files: TlsFiles) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     if files.cert_file is not None:
-        context.load_cert_chain(files.cert_file, files.key_file)
+        context.load_cert_chain(files.cert_file, files.key_file, password=refuse_passphrase)
     return context
+
+
+def refuse_passphrase() -> str:
+    """The passphrase of a key that has one. Raises OSError: without this, the library asks for it on the terminal."""
+    raise OSError("the key has a passphrase, allowed is one without")
 
 
 @dataclass(frozen=True, slots=True)

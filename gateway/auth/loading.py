@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from gateway.auth.clients import CLIENT_RULE, AuthClient, parse_clients
 from gateway.auth.keys import KEY_RULES, KeyMistake, SigningKey, VerifyingKeys, key_pair, shared_secret
+from gateway.local.regular_file import open_regular
 from gateway.settings import AuthSettings
 
 MAX_FILE_BYTES: Final = 64 * 1024
@@ -173,7 +174,7 @@ def _mistaken(key: str, found: str, allowed: str, advice: str = "") -> _Mistaken
 
 def _read(key: str, path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             body = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise _mistaken(key, f"no file that can be read ({error.strerror})", "a file") from None

@@ -6,6 +6,8 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+from gateway.local.regular_file import NotRegularError, open_regular
+
 IN_PLACE: Final = (Path("/sys"), Path("/proc"))
 """Below these a file is a knob of the kernel: it cannot be replaced, and takes each write as a whole."""
 
@@ -20,21 +22,12 @@ class ValueFileError(Exception):
 def read_value_file(path: Path, limit_bytes: int) -> bytes:
     """What a file says, up to one byte more than the limit. Raises ValueFileError."""
     try:
-        raw = _read_regular(path, limit_bytes)
+        with open_regular(path) as file:
+            return file.read(limit_bytes + 1)
+    except NotRegularError as error:
+        raise ValueFileError("its file is not a regular file") from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise ValueFileError(f"its file cannot be read: {_why(error)}") from error
-    if raw is None:
-        raise ValueFileError("its file is not a regular file")
-    return raw
-
-
-def _read_regular(path: Path, limit_bytes: int) -> bytes | None:
-    """None for a FIFO, device or folder, which could block or never end."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor has no path
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            return None
-        return file.read(limit_bytes + 1)
 
 
 def write_value_file(path: Path, said: bytes) -> None:

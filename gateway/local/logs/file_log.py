@@ -10,7 +10,8 @@ from gateway.local.logs.bindings import FileLogBinding
 from gateway.local.logs.entry import LogEntry, LogFailure, LogOrigin, LogText
 from gateway.local.logs.kept import KEPT_ENTRIES, KeptEntries, Numbers
 from gateway.local.logs.line_format import Continuation, continued, read_line
-from gateway.local.logs.tail import FileTail, NewLines, NotRegularError
+from gateway.local.logs.tail import FileTail, NewLines
+from gateway.local.regular_file import NotRegularError
 from gateway.local.shared_read import Clock, SharedRead
 
 LOG_FRESH_NS: Final = 1_000_000_000

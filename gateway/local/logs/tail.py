@@ -2,14 +2,14 @@
 
 import itertools
 import os
-import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from io import FileIO
+from io import BufferedReader
 from pathlib import Path
 from typing import Final
 
 from gateway.local.logs.window import split_window
+from gateway.local.regular_file import open_regular
 
 READ_LIMIT_BYTES: Final = 1024 * 1024
 """Bytes read of a log at once: of what is new, the end."""
@@ -36,10 +36,6 @@ class NewLines:
     modified_ns: int
 
 
-class NotRegularError(OSError):
-    """What stands there is no regular file; reading it could block or never end."""
-
-
 class FileTail:
     """Reads on where the last reading ended. After a rotation the rest of the renamed file comes first."""
 
@@ -54,7 +50,7 @@ class FileTail:
 
     def read(self, now_ns: int) -> NewLines:
         """What is new. Raises OSError, and ValueError for a path that can be none."""
-        with _open_regular(self._path) as file:
+        with open_regular(self._path) as file:
             status = os.fstat(file.fileno())
             found = (status.st_dev, status.st_ino)
             rest: list[bytes] = []
@@ -79,7 +75,7 @@ class FileTail:
             return [], True
         for path in _with_inode(self._path.parent, self._file[1]):
             try:
-                with _open_regular(path) as file:
+                with open_regular(path) as file:
                     status = os.fstat(file.fileno())
                     if (status.st_dev, status.st_ino) == self._file and status.st_size >= self._offset:
                         return self._read_on(file, status.st_size, take_unfinished=True)
@@ -87,7 +83,7 @@ class FileTail:
                 continue
         return [], False
 
-    def _read_on(self, file: FileIO, size: int, *, take_unfinished: bool) -> tuple[list[bytes], bool]:
+    def _read_on(self, file: BufferedReader, size: int, *, take_unfinished: bool) -> tuple[list[bytes], bool]:
         """The lines up to `size`, and whether they follow what was read before."""
         follows = size - self._offset <= READ_LIMIT_BYTES
         # One byte in front tells whether the piece begins with a line or inside one.
@@ -99,7 +95,7 @@ class FileTail:
         return [raw[1:].rstrip(b"\n")] if lost_all else window.lines, follows
 
 
-def _begins_with(file: FileIO, beginning: bytes) -> bool:
+def _begins_with(file: BufferedReader, beginning: bytes) -> bool:
     return os.pread(file.fileno(), len(beginning), 0) == beginning
 
 
@@ -113,7 +109,7 @@ def _with_inode(folder: Path, inode: int) -> Iterator[Path]:
         return
 
 
-def _read_at(file: FileIO, start: int, end: int) -> bytes:
+def _read_at(file: BufferedReader, start: int, end: int) -> bytes:
     parts: list[bytes] = []
     while start < end:
         part = os.pread(file.fileno(), end - start, start)
@@ -122,12 +118,3 @@ def _read_at(file: FileIO, start: int, end: int) -> bytes:
         parts.append(part)
         start += len(part)
     return b"".join(parts)
-
-
-def _open_regular(path: Path) -> FileIO:
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    file = FileIO(descriptor)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        file.close()
-        raise NotRegularError
-    return file

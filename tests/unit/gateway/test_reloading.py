@@ -1,6 +1,7 @@
 """Files that are read again: one reading at a time, no change between two is lost, and mistakes change nothing."""
 
 import asyncio
+import os
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -15,6 +16,7 @@ from gateway.auth.loading import AuthMaterial, files_of, load_material
 from gateway.composition import compose
 from gateway.config.reader import LoadedSettings, SettingsRefused, read_settings
 from gateway.current import CurrentSettings
+from gateway.file_reading import READ_S
 from gateway.file_watch import FileWatch
 from gateway.reloading import Reloading, Reread, Sources
 from gateway.settings import Settings
@@ -32,11 +34,18 @@ def state() -> Iterator[StateDir]:
 
 
 def reloading(
-    state: StateDir, current: CurrentSettings, watch: FileWatch, files: list[Path], reread: Reread
+    state: StateDir,
+    current: CurrentSettings,
+    watch: FileWatch,
+    files: list[Path],
+    reread: Reread,
+    *,
+    patience_s: float = READ_S,
 ) -> Reloading:
     """Of a gateway that is not started."""
     gateway = compose(current, take_identity(state, "a"), state, manifest=None, standing=(), files=FILES)
-    return Reloading(gateway, current, Sources(files, None, (), reread, watch), files=FILES)
+    sources = Sources(files, None, (), reread, watch)
+    return Reloading(gateway, current, sources, files=FILES, patience_s=patience_s)
 
 
 async def test_asked_for_while_it_is_under_way_a_reading_waits(state: StateDir) -> None:
@@ -58,6 +67,54 @@ async def test_asked_for_while_it_is_under_way_a_reading_waits(state: StateDir) 
     let.set()
     await asyncio.gather(*tasks)
     assert len(begun) == 2
+
+
+async def test_a_reading_that_hangs_is_told_and_counts_once_it_ends(state: StateDir) -> None:
+    begun: list[int] = []
+    let = threading.Event()
+
+    def reread() -> LoadedSettings | SettingsRefused:
+        begun.append(1)
+        assert let.wait(60)
+        return read_settings(assignments=["cors.allowed_origins:=['http://one']"])
+
+    current = CurrentSettings(Settings(), ())
+    watch = await asyncio.to_thread(FileWatch, ())
+    kept = await asyncio.to_thread(reloading, state, current, watch, [], reread, patience_s=0.01)
+    for _ in range(3):
+        await kept.read_again(everything=True)
+        (warned,) = current.warnings()
+        assert (warned.code, "do not answer within 0.01 s" in warned.message) == ("reload_refused", True)
+    assert len(begun) == 1  # one that hangs is enough
+    let.set()
+
+    async def is_read() -> bool:
+        await kept.read_again(everything=False)
+        return not [*current.warnings()]
+
+    await eventually(is_read)
+    assert current.settings.cors.allowed_origins == ("http://one",)
+
+
+async def test_what_fails_in_a_way_that_nobody_thought_of_leaves_all_as_it_was(state: StateDir) -> None:
+    wrong = [LookupError("a curve"), LookupError("a curve")]
+
+    def reread() -> LoadedSettings | SettingsRefused:
+        if wrong:
+            raise wrong.pop()
+        return read_settings(assignments=["cors.allowed_origins:=['http://one']"])
+
+    current = CurrentSettings(Settings(), ())
+    watch = await asyncio.to_thread(FileWatch, ())
+    kept = await asyncio.to_thread(reloading, state, current, watch, [], reread)
+    await kept.read_again(everything=True)
+    (warned,) = current.warnings()
+    assert (warned.code, "an unexpected LookupError" in warned.message) == ("reload_refused", True)
+    await kept.read_again(everything=False)
+    assert [*current.warnings()] == [warned]
+    await kept.read_again(everything=False)
+    assert [*current.warnings()] == []
+    assert current.settings.cors.allowed_origins == ("http://one",)
 
 
 async def test_a_file_that_changed_after_it_was_read_and_before_it_was_watched_is_read_again(
@@ -157,6 +214,22 @@ async def test_the_mending_of_a_mistake_is_in_the_log(tmp_path: Path, state: Sta
         await guarded.reloading.read_again(everything=False)
         await guarded.reloading.read_again(everything=True)
     assert [(entry["event"], entry.get("what")) for entry in logs] == [("mistakes mended", "configuration")]
+
+
+async def test_what_is_no_regular_file_is_refused_and_holds_up_nothing(tmp_path: Path, state: StateDir) -> None:
+    guarded = await asyncio.to_thread(Guarded, tmp_path, state)
+    for file in (guarded.clients, guarded.key):
+        good = file.read_text()
+        file.unlink()
+        os.mkfifo(file)
+        await guarded.reloading.read_again(everything=False)
+        (warned,) = guarded.current.warnings()
+        assert (warned.code, "not a regular file" in warned.message) == ("reload_refused", True)
+        file.unlink()
+        file.write_text(good)
+        await guarded.reloading.read_again(everything=False)
+        assert [*guarded.current.warnings()] == []
+    assert await guarded.lets_in("ci")
 
 
 async def test_clients_of_the_settings_count_as_soon_as_these_change(tmp_path: Path, state: StateDir) -> None:

@@ -1,20 +1,30 @@
 """The certificate we serve with: changed files count for the next connection, bad ones for none."""
 
 import asyncio
+import dataclasses
 import datetime as dt
 import os
 import shutil
 import socket
 import ssl
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
+from functools import partial
+from pathlib import Path, PosixPath
 
 import pytest
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from gateway.server_tls import CertificateRefusedError, ServerTls
 from gateway.settings import TlsSettings
+from peers.tls import TlsFiles, make_context
 from tests.faults.authority import Authority
 from tests.federation.eventually import eventually
 
@@ -114,25 +124,80 @@ async def test_a_key_of_another_certificate_is_refused_until_both_are_there(
         assert await name_shown(port, knowing(authority)) == "second"
 
 
+class Slow(PosixPath):
+    """A certificate; `then` happens when it was read."""
+
+    then: Callable[[], object]
+
+    def read_bytes(self) -> bytes:
+        content = super().read_bytes()
+        self.then()
+        return content
+
+
+def slow(settings: TlsSettings, then: Callable[[], object]) -> TlsSettings:
+    assert settings.cert_file is not None
+    path = Slow(settings.cert_file)
+    path.then = then
+    return dataclasses.replace(settings, cert_file=path)
+
+
 async def test_files_that_change_while_they_are_read_are_read_again(
     authority: Authority, settings: TlsSettings, tmp_path: Path
 ) -> None:
-    key = tmp_path / "key.pem"
-    first = key.read_bytes()
-    key.unlink()
-    os.mkfifo(key)
-
-    def renew() -> None:
-        with key.open("wb") as fifo:  # once the key is being read, so the certificate was before
-            put(authority, "second", tmp_path)
-            fifo.write(first)
-
-    renewing = asyncio.create_task(asyncio.to_thread(renew))
-    tls = await asyncio.to_thread(ServerTls, settings, time.time)
-    await renewing
+    let = [partial(put, authority, "second", tmp_path)]
+    slowly = slow(settings, lambda: let and let.pop()())
+    tls = await asyncio.to_thread(ServerTls, slowly, time.time)
     await asyncio.to_thread(tls.look_again)
     async with listening(tls) as port:
         assert await name_shown(port, knowing(authority)) == "second"
+
+
+async def test_files_that_hang_are_told_and_those_before_are_served(
+    authority: Authority, settings: TlsSettings, tmp_path: Path
+) -> None:
+    let = threading.Event()
+    let.set()
+    tls = await asyncio.to_thread(ServerTls, slow(settings, lambda: let.wait(60)), time.time, 0.05)
+    let.clear()
+    watching = asyncio.create_task(tls.run())
+    await asyncio.to_thread(put, authority, "second", tmp_path)
+    await eventually(lambda: [one.code for one in tls.warnings()] == ["certificate_refused"])
+    async with listening(tls) as port:
+        assert await name_shown(port, knowing(authority)) == "first"
+        let.set()
+        await eventually(lambda: not [*tls.warnings()])
+        assert await name_shown(port, knowing(authority)) == "second"
+    watching.cancel()
+    await asyncio.wait([watching])
+
+
+async def test_what_is_no_regular_file_is_refused_and_not_waited_for(
+    authority: Authority, settings: TlsSettings, tmp_path: Path
+) -> None:
+    tls = await asyncio.to_thread(ServerTls, settings, time.time)
+    assert settings.key_file is not None
+    settings.key_file.unlink()
+    os.mkfifo(settings.key_file)
+    await asyncio.to_thread(tls.look_again)
+    (warned,) = tls.warnings()
+    assert "not a regular file" in warned.message
+    await asyncio.to_thread(put, authority, "second", tmp_path)
+    await asyncio.to_thread(tls.look_again)
+    assert [*tls.warnings()] == []
+
+
+@pytest.mark.parametrize("use", ["serve", "show"])
+def test_a_key_with_a_passphrase_is_refused_and_nobody_is_asked_for_it(settings: TlsSettings, use: str) -> None:
+    assert settings.key_file is not None
+    key = load_pem_private_key(settings.key_file.read_bytes(), None)
+    locked = BestAvailableEncryption(b"a passphrase")
+    settings.key_file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, locked))
+    with pytest.raises((CertificateRefusedError, OSError), match="the key has a passphrase"):
+        if use == "serve":
+            ServerTls(settings, time.time)
+        else:
+            make_context(TlsFiles(cert_file=settings.cert_file, key_file=settings.key_file))
 
 
 def test_files_that_are_bad_at_the_start_are_refused_by_name(settings: TlsSettings) -> None:

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.local.logs.tail import READ_LIMIT_BYTES, FileTail, NewLines, NotRegularError
+from gateway.local.logs.tail import READ_LIMIT_BYTES, FileTail, NewLines
 from gateway.local.logs.window import LONG_LINE_BYTES, split_window
+from gateway.local.regular_file import NotRegularError
 
 LATER_NS = 10**19
 """So late that every file has rested."""
