@@ -115,11 +115,10 @@ class DiscoveryManager:
             await self._changed.wait()
             self._changed.clear()
             judged = await self._judge()
-            if judged is None:
-                continue
-            _log_changes(self.current, judged)
-            self.current = judged
-            self._publish(judged)
+            if judged is not None:
+                _log_changes(self.current, judged)
+                self.current = judged
+                self._publish(judged)
             await asyncio.sleep(self._pause_s)
 
     async def _judge(self) -> EndpointSet | None:

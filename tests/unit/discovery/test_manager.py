@@ -162,6 +162,26 @@ async def test_many_are_judged_beside_the_loop_and_anew_when_there_are_other_pee
         await running
 
 
+async def test_peers_that_never_stay_the_same_are_judged_again_after_a_pause_too() -> None:
+    judged = 0
+
+    def rules() -> AdmissionRules:
+        nonlocal judged
+        judged += 1
+        return AdmissionRules(peers={f"http://new{judged}:1": PeerEndpoint("new", f"http://new{judged}:1")})
+
+    files = Told("files")
+    manager = DiscoveryManager([files], rules=rules, publish=lambda _: None, pause_s=1000)
+    running = asyncio.create_task(manager.run())
+    await files.tell(*(f"p{number}" for number in range(THREAD_FOUND)), by=FoundBy.DNS)
+    await eventually(lambda: judged >= 2)
+    await asyncio.sleep(0.2)
+    assert judged == 2  # before and after the one judgement
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
 async def test_a_source_that_dies_ends_all_of_them_loudly(managed: Managed) -> None:
     running = asyncio.create_task(managed.manager().run())
     await managed.files.tell("arm")
