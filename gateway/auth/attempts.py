@@ -117,6 +117,10 @@ class Attempts:
         if len(places) > PLACES:
             places.popitem(last=False)
 
+    def forget_places(self, client: str) -> None:
+        """What was proven of this client is nothing any more: it is gone, or has another secret."""
+        self._proven.pop(client, None)
+
     def _may_try(self, client: str, where: Hashable, now: float) -> bool:
         """Whether the client has proven itself here, and not too much failed for it here since."""
         places = self._proven.get(client)

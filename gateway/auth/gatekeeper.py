@@ -96,6 +96,7 @@ class Gatekeeper:
         is_new = self._keys.current() != keys or not self._clients.are(clients)
         for client in self._clients.take(clients):
             self._sessions.revoke_client(client, now=self._wall())
+            self._attempts.forget_places(client)
         if self._keys.current() != keys:
             self._keys, self._mint = FixedKeys(keys), mint
         await self._store.keep()

@@ -2,7 +2,8 @@
 
 import pytest
 
-from gateway.auth.caller import Caller, Denied, Disbelieved, Grant
+from gateway.auth.attempts import AttemptLimits
+from gateway.auth.caller import Caller, Denied, Disbelieved, Grant, TooMany
 from gateway.auth.clients import parse_clients
 from gateway.auth.gatekeeper import Gatekeeper
 from gateway.auth.keys import shared_secret
@@ -88,3 +89,19 @@ async def test_who_is_out_is_kept_and_stays_out_after_a_restart() -> None:
     await take(keeper, *CLIENTS[1:])
     assert gate.store.kept == kept + 1
     assert isinstance(await gate.make().caller(ci[0].access), Disbelieved)
+
+
+@pytest.mark.parametrize("now", [CLIENTS[1:], ("ci:another secret:operator", *CLIENTS[1:])], ids=["gone", "new secret"])
+async def test_who_knew_a_secret_that_counts_no_more_has_no_more_guesses_than_others(now: tuple[str, ...]) -> None:
+    gate = Gate()
+    keeper = gate.make()
+    await signed_in(keeper, "ci")
+    await take(keeper, *now)
+    if now == CLIENTS[1:]:
+        await take(keeper, *CLIENTS)
+    for number in range(AttemptLimits().per_client):
+        assert isinstance(await keeper.authorize("ci", "wrong", f"203.0.113.{number}"), Denied)
+    assert isinstance(await keeper.authorize("ci", "wrong", "198.51.100.8"), TooMany)
+    assert isinstance(
+        await keeper.authorize("ci", SECRETS["ci"] if now == CLIENTS[1:] else "another secret", HERE), TooMany
+    )
