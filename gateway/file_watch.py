@@ -3,7 +3,7 @@
 import asyncio
 import importlib
 from collections.abc import AsyncGenerator, Iterable, Mapping
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Final
 
@@ -37,7 +37,7 @@ class FileWatch:
         if folders:
             watchfiles = await asyncio.to_thread(importlib.import_module, "watchfiles")  # it takes a while to load
             with suppress(OSError, RuntimeError):  # its own error, which it does not publish, is a RuntimeError
-                async for _ in watchfiles.awatch(
+                watching = watchfiles.awatch(
                     *folders,
                     watch_filter=None,
                     recursive=False,
@@ -45,8 +45,10 @@ class FileWatch:
                     debounce=10 * SETTLE_MS,
                     rust_timeout=LOOK_MS,
                     yield_on_timeout=True,
-                ):
-                    yield
+                )
+                async with aclosing(watching):  # or its thread ends at some time after we did
+                    async for _ in watching:
+                        yield
         while True:  # they cannot be watched: there are none, or the system has no watches left
             await asyncio.sleep(LOOK_MS / 1000)
             yield

@@ -78,3 +78,12 @@ async def test_nothing_to_watch_is_watched_in_peace() -> None:
     async with aclosing(watch.changes()) as changes:
         await anext(changes)
     assert not await asyncio.to_thread(watch.look)
+
+
+async def test_who_looks_no_more_leaves_nothing_behind(tmp_path: Path) -> None:
+    changes = (await looked(tmp_path / "a.yaml")).changes()
+    (tmp_path / "a.yaml").write_text("a")
+    await anext(changes)
+    await changes.aclose()
+    await asyncio.sleep(0)  # what was not closed would be closed by a task of nobody now
+    assert asyncio.all_tasks() == {asyncio.current_task()}
