@@ -97,7 +97,8 @@ class Api:
     def _mark(self, request: ApiRequest, answer: web.StreamResponse) -> None:
         mark_request_id(request, answer)
         self._door.mark(request, answer)
-        if self._services.draining():
+        # Behind an upgrade that nobody took aiohttp reads some bodies as requests.
+        if self._services.draining() or hdrs.UPGRADE in request.headers:
             answer.force_close()
             answer.headers[hdrs.CONNECTION] = "close"
 

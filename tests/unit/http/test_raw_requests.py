@@ -319,3 +319,18 @@ async def test_a_listener_that_no_longer_accepts_still_answers_who_is_connected(
     finally:
         writer.close()
         await listener.aclose()
+
+
+@pytest.mark.parametrize("protocol", [b"h2c", b"websocket"])
+@pytest.mark.parametrize("number", [1, 60])
+async def test_behind_an_upgrade_that_is_not_taken_nothing_is_read_and_the_connection_ends(
+    client: Client, protocol: bytes, number: int
+) -> None:
+    """Else aiohttp takes the body of a later request for one."""
+    upgrade = b"Connection: Upgrade\r\nUpgrade: " + protocol + b"\r\n"
+    body = b"b" * 3000
+    later = b"PUT /api/v1/apps/x HTTP/1.1\r\n" + HOST + b"Content-Length: 3000\r\n\r\n" + body
+    answers = await client.raw(b"GET /api/v1/apps HTTP/1.1\r\n" + HOST + upgrade + b"\r\n" + later * number)
+    assert answers.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert answers.count(b"HTTP/1.1 ") == 1
+    assert b"Connection: close\r\n" in answers
