@@ -16,6 +16,9 @@ import structlog
 from gateway.http.connections import Admission, Connections
 from gateway.http.protocol import GREETING_S, ApiProtocol
 
+BACKLOG: Final = 1024
+"""Connections the kernel holds until we accept them; so many may still come when we stop."""
+
 AT_ONCE: Final = 16
 """Connections that are accepted before others have their turn on the loop."""
 
@@ -57,9 +60,11 @@ class Acceptor:
         self._connections = connections
         self._make = make
         self._ssl_context = ssl_context
-        # Mutable: the sockets; why none of them can be accepted from, or whether nobody is for a moment, and the timer
-        # of the next try; who is new, in the order of their coming, who of them gives way, and whether the log knows.
-        self._listening = [*listening]
+        # Mutable: the sockets, with how many are still taken of each when they are to be closed, and whether they are;
+        # why none of them can be accepted from, or whether nobody is for a moment, and the timer of the next try; who
+        # is new, in the order of their coming, who of them gives way, and whether the log knows.
+        self._listening = dict.fromkeys(listening, BACKLOG)
+        self._is_stopping = False
         self._trouble: str | None = None
         self._is_held = False
         self._timer: asyncio.TimerHandle | None = None
@@ -69,28 +74,38 @@ class Acceptor:
         self._listen()
 
     def is_busy(self, now: float) -> bool:
-        """Whether somebody came just now, who has not had the time to ask. `now`: loop time."""
-        return any(now - one.began < GREETING_S for one in self._new)
+        """Whether somebody came just now, who has not had the time to ask, or is not yet taken. `now`: loop time."""
+        return (self._is_stopping and bool(self._listening)) or any(now - one.began < GREETING_S for one in self._new)
 
     def stop(self) -> None:
-        """Takes those whom the kernel holds for us, and no more; what is begun goes on."""
-        listening, self._listening = self._listening, []
-        for one in listening:
-            self._loop.remove_reader(one)
-            while self._accept(one):
-                pass
-            one.close()  # who came since the last look is lost; that is microseconds
-        if self._timer is not None:
-            self._timer.cancel()
+        """Takes those whom the kernel holds for us, in turns as ever, and no more; what is begun goes on.
+
+        The sockets are closed when there is nobody left, most often at once.
+        """
+        if not self._is_stopping:
+            self._is_stopping = True
+            for one in tuple(self._listening):
+                self._accept_some(one)
 
     async def aclose(self) -> None:
-        """Stops, and ends handshakes that are under way."""
-        self.stop()
+        """Stops, whoever is left, and ends handshakes that are under way."""
+        self._is_stopping = True
+        for one in tuple(self._listening):
+            self._close(one)
+        if self._timer is not None:
+            self._timer.cancel()
         tasks = [one.task for one in (*self._new, *self._leaving)]
-        for task in tasks:
-            task.cancel()
+        if self._ssl_context is not None:  # else they are over in a moment, and uvloop forgets who is cut off in it
+            for task in tasks:
+                task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+
+    def _close(self, listening: socket.socket) -> None:
+        """Who came since the last look is lost."""
+        del self._listening[listening]
+        self._loop.remove_reader(listening)
+        listening.close()
 
     def _listen(self) -> None:
         self._is_held = False
@@ -118,7 +133,9 @@ class Acceptor:
         """Takes one; False where there is none to take."""
         try:
             connection, _ = listening.accept()
-        except (BlockingIOError, InterruptedError):
+        except BlockingIOError:
+            if self._is_stopping:
+                self._close(listening)
             return False
         except ConnectionAbortedError:  # it left before we looked
             return True
@@ -129,6 +146,11 @@ class Acceptor:
             _log.info("connections are accepted again")
             self._trouble = None
         self._take(connection)
+        if self._is_stopping:
+            self._listening[listening] -= 1
+            if not self._listening[listening]:
+                self._close(listening)
+                return False
         return True
 
     def _wait(self, error: OSError) -> None:
@@ -188,6 +210,8 @@ class Acceptor:
 
     def _settle(self, one: _Newcomer) -> None:
         """Its handshake is over, in whatever way."""
+        if not one.task.cancelled() and (error := one.task.exception()) is not None:
+            _log.error("connection could not be begun", exc_info=error)
         self._new.pop(one, None)
         self._leaving.discard(one)
         if self._is_crowded and len(self._new) < self._connections.limits.handshakes / 2:

@@ -10,16 +10,13 @@ from typing import Any, Final, Self
 
 from aiohttp import web
 
-from gateway.http.acceptor import Acceptor
+from gateway.http.acceptor import BACKLOG, Acceptor
 from gateway.http.api import Api
 from gateway.http.connections import Connections
 from gateway.http.protocol import MAX_LINE_BYTES, ApiProtocol
 
 MAX_FIELD_BYTES: Final = 8190
 """Longest single header name or value; all headers together have their own limit."""
-
-BACKLOG: Final = 1024
-"""Connections the kernel holds until we accept them."""
 
 DRAIN_LOOK_S: Final = 0.01
 """Seconds between two looks whether all requests are answered."""
@@ -71,7 +68,7 @@ class Listener:
         return cls(manager, Acceptor(listening, connections, make, ssl_context), connections, port)
 
     def stop_accepting(self) -> None:
-        """Closes the socket; connections that are open go on, and so do those that the kernel holds for us."""
+        """Takes those whom the kernel holds for us and closes the socket; connections that are open go on."""
         self._acceptor.stop()
 
     async def drain(self, deadline: float) -> None:

@@ -1,13 +1,16 @@
 """A listener that stops: whoever has begun is answered, whoever comes too late is refused."""
 
 import asyncio
+import resource
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+import uvloop
 from aiohttp import web
 
+from gateway.http.acceptor import AT_ONCE
 from gateway.http.api import Api
 from gateway.http.listener import Listener
 from gateway.http.path import Route
@@ -42,6 +45,15 @@ class Served:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.listener.port)
         writer.write(sent)
         return reader, writer
+
+    async def is_closed(self) -> bool:
+        """Whether nobody can connect any more."""
+        try:
+            _, writer = await self.connect()
+        except OSError:
+            return True
+        writer.close()
+        return False
 
     async def begins(self, number: int) -> None:
         await eventually(lambda: self.begun == number)
@@ -78,8 +90,9 @@ async def test_connections_that_only_the_kernel_has_accepted_are_served_too() ->
         # All in one step, so that the loop has no time to accept them.
         clients = [socket.create_connection(("127.0.0.1", served.listener.port)) for _ in range(50)]
         served.listener.stop_accepting()
-        with pytest.raises(OSError, match=r"refused|failed"):
-            await served.connect()
+        assert len(served.listener.connections) == AT_ONCE  # the others come in turns: nobody is held up
+        await eventually(lambda: len(served.listener.connections) == len(clients))
+        await eventually(served.is_closed)
         for client in clients:
             client.setblocking(False)
             await asyncio.get_running_loop().sock_sendall(client, REQUEST)
@@ -87,6 +100,48 @@ async def test_connections_that_only_the_kernel_has_accepted_are_served_too() ->
         assert all(answer.startswith(b"HTTP/1.1 200") for answer in answers)
         for client in clients:
             client.close()
+
+
+async def test_who_cannot_be_accepted_for_want_of_files_is_when_there_are_some_again() -> None:
+    loop = asyncio.get_running_loop()
+    async with serving() as served:
+        served.let.set()
+        client = socket.create_connection(("127.0.0.1", served.listener.port))
+        client.setblocking(False)
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+        try:
+            served.listener.stop_accepting()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        draining = served.drain()
+        await loop.sock_sendall(client, REQUEST)
+        assert (await loop.sock_recv(client, 4096)).startswith(b"HTTP/1.1 200")
+        await draining
+        await eventually(served.is_closed)
+        client.close()
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def test_who_is_just_being_accepted_at_the_end_is_counted_no_more(
+    new_loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    async def ends_after(turns: int) -> None:
+        listener = await listening(Api(World().services()))
+        clients = [socket.create_connection(("127.0.0.1", listener.port)) for _ in range(20)]
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await listener.aclose()
+        await eventually(lambda: len(listener.connections) == 0)
+        for client in clients:
+            client.close()
+
+    async def run() -> None:
+        for turns in range(8):
+            await ends_after(turns)
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(run())
 
 
 @pytest.mark.parametrize("begun", [REQUEST[:10], REQUEST[:-2], b"PUT " + REQUEST[4:-2] + b"Content-Length: 4\r\n\r\nb"])

@@ -189,6 +189,26 @@ def test_what_is_no_handshake_is_ended_at_once(new_loop: NewLoop, authority: tup
     served(new_loop, authority, ConnectionLimits(handshake_s=FAR_S), check)
 
 
+class BrokenContext(ssl.SSLContext):
+    """No handshake can be begun with it, and not because of any client."""
+
+    def wrap_bio(self, *_: object, **__: object) -> ssl.SSLObject:
+        raise RuntimeError("broken")
+
+
+def test_a_defect_in_the_middle_of_a_handshake_is_told(authority: tuple[Authority, ssl.SSLContext]) -> None:
+    async def check(gateway: Served) -> None:
+        _, writer = await gateway.half_open(b"")
+        await eventually(lambda: [entry for entry in logs if entry["log_level"] == "error"])
+        writer.close()
+
+    broken = BrokenContext(ssl.PROTOCOL_TLS_SERVER)
+    with capture_logs() as logs:
+        served(uvloop.new_event_loop, (authority[0], broken), ConnectionLimits(), check)
+    (told,) = [entry for entry in logs if entry["log_level"] == "error"]
+    assert (told["event"], str(told["exc_info"])) == ("connection could not be begun", "broken")
+
+
 @LOOPS
 def test_handshakes_hold_up_no_stop(new_loop: NewLoop, authority: tuple[Authority, ssl.SSLContext]) -> None:
     async def check(gateway: Served) -> None:
