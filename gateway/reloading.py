@@ -155,7 +155,7 @@ class Reloading:
             found = await self._found(everything=everything)
             if found is None:
                 return False
-            is_new = self._take(found)
+            is_new = await self._take(found)
             return await self._take_auth(found.auth) or is_new
 
     async def _found(self, *, everything: bool) -> _Read | None:
@@ -184,7 +184,7 @@ class Reloading:
             waits = {"need_a_restart": list(self._current.waiting)} if self._current.waiting else {}
             log.info("configuration in effect" if changed else "configuration unchanged", **waits)
 
-    def _take(self, found: _Read) -> bool:
+    async def _take(self, found: _Read) -> bool:
         is_new = False
         match found.settings:
             case None:
@@ -198,7 +198,7 @@ class Reloading:
                 pass
             case LoadedManifest():
                 self._accept(MANIFEST)
-                if self._gateway.manifest is not None and self._gateway.manifest.replace(found.manifest):
+                if self._gateway.manifest is not None and await self._gateway.manifest.replace(found.manifest):
                     log.info("manifest read again", file=str(found.manifest.path))
                     is_new = True
             case mistakes:

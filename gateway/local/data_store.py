@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, assert_never
+from functools import lru_cache
+from typing import Any, Final, TypeGuard, assert_never
 
 from gateway.local.answers import EntityRef, ItemAnswer, ResourceError
 from gateway.local.bindings import DataSpec
@@ -31,6 +32,16 @@ PREPARE_SLICE: Final = 4
 Items = Mapping[str, DataItem]
 
 
+def _is_prepared(item: DataItem) -> TypeGuard[PreparedItem]:
+    return _prepares(type(item))
+
+
+@lru_cache(maxsize=64)
+def _prepares(kind: type[DataItem]) -> bool:
+    """Once for each class of items: to look at a protocol takes long, and there may be thousands of items."""
+    return issubclass(kind, PreparedItem)
+
+
 class DataStore:
     """Data items by entity and id. The values are the items' own; an unknown entity has none.
 
@@ -41,8 +52,7 @@ class DataStore:
         self._items = items
         self._words = {ref: _words(of_entity) for ref, of_entity in items.items()}
         self._prepared = {
-            ref: [item for item in of_entity.values() if isinstance(item, PreparedItem)]
-            for ref, of_entity in items.items()
+            ref: [item for item in of_entity.values() if _is_prepared(item)] for ref, of_entity in items.items()
         }
         self._described = {
             ref: [(item, described_item(item.spec)) for item in of_entity.values()] for ref, of_entity in items.items()

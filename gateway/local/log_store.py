@@ -12,7 +12,7 @@ from typing import Any, Final
 from gateway.local.answers import NO_CONTENT, EntityRef, ItemAnswer, ResourceError
 from gateway.local.logs.entry import LogEntry, LogFailure, LogOrigin, LogReading, LogSeverity, LogText
 from gateway.local.shared_read import Clock
-from gateway.local.values import excerpt
+from gateway.local.values import shown
 
 SEVERITIES: Final[Mapping[str, LogSeverity]] = MappingProxyType({one.word: one for one in LogSeverity})
 """The wire's words for how bad an entry is."""
@@ -125,6 +125,15 @@ def _by_time(entry: LogEntry) -> tuple[int, int]:
     return entry.text.timestamp_ns, entry.number
 
 
+def _is_short(value: Any) -> bool:
+    return not isinstance(value, list | dict | str) or (isinstance(value, str) and len(value) <= CONTEXT_LIMIT)
+
+
 def _bad(parameter: str, value: Any, allowed: str) -> ResourceError:
-    message = f"Invalid {parameter}: found {excerpt(str(value))}, {allowed}"
-    return ResourceError(400, "invalid-parameter", message, {"parameter": parameter, "value": value})
+    message = f"Invalid {parameter}: found {shown(value)}, {allowed}"
+    return ResourceError(
+        400,
+        "invalid-parameter",
+        message,
+        {"parameter": parameter, "value": value if _is_short(value) else shown(value)},
+    )

@@ -31,13 +31,18 @@ class _Made:
     def of(self, place: Hashable, declared: Any, make: Callable[[], T]) -> T:
         """What is made of the declaration in this place."""
         before, found = self._before.get(place, (None, None))
-        made: T = found if before == declared else make()
+        made: T = found if _same(before, declared) else make()
         self.known[place] = (declared, made)
         return made
 
     def settle(self) -> None:
         """All is made: what was made before, and is not any more, may go."""
         self._before = {}
+
+
+def _same(before: object, declared: object) -> bool:
+    """Whether both declare the same; 1, 1.0 and true are equal, and are not."""
+    return before == declared and repr(before) == repr(declared)
 
 
 class ManifestSource:
@@ -50,9 +55,8 @@ class ManifestSource:
         self._binder = Binder(clock)
         self._workers = OperationWorkers()
         # Mutable: what is made of each declaration, the manifest, what is offered, and whether that is news.
-        self._made = _Made(None)
         self._manifest = manifest
-        self._offer = self._offer_of(manifest)
+        self._offer, self._made = self._offer_of(manifest, _Made(None))
         self._news = asyncio.Event()
 
     @property
@@ -74,26 +78,32 @@ class ManifestSource:
         await self._binder.close()
         await self._workers.close()
 
-    def replace(self, manifest: LoadedManifest) -> bool:
+    async def replace(self, manifest: LoadedManifest) -> bool:
         """Offer this from now on; what is declared as before stays what it was, with all that it remembers.
 
-        Whether it declares anything else than before.
+        Whether it declares anything else than before. One after another; of thousands of entities it takes a while,
+        and is done in a thread.
         """
-        before, self._manifest = self._manifest, manifest
-        if (before.tree, before.resources) == (manifest.tree, manifest.resources):
+        found = await asyncio.to_thread(self._news_of, manifest)
+        self._manifest = manifest
+        if found is None:
             return False
-        self._offer = self._offer_of(manifest)
+        self._offer, self._made = found
         self._news.set()
         return True
 
-    def _offer_of(self, manifest: LoadedManifest) -> Offer:
-        made = _Made(self._made)
+    def _news_of(self, manifest: LoadedManifest) -> "tuple[Offer, _Made] | None":
+        before = self._manifest
+        if _same((before.tree, before.resources), (manifest.tree, manifest.resources)):
+            return None
+        return self._offer_of(manifest, _Made(self._made))
+
+    def _offer_of(self, manifest: LoadedManifest, made: "_Made") -> "tuple[Offer, _Made]":
         resources: Mapping[EntityRef, EntityResources] = {
             ref: self._bound(declared, ref, made) for ref, declared in manifest.resources.items()
         }
         made.settle()
-        self._made = made
-        return Offer(manifest.tree, resources)
+        return Offer(manifest.tree, resources), made
 
     def _bound(self, declared: Resources, ref: EntityRef, made: "_Made") -> EntityResources:
         return EntityResources(

@@ -11,7 +11,7 @@ from gateway.local.executions import Executions
 from gateway.local.operation_arguments import fit_arguments
 from gateway.local.operations import Operation, OperationSpec
 from gateway.local.shared_read import Clock
-from gateway.local.values import excerpt
+from gateway.local.values import shown
 
 SOURCE: Final = "grove"
 """`x-medkit.source` of an operation: who runs it."""
@@ -105,8 +105,8 @@ class OperationStore:
         if capability == "execute":
             message = f"An execution cannot be executed again; POST to start another, or send '{STOP}'"
             return ResourceError(409, "precondition-not-fulfilled", message, told)
-        shown = "nothing" if capability is None else excerpt(str(capability))
-        message = f"Invalid capability: found {shown}, allowed is '{STOP}'"
+        found_one = "nothing" if capability is None else shown(capability)
+        message = f"Invalid capability: found {found_one}, allowed is '{STOP}'"
         return ResourceError(400, "invalid-parameter", message, told)
 
     async def delete(
@@ -215,7 +215,7 @@ def _parameters(ref: EntityRef, spec: OperationSpec, body: Any) -> dict[str, Any
     place = next((key for key in _SPELLINGS if body.get(key) is not None), None)
     given = {} if place is None else body[place]
     if not isinstance(given, Mapping):
-        message = f"'{place}' must be a JSON object, found {excerpt(str(given))}"
+        message = f"'{place}' must be a JSON object, found {shown(given)}"
         return ResourceError(400, "invalid-request", message, told)
     bare = [argument.name for argument in spec.arguments or () if argument.name in body]
     if place is None and bare:

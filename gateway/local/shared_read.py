@@ -52,8 +52,8 @@ class SharedFlight(Generic[Outcome]):
         return self.latest if 0 <= age < self._fresh_for_ns else None  # below 0: the clock was set back
 
     def forget(self) -> None:
-        """What was or is being read may not be true any more: whoever asks from now on gets something new."""
-        self._taken_ns = -self._fresh_for_ns
+        """What was or is being read may not be true any more: from now on everybody gets something new, or nothing."""
+        self.latest = None
         self._outdated = self._running is not None
 
     def prepare(self) -> None:
@@ -96,8 +96,8 @@ class SharedFlight(Generic[Outcome]):
     def _land(self, ended: asyncio.Future[Outcome]) -> None:
         self._running = None
         if not ended.cancelled() and ended.exception() is None:
-            self.latest = ended.result()
-            self._taken_ns = -self._fresh_for_ns if self._outdated else self._clock()
+            self.latest = None if self._outdated else ended.result()
+            self._taken_ns = self._clock()
         self._outdated = False
 
 

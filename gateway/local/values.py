@@ -131,6 +131,19 @@ def _parse_json(text: str, data_type: DataType) -> Any:
     return conform(value, data_type)
 
 
+def shown(value: Any) -> str:
+    """What was found, for a message: the beginning of a text, a number, and of lists and mappings what they are."""
+    match value:
+        case str():
+            return excerpt(value)
+        case list() | dict():
+            return f"{'a list' if isinstance(value, list) else 'a mapping'} of {len(value)}"
+        case None | bool():
+            return msgspec.json.encode(value).decode()
+        case _:
+            return excerpt(str(value))
+
+
 def excerpt(text: str, limit: int = 40) -> str:
     """The beginning of `text`, quoted, for a message; at most `limit` characters."""
     stripped = text.strip()

@@ -9,6 +9,9 @@ from typing import Any, Final, Protocol
 import msgspec
 
 _NS: Final = 1_000_000_000
+_FIRST_S: Final = -62_135_596_800
+_LAST_S: Final = 253_402_300_799
+"""The seconds of the years 1 to 9999: files can be older and newer than any date."""
 # Many are kept: those without `gc` are not looked at by the garbage collector, which would hold up the loop.
 _TO_SECONDS: Final = len("2026-08-12T12:41:40")
 
@@ -85,8 +88,8 @@ class LogOrigin(Protocol):
 
 
 def render_time(timestamp_ns: int) -> str:
-    """ISO 8601 in UTC with nine digits: `2026-08-12T12:41:40.000000000Z`."""
-    seconds, rest = divmod(timestamp_ns, _NS)
+    """ISO 8601 in UTC with nine digits: `2026-08-12T12:41:40.000000000Z`; of the years 1 to 9999 the nearest."""
+    seconds, rest = divmod(min(max(timestamp_ns, _FIRST_S * _NS), _LAST_S * _NS), _NS)
     return f"{datetime.fromtimestamp(seconds, UTC).isoformat()[:_TO_SECONDS]}.{rest:09}Z"
 
 

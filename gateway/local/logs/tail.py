@@ -21,7 +21,9 @@ FOLDER_LIMIT: Final = 2000
 """Files looked at in search of the one that a rotation has renamed."""
 
 _FINGERPRINT_BYTES: Final = 256
-"""By its beginning a file that was emptied and filled again is told from one that grew."""
+"""By its beginning, and by what stands before the place where reading goes on, a file that was emptied and filled
+again is told from one that grew.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +43,12 @@ class FileTail:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        # Mutable: which file was read, how it begins, where reading goes on, and whether that is inside a line of
-        # which no more is wanted.
+        # Mutable: which file was read, how it begins, where reading goes on, what stands before that, and whether it
+        # is inside a line of which no more is wanted.
         self._file: tuple[int, int] | None = None
         self._beginning = b""
         self._offset = 0
+        self._passed = b""
         self._inside = False
 
     def read(self, now_ns: int) -> NewLines:
@@ -58,13 +61,21 @@ class FileTail:
             if self._file != found:
                 rest, follows = self._rest_of_renamed()
                 self._begin(found)
-            elif status.st_size < self._offset or not _begins_with(file, self._beginning):
+            elif not self._grew(file):
                 follows = False
                 self._begin(found)
             rested = now_ns - status.st_mtime_ns > REST_NS
             lines, goes_on = self._read_on(file, status.st_size, take_unfinished=rested)
             self._beginning = os.pread(file.fileno(), _FINGERPRINT_BYTES, 0)
+            passed = min(_FINGERPRINT_BYTES, self._offset)
+            self._passed = os.pread(file.fileno(), passed, self._offset - passed)
         return NewLines([*rest, *lines] if goes_on else lines, follows and goes_on, status.st_mtime_ns)
+
+    def _grew(self, file: BufferedReader) -> bool:
+        """Whether everything that was read still stands there."""
+        place = self._offset - len(self._passed)
+        begins = os.pread(file.fileno(), len(self._beginning), 0) == self._beginning
+        return begins and os.pread(file.fileno(), len(self._passed), place) == self._passed
 
     def _begin(self, file: tuple[int, int]) -> None:
         self._file, self._offset, self._inside = file, 0, False
@@ -93,10 +104,6 @@ class FileTail:
         self._offset, self._inside = start + window.consumed, window.inside
         lost_all = not follows and not window.lines
         return [raw[1:].rstrip(b"\n")] if lost_all else window.lines, follows
-
-
-def _begins_with(file: BufferedReader, beginning: bytes) -> bool:
-    return os.pread(file.fileno(), len(beginning), 0) == beginning
 
 
 def _with_inode(folder: Path, inode: int) -> Iterator[Path]:

@@ -85,6 +85,18 @@ def test_an_emptied_file_begins_anew(path: Path) -> None:
     assert read(tail) == ([], False)
 
 
+def test_a_file_that_was_emptied_and_begins_as_before_is_read_anew(path: Path) -> None:
+    """As `copytruncate` does to a log whose every file has the same head."""
+    head = b"#" + b"=" * 298 + b"\n"
+    tail = FileTail(path)
+    append(path, head + b"old\n")
+    read(tail)
+    append(path, b"new\n")
+    assert read(tail) == ([b"new"], True)
+    path.write_bytes(head + b"1\n2\n3\n4\n5\n6\n7\n8\n")
+    assert read(tail) == ([head.rstrip(), *(b"%d" % number for number in range(1, 9))], False)
+
+
 def test_of_a_large_file_only_the_end_is_read(path: Path) -> None:
     with path.open("wb") as file:
         file.truncate(100 * 1024 * 1024)

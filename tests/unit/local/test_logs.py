@@ -16,7 +16,15 @@ from entities.model import App, GatewayTree
 from gateway.local.answers import EntityRef, ItemAnswer, ResourceError
 from gateway.local.log_store import LogQuery, parse_log_query
 from gateway.local.logs.bindings import IdentifierJournal, JournalLogBinding, UnitJournal
-from gateway.local.logs.entry import LogContext, LogFailure, LogOrigin, LogReading, LogSeverity, render_entry
+from gateway.local.logs.entry import (
+    LogContext,
+    LogFailure,
+    LogOrigin,
+    LogReading,
+    LogSeverity,
+    render_entry,
+    render_time,
+)
 from gateway.local.logs.journal_log import JournalLog
 from gateway.local.logs.kept import KEPT_ENTRIES, KeptEntries, log_numbers
 from gateway.local.logs.program_log import ProgramLog
@@ -241,6 +249,20 @@ def test_bad_log_settings_are_refused_and_change_nothing(make_own: MakeOwn, body
     assert isinstance(answer, ResourceError)
     assert answer.status == 400
     assert own.log_configuration(ARM).body == {"severity_filter": "debug", "max_entries": 100}
+
+
+@pytest.mark.parametrize("value", [[1.5] * 100_000, "x" * 100_000, {str(n): n for n in range(100_000)}])
+def test_a_refusal_does_not_repeat_what_is_long(make_own: MakeOwn, value: Any) -> None:
+    for key in ("severity_filter", "max_entries"):
+        answer = make_own("apps: [{id: arm}]").write_log_configuration(ARM, {key: value})
+        assert isinstance(answer, ResourceError)
+        assert len(str(answer)) < 500
+
+
+@pytest.mark.parametrize(("seconds", "year"), [(300_000_000_000, "9999"), (-300_000_000_000, "0001")])
+def test_a_time_that_no_date_can_be_is_the_nearest_that_can(seconds: int, year: str) -> None:
+    """Of a file on a disk whose times have more room than dates."""
+    assert render_time(seconds * 1_000_000_000).startswith(f"{year}-")
 
 
 def test_what_is_kept_is_bounded_and_without_a_hole(clock: HandClock, program: ProgramLog) -> None:

@@ -123,6 +123,7 @@ async def test_no_parameters_are_parameters_too(clock: HandClock, body: Any) -> 
     [
         ([], "invalid-request", "JSON object"),
         ({"parameters": [1]}, "invalid-request", "'parameters' must be a JSON object"),
+        ({"parameters": [1.5] * 9000}, "invalid-request", "found a list of 9000"),
         ({"speed": 3}, "invalid-request", "must stand in 'parameters': found speed"),
         ({}, "invalid-parameter", "speed: missing, a value of type int"),
         ({"input": {"speed": 12}}, "invalid-parameter", "speed: found 12, allowed are values from 1 up to 9"),

@@ -85,6 +85,21 @@ async def test_a_reading_that_ends_late_is_followed_by_a_new_one(gate: Gate, clo
     assert await eventually(renewed)
 
 
+async def test_what_was_read_before_it_was_forgotten_is_shown_to_nobody_again(gate: Gate, clock: HandClock) -> None:
+    gate.opened.set()
+    shared = SharedRead(gate, clock=clock, fresh_for_ns=FRESH_NS)
+    await shared.get()
+    shared.forget()
+    assert (shared.fresh(), shared.latest) == (None, None)
+    gate.opened.clear()
+    shared.prepare()
+    await eventually(lambda: gate.runs == 2)
+    shared.forget()
+    gate.opened.set()
+    assert await shared.get() == 3
+    assert shared.latest == 3
+
+
 async def test_a_reader_that_gives_up_takes_nothing_from_the_others(gate: Gate, clock: HandClock) -> None:
     shared = SharedRead(gate, clock=clock)
     hasty, patient = asyncio.create_task(shared.get()), asyncio.create_task(shared.get())
