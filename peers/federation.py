@@ -187,8 +187,12 @@ class Federation:
         )
         foreign = ForeignLine(peer, self.faults)
         events, foreign_events = self._settings.events, self._settings.foreign_events
-        watcher.line = EventLink(peer.name, lambda: peer.watch_client, events, line, jitter=self._jitter)
-        watcher.faults = EventLink(peer.name, lambda: peer.client, foreign_events, foreign, jitter=self._jitter)
+        watcher.line = EventLink(
+            peer.name, lambda: peer.watch_client, events, line, jitter=self._jitter, abused=peer.note_abuse
+        )
+        watcher.faults = EventLink(
+            peer.name, lambda: peer.client, foreign_events, foreign, jitter=self._jitter, abused=peer.note_abuse
+        )
         watcher.faults_wanted = lambda: self.faults.has_readers
         return watcher
 

@@ -83,6 +83,8 @@ class Peer:
     """Why its tree cannot be read now, for people; None when it can."""
     exceeds_limits: bool = False
     """It is unreadable for being too large."""
+    abuse: str | None = None
+    """Why its event line was broken off, for people; None while it is well."""
     lets_us_in: bool = True
     """Its tree is not unreadable for want of a credential."""
     refusal: Refusal | None = None
@@ -104,6 +106,10 @@ class Peer:
     def watch_client(self) -> PeerClient:
         """What the peer is watched with."""
         return self.control or self.client
+
+    def note_abuse(self, abuse: str | None) -> None:
+        """Its event line was broken off for that, or is well again."""
+        self.abuse = abuse
 
     def limit_to(self, requests: TransportSettings, control: TransportSettings) -> None:
         """How many connections may be used: for clients, and to watch it."""
@@ -196,7 +202,7 @@ class Peer:
             state=self.health.state.value,
             since=self.health.since,
             found_by=self.endpoint.found_by.value,
-            reason=self.health.reason or (self.unreadable if self.lets_us_in else "auth"),
+            reason=self.health.reason or (self.unreadable if self.lets_us_in else "auth") or self.abuse,
             last_ok=self.health.last_ok,
             rtt_ms=self.health.rtt_ms,
             entities=None if document is None else sum(len(record.tree) for record in document.records),

@@ -7,12 +7,14 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 import pytest
+from structlog.testing import capture_logs
 
 from peers.eventlink import EventLink, EventLinkSettings
 from peers.eventtext import MAX_EVENT_BYTES
 from peers.fault_exchange import FaultExchange, NewsLost
 from peers.fault_news import FaultNews, render_news
 from peers.grove_line import GroveLine
+from peers.line_allowance import LineAllowance, LineRule
 from tests.unit.peers.wire_server import OK, Script, Wire, WireServer, client_to, eventually, serving
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -34,6 +36,7 @@ class Line:
     link: EventLink = field(init=False)
     told: list[int] = field(default_factory=list)
     lost: int = 0
+    abuses: list[str | None] = field(default_factory=list)
     faults: FaultExchange = field(
         default_factory=lambda: FaultExchange(OURS, 100, label_of=lambda one: one[0], silent=lambda: ())
     )
@@ -49,7 +52,7 @@ async def line_to(script: Script, settings: EventLinkSettings = PATIENT, *, want
         heard = GroveLine(
             "b", told=line.told.append, lost=line.lose, faults=line.faults, may_tell=lambda origin: origin != STRANGER
         )
-        line.link = EventLink("b", lambda: client, settings, heard, jitter=random.Random(1))
+        line.link = EventLink("b", lambda: client, settings, heard, jitter=random.Random(1), abused=line.abuses.append)
         line.link.want(wanted)
         running = asyncio.create_task(line.link.run())
         try:
@@ -154,6 +157,59 @@ async def test_an_event_without_end_closes_the_line() -> None:
     async with line_to(streaming(HELLO, b"data: " + b"x" * (2 * MAX_EVENT_BYTES), ends=False)) as line:
         await eventually(lambda: line.lost == 1)
         assert not line.link.is_open
+        assert line.abuses == ["peer_limit_exceeded: an event of more than 65536 bytes"]
+
+
+STRICT = EventLinkSettings(2_000, 2_000, 1, abused_ms=50, allowed=LineRule(lines=1_000, lines_per_s=500))
+TOO_MUCH = f"peer_limit_exceeded: its event line says more than {STRICT.allowed}"
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (chunk(b":\n\n" * 2_000), TOO_MUCH),
+        (chunk(b"x\n" * 3_000), TOO_MUCH),
+        (chunk(b"event: zz\ndata: {}\n\n" * 2_000), TOO_MUCH),
+        (chunk(b'event: tree\ndata: {"x":1}\n\n' * 2_000), TOO_MUCH),
+        (chunk(b":") * 20_000, "http_protocol_error: the framing of its chunks"),
+    ],
+    ids=["comments", "unknown lines", "unknown events", "empty events", "tiny chunks"],
+)
+async def test_a_line_that_says_too_much_is_broken_off_named_and_tried_again_later(said: bytes, why: str) -> None:
+    async def script(wire: Wire) -> None:
+        await wire.request()
+        if line.server.accepted == 1:
+            await wire.send(HEAD + chunk(HELLO) + said)
+            await wire.gone()
+        await wire.send(HEAD + chunk(HELLO))
+        while True:
+            await wire.drip(chunk(b":\n"))
+
+    with capture_logs() as logs:
+        async with line_to(script, STRICT, wanted=False) as line:
+            line.link.want(True)
+            await eventually(lambda: len(line.abuses) == 2)
+            assert line.link.is_open
+    assert (line.abuses[0] or "").startswith(why)
+    assert line.abuses[1] is None
+    told = [(one["event"], one["log_level"]) for one in logs if one["log_level"] != "debug"]
+    assert told == [("event line of a peer broken off", "warning"), ("event line of a peer well again", "info")]
+
+
+async def test_what_came_while_the_line_was_broken_may_all_be_told_at_once() -> None:
+    async with line_to(streaming(*(news(seq) for seq in range(1, 1001)), ends=False)) as line:
+        await eventually(lambda: len(line.faults.ring.after(line.faults.first - 1, 2_000)[0]) >= 100)
+        await eventually(lambda: line.faults.ring.newest - line.faults.first + 1 >= 1_000)
+        assert line.abuses == []
+
+
+def test_opening_a_line_again_allows_no_more_than_time_does() -> None:
+    allowance = LineAllowance(LineRule(lines=10, lines_per_s=5, size_bytes=100, bytes_per_s=50), 0.0)
+    assert allowance.take(b"\n" * 10, 0.0)
+    assert not allowance.take(b"\n", 0.0)
+    assert allowance.take(b"\n" * 5, 1.0)
+    assert not allowance.take(b"x" * 101, 60.0)
+    assert allowance.take(b"x" * 100, 120.0)
 
 
 async def test_a_line_that_breaks_is_lost_and_opened_again() -> None:
