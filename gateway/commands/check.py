@@ -62,11 +62,16 @@ def mistake_lines(refused: SettingsRefused) -> list[str]:
 
 
 def summary_lines(loaded: LoadedSettings) -> list[str]:
-    """`ok`, what differs from the defaults, what has no effect, what to beware of."""
+    """`ok`, what differs from the defaults, what has no effect, what is not there yet, what to beware of."""
     lines = ["ok", *(f"  {difference}" for difference in differences(loaded))]
     if loaded.inside_ros:
         lines.append(f"without meaning outside ROS: {', '.join(loaded.inside_ros)}")
     if loaded.not_built:
         lines.append(f"not built yet: {', '.join(loaded.not_built)}")
+    lines.extend(
+        f"note: aggregation.peer_files: {path} is not there; its peers come when it is"
+        for path in loaded.settings.aggregation.peer_files
+        if not path.exists()
+    )
     lines.extend(f"warning {warning.code}: {warning.message}" for warning in loaded.warnings)
     return lines

@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from gateway.commands.answers import NO_TOKEN, PREFIX, Answer, Api, extension
+from gateway.commands.answers import NO_TOKEN, PREFIX, Answer, Api, extension, get_ok
 from gateway.commands.asking import ask
 from gateway.commands.display import print_json, print_line, print_pairs
 from gateway.commands.failure import CommandFailed
@@ -14,17 +14,19 @@ from gateway.commands.options import DEFAULT_URL, Output, OutputOption, TokenFil
 
 
 def health(url: Url = DEFAULT_URL, output: OutputOption = Output.TABLE, token_file: TokenFile = None) -> None:
-    """Tell how a gateway is; exit code 1 unless it answers 200."""
+    """Tell how a gateway is, and whom it misses (`silent`); exit code 1 unless it answers 200, whoever is missing."""
 
-    async def question(api: Api) -> tuple[Answer, bool]:
+    async def question(api: Api) -> tuple[Answer, bool, Mapping[str, str]]:
         answer = await fetch_health(api)
-        return answer, output is Output.TABLE and await hides_peers(api, answer)
+        if output is not Output.TABLE:
+            return answer, False, {}
+        return answer, await hides_peers(api, answer), await fetch_reasons(api, answer)
 
-    answer, hidden = ask(url, question, token_file)
+    answer, hidden, reasons = ask(url, question, token_file)
     if output is Output.JSON:
         print_json(answer.body)
     else:
-        print_pairs(summary(answer.body) | ({"peers": "shown only with --token-file"} if hidden else {}))
+        print_pairs(summary(answer.body, reasons) | ({"peers": "shown only with --token-file"} if hidden else {}))
         for line in warning_lines(answer.body):
             print_line(line)
     if answer.status != 200:
@@ -48,7 +50,29 @@ async def hides_peers(api: Api, answer: Answer) -> bool:
     return False
 
 
-def summary(body: Mapping[str, Any]) -> dict[str, Any]:
+async def fetch_reasons(api: Api, answer: Answer) -> Mapping[str, str]:
+    """Why gateways behind the peers are silent, as far as lists say so; nothing where none is."""
+    if "failed_peers" not in extension(answer.body):
+        return {}
+    with contextlib.suppress(CommandFailed):
+        errors = extension(await get_ok(api, "/areas")).get("peer_errors")
+        told = [one for one in errors if isinstance(one, dict)] if isinstance(errors, list) else []
+        return {str(one.get("peer")): str(one["reason"]) for one in told if one.get("reason")}
+    return {}
+
+
+def _silent(label: str, body: Mapping[str, Any], reasons: Mapping[str, str]) -> str:
+    """Who is silent, why, and how many entities are missing, as far as is known."""
+    peers = body.get("peers")
+    listed = [one for one in peers if isinstance(one, dict)] if isinstance(peers, list) else []
+    about: Mapping[str, Any] = next((extension(one) for one in listed if one.get("name") == label), {})
+    entities = about.get("entities")
+    known = [about.get("reason") or reasons.get(label), None if entities is None else f"{entities} entities missing"]
+    more = ", ".join(str(one) for one in known if one)
+    return f"{label} ({more})" if more else label
+
+
+def summary(body: Mapping[str, Any], reasons: Mapping[str, str]) -> dict[str, Any]:
     """What matters of `/health`, label by label."""
     about = extension(body)
     pairs: dict[str, Any] = {"status": body["status"]}
@@ -61,7 +85,7 @@ def summary(body: Mapping[str, Any]) -> dict[str, Any]:
         online = sum(isinstance(peer, dict) and peer.get("status") == "online" for peer in peers)
         pairs["peers"] = f"{online} of {len(peers)} online"
     if isinstance(silent := about.get("failed_peers"), list):
-        pairs["silent"] = [label for label in silent if isinstance(label, str)]
+        pairs["silent"] = [_silent(label, body, reasons) for label in silent if isinstance(label, str)]
     return pairs
 
 

@@ -37,8 +37,9 @@ class Terminals:
         self._running: dict[str, asyncio.subprocess.Process] = {}
         self._typed = ""
         (folder / "bin").mkdir()
-        (folder / "bin" / "grove").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m gateway "$@"\n')
-        (folder / "bin" / "grove").chmod(0o755)
+        for program, arguments in (("grove", " -m gateway"), ("python", "")):
+            (folder / "bin" / program).write_text(f'#!/bin/sh\nexec "{sys.executable}"{arguments} "$@"\n')
+            (folder / "bin" / program).chmod(0o755)
 
     async def __aenter__(self) -> Self:
         return self
@@ -62,6 +63,8 @@ class Terminals:
                         file.write_text(self.ported(file.read_text()))
                 case "file":
                     assert (self._at / step.name).read_text() == self.ported(step.body) + "\n", step.name
+                case "save":
+                    (self._at / step.name).write_text(self.ported(step.body) + "\n")
                 case "terminal":
                     await self.start(step.name, ["/bin/sh", "-c", f"exec {self.ported(step.body)}"])
                 case "stop":

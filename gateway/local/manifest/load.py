@@ -69,7 +69,7 @@ def load_manifest(path: Path | str, *, strict: bool) -> LoadedManifest | list[Ma
         return list(report.problems)
     manifest = _read(path, Fields(root, "", report), report, strict=strict)
     if manifest is None:
-        return list(report.problems)
+        return report.to_mend
     if manifest.ignored_keys:
         _log.info("manifest keys ignored", path=str(path), keys=list(manifest.ignored_keys))
     for warning in manifest.warnings:

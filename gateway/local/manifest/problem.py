@@ -125,6 +125,15 @@ class Report:
         found = sorted(self._misspelt, key=lambda one: one[0].line)
         return tuple(f"line {place.line}, {place.path}: nobody reads this key{guess}" for place, guess in found)
 
+    @property
+    def to_mend(self) -> list[ManifestProblem]:
+        """What to tell of a manifest that is refused: every problem, and the keys that are misspelt, most likely."""
+        misspelt = [
+            ManifestProblem("G007", ProblemSeverity.WARNING, place.line, place.path, f"nobody reads this key{guess}")
+            for place, guess in self._misspelt
+        ]
+        return sorted([*self._problems, *misspelt], key=lambda problem: (problem.line, problem.code, problem.path))
+
     def refuses(self, *, strict: bool) -> bool:
         """Whether the manifest must not be used."""
         return any(strict or problem.severity is ProblemSeverity.ERROR for problem in self._problems)

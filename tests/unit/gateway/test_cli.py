@@ -79,6 +79,27 @@ async def test_check_names_keys_of_the_manifest_that_may_be_misspelt(tmp_path: P
     assert "zzz" not in ended.out
 
 
+async def test_check_names_misspelt_keys_of_a_manifest_with_other_mistakes_too(tmp_path: Path) -> None:
+    lines = ['manifest_version: "1.0"', "apps:", "  - id: arm", "    nmae: Arm", "    is_located_on: nowhere"]
+    (tmp_path / "m.yaml").write_text("\n".join(lines))
+    ended = await grove("check", "-p", "local.manifest:=m.yaml", folder=tmp_path)
+    assert ended.code == 2
+    misspelt, mistake, count = ended.out.splitlines()
+    assert misspelt == "m.yaml:4: apps[0].nmae: G007 warning: nobody reads this key; did you mean 'name'?"
+    assert "R007 error" in mistake
+    assert count == "2 problems in the manifest"
+
+
+async def test_check_notes_a_file_of_peers_that_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "there.yaml").write_text("[]")
+    (tmp_path / "a.yaml").write_text("aggregation: {enabled: true, peer_files: [there.yaml, gone.yaml]}")
+    ended = await grove("check", "-c", "a.yaml", folder=tmp_path)
+    assert ended.code == 0
+    (note,) = [line for line in ended.out.splitlines() if line.startswith("note: ")]
+    assert note.startswith("note: aggregation.peer_files: ")
+    assert note.endswith("gone.yaml is not there; its peers come when it is")
+
+
 async def test_check_of_defaults_says_ok_and_nothing_else() -> None:
     ended = await grove("check")
     assert (ended.code, ended.out) == (0, "ok\n")

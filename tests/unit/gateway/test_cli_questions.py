@@ -233,6 +233,17 @@ async def test_health_names_every_gateway_that_is_silent_however_far_away() -> N
     assert ["silent", "mid_level/leaf_system, spare"] in [[label, value.strip()] for label, value in lines]
 
 
+async def test_health_says_why_a_gateway_is_silent_and_what_is_missing_where_that_is_known() -> None:
+    medkit = {"x-medkit": {"failed_peers": ["line/machine", "subsystem_b"]}}
+    errors = [{"peer": "line/machine", "reason": "destination_unavailable"}]
+    areas = {"items": [], "x-medkit": {"peer_errors": errors}}
+    async with serving({"/health": {**HEALTH, **medkit}, "/areas": areas}) as url:
+        ended = await grove("health", url)
+    assert ended.code == 0
+    told = " ".join(ended.out.split())
+    assert "silent line/machine (destination_unavailable), subsystem_b (connection_refused, 4 entities missing)" in told
+
+
 async def test_health_of_a_gateway_that_drains_is_shown_and_ends_with_1() -> None:
     async with serving({"/health": Reply({"status": "draining"}, 503)}) as url:
         ended = await grove("health", url)
