@@ -15,7 +15,7 @@ from entities.model import EntityKind, is_valid_id
 from gateway.http.log_items import own_log_items
 from gateway.local.answers import EntityRef, ResourceError
 from gateway.local.fault_record import parse_status_filter
-from gateway.local.log_store import SEVERITIES
+from gateway.local.log_store import SEVERITIES, LogConfiguration
 from gateway.local.own import OwnEntities
 from peers.division import Item
 from peers.view import FederatedView, Gap, TreeView
@@ -62,14 +62,18 @@ async def own_parts(
     *,
     collection: str,
     query: Mapping[str, str],
+    limits: LogConfiguration | None = None,
 ) -> list[Part] | ResourceError:
-    """What our own members have in a collection; collections that no source fills are empty."""
+    """What our own members have in a collection; collections that no source fills are empty.
+
+    `limits`: what of their logs together is shown.
+    """
     statuses = parse_status_filter(query.get("status")) if collection == "faults" else frozenset[str]()
     if isinstance(statuses, ResourceError):
         return statuses
     parts: list[Part] = []
     if collection == "logs":
-        logs = await own_log_items(own, members, query)
+        logs = await own_log_items(own, members, query, limits)
         if isinstance(logs, ResourceError):
             return logs
         for ref, entries in logs:

@@ -70,7 +70,11 @@ def _is_ready(subject: Subject) -> bool:
 
 
 async def _read(exchange: Exchange, call: Call, subject: Subject, collection: str) -> WholeAnswer:
-    parts = await own_parts(exchange.own, call.view, subject.local_members, collection=collection, query=call.query())
+    itself = EntityRef(subject.entity.kind, subject.own_id)
+    limits = exchange.own.log_limits(itself) if itself in subject.local_members else None
+    parts = await own_parts(
+        exchange.own, call.view, subject.local_members, collection=collection, query=call.query(), limits=limits
+    )
     if isinstance(parts, ResourceError):
         raise raised(parts, subject.entity.id)
     if collection == "logs":
@@ -96,9 +100,8 @@ async def _read(exchange: Exchange, call: Call, subject: Subject, collection: st
         body = render_collection(subject, collection, parts, gaps)
     if applied:
         refuse_failed(body.get("x-medkit", {}))
-    itself = EntityRef(subject.entity.kind, subject.own_id)
-    if collection == "logs" and itself in subject.local_members:
-        body["items"] = narrow(body["items"], exchange.own.log_limits(itself))
+    if collection == "logs" and limits is not None:
+        body["items"] = narrow(body["items"], limits)
     if call.reader is not None:
         body["x-medkit"] = {**body.get("x-medkit", {}), ANSWERED_BY: call.view.self_id}
     return await list_answer(body, headers=[_NO_STORE, *applied])

@@ -78,7 +78,7 @@ class FileTail:
         return begins and os.pread(file.fileno(), len(self._passed), place) == self._passed
 
     def _begin(self, file: tuple[int, int]) -> None:
-        self._file, self._offset, self._inside = file, 0, False
+        self._file, self._offset, self._passed, self._inside = file, 0, b"", False
 
     def _rest_of_renamed(self) -> tuple[list[bytes], bool]:
         """What was written to the file that stood here, after it was read last; False if it is not to be found."""
