@@ -2,9 +2,16 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import TypeVar
+from typing import Final, TypeVar
+
+import structlog
+
+END_S: Final = 2.0
+"""Seconds the end waits for readings that do not want to end."""
 
 Outcome = TypeVar("Outcome")
+
+_log = structlog.get_logger(__name__)
 
 
 class Flights:
@@ -25,10 +32,12 @@ class Flights:
         return task
 
     async def close(self) -> None:
-        """End all of them."""
+        """End all of them; one that does not let itself be ended is waited for no longer than END_S."""
         self._closed = True
         tasks = set(self._tasks)
         for task in tasks:
             task.cancel()
         if tasks:
-            await asyncio.wait(tasks)
+            _, left = await asyncio.wait(tasks, timeout=END_S)
+            for task in left:
+                _log.warning("reading does not end", task=task.get_name())
