@@ -82,8 +82,9 @@ def new_id() -> str:
 def make_authority(auth: AuthSettings, material: AuthMaterial, state: StateDir) -> AuthParts:
     """The authority that these settings ask for, with the sessions of the last run. Reads the state, so it blocks."""
     rules = token_rules(auth)
-    sessions = Sessions()
-    restore_sessions(state, sessions, clients=[client.id for client in material.clients], now=time.time())
+    mint = None if material.signing is None else Mint(material.signing, rules, new_id=new_id)
+    sessions = Sessions(None if mint is None else mint.fingerprints(material.clients))
+    restore_sessions(state, sessions, now=time.time())
     keys: FixedKeys | PublishedKeys
     if material.verifying is None:
         keys = PublishedKeys(auth.jwks_url, auth.jwt_algorithm, clock=time.monotonic)
@@ -96,11 +97,11 @@ def make_authority(auth: AuthSettings, material: AuthMaterial, state: StateDir) 
         rules,
         policy=auth.require_auth_for,
         algorithm=auth.jwt_algorithm,
-        mint=None if material.signing is None else Mint(material.signing, rules, new_id=new_id),
+        mint=mint,
         clients=clients,
         sessions=sessions,
         store=store,
-        attempts=Attempts(AttemptLimits(), is_known=clients.__contains__, clock=time.monotonic),
+        attempts=Attempts(AttemptLimits(), is_known=clients.__contains__, clock=time.monotonic, proven=sessions.proven),
         wall=time.time,
         access_s=auth.token_expiry_seconds,
         refresh_s=auth.refresh_token_expiry_seconds,

@@ -5,9 +5,9 @@ its own. Whoever is wrong is told the same as anybody else at that address, so n
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address, ip_address, ip_network
 from math import ceil
 from typing import Final
 
@@ -80,8 +80,18 @@ class _Counts:
 class Attempts:
     """Everybody who failed lately."""
 
-    def __init__(self, limits: AttemptLimits, *, is_known: Callable[[str], bool], clock: Callable[[], float]) -> None:
-        """`is_known`: whether there is a client of this id; `clock`: monotonic seconds."""
+    def __init__(
+        self,
+        limits: AttemptLimits,
+        *,
+        is_known: Callable[[str], bool],
+        clock: Callable[[], float],
+        proven: Mapping[str, Iterable[str]] | None = None,
+    ) -> None:
+        """`is_known`: whether there is a client of this id; `clock`: monotonic seconds.
+
+        `proven`: where clients proved themselves in earlier runs, as `succeeded` told.
+        """
         self._limits = limits
         self._is_known = is_known
         self._clock = clock
@@ -90,7 +100,9 @@ class Attempts:
         self._by_address = self._counts(limits.per_address, limits.remembered)
         self._by_client = self._counts(limits.per_client, None)
         self._by_invented = self._counts(limits.per_client, limits.remembered)
-        self._proven: dict[str, OrderedDict[Hashable, float]] = {}
+        self._proven: dict[str, OrderedDict[str, float]] = {
+            client: OrderedDict.fromkeys(places, clock()) for client, places in (proven or {}).items()
+        }
 
     def hear(self, client: str, address: str) -> Hearing:
         """What is to become of an attempt as this client."""
@@ -109,19 +121,20 @@ class Attempts:
         of_address, of_client = self._by_address.add(where, now), self._of(client).add(client, now)
         return of_address or of_client
 
-    def succeeded(self, client: str, address: str) -> None:
-        """Notes that this address knows the client's secret."""
+    def succeeded(self, client: str, address: str) -> list[str]:
+        """Notes that this address knows the client's secret; all places where it was known lately."""
         places, where = self._proven.setdefault(client, OrderedDict()), network_of(address)
         places.setdefault(where, self._clock())
         places.move_to_end(where)
         if len(places) > PLACES:
             places.popitem(last=False)
+        return [*places]
 
     def forget_places(self, client: str) -> None:
         """What was proven of this client is nothing any more: it is gone, or has another secret."""
         self._proven.pop(client, None)
 
-    def _may_try(self, client: str, where: Hashable, now: float) -> bool:
+    def _may_try(self, client: str, where: str, now: float) -> bool:
         """Whether the client has proven itself here, and not too much failed for it here since."""
         places = self._proven.get(client)
         if places is None or where not in places:
@@ -135,15 +148,15 @@ class Attempts:
         return _Counts(most, self._limits.forgiven_s, remembered=remembered)
 
 
-def network_of(address: str) -> Hashable:
+_SITE_BITS: Final = 64
+
+
+def network_of(address: str) -> str:
     """What counts as one place: an IPv4 address, or the /64 that one subscriber of IPv6 has to itself."""
     try:
         ip = ip_address(address.partition("%")[0])
     except ValueError:
         return address
     if isinstance(ip, IPv6Address):
-        return ip.ipv4_mapped or (int(ip) >> _HOST_BITS)
-    return ip
-
-
-_HOST_BITS: Final = 64
+        return str(ip.ipv4_mapped or ip_network((ip, _SITE_BITS), strict=False))
+    return str(ip)

@@ -99,6 +99,7 @@ class Gatekeeper:
             self._attempts.forget_places(client)
         if self._keys.current() != keys:
             self._keys, self._mint = FixedKeys(keys), mint
+        self._sessions.secrets = mint.fingerprints(clients)
         await self._store.keep()
         return is_new
 
@@ -162,7 +163,7 @@ class Gatekeeper:
             if hearing.is_heard:
                 self._note_failure(client_id, name, address)
             return TooMany(hearing.wait_s) if hearing.wait_s else Denied()
-        self._attempts.succeeded(client.id, address)
+        self._sessions.proven[client.id] = self._attempts.succeeded(client.id, address)
         log.info("signed in", client=client.id, role=client.role.word, address=address)
         return await self._opened(self._mint, client)
 

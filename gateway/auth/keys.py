@@ -3,6 +3,7 @@
 Source: docs/authentication.md, "Keys".
 """
 
+import hmac
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -11,7 +12,13 @@ from typing import Any, Final, Literal
 import jwt
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+    load_pem_public_key,
+)
 from jwt.algorithms import get_default_algorithms
 
 Algorithm = Literal["HS256", "RS256", "ES256"]
@@ -42,6 +49,13 @@ class SigningKey:
 
     algorithm: Algorithm
     key: Any = field(repr=False)
+
+    def fingerprint(self, of: bytes) -> str:
+        """By which something is known again, and which tells nothing to who has not this key."""
+        key = self.key
+        if not isinstance(key, bytes):
+            key = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+        return hmac.digest(key, b"fingerprint:" + of, "sha256").hex()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Sessions in the state directory, written whole or not at all, many changes at a time."""
 
 import asyncio
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 import structlog
@@ -17,12 +17,13 @@ log = structlog.get_logger("auth")
 SESSIONS_FILE: Final = "tokens.json"
 
 
-def restore_sessions(state: StateDir, sessions: Sessions, *, clients: Collection[str], now: float) -> None:
+def restore_sessions(state: StateDir, sessions: Sessions, *, now: float) -> None:
     """Takes up the sessions of the last run. Where the file is unusable, nothing given out before counts any more."""
     try:
         body = state.read(SESSIONS_FILE)
         if body is not None:
-            sessions.restore(body, clients=clients)
+            if sessions.restore(body, now=now):
+                _save(state, sessions)
             return
         if not state.is_set_aside(SESSIONS_FILE):
             return
@@ -34,9 +35,13 @@ def restore_sessions(state: StateDir, sessions: Sessions, *, clients: Collection
     log.warning("sessions unusable, all tokens given out so far are void", file=SESSIONS_FILE, why=why)
     sessions.revoke_everything(now=now)
     state.set_aside(SESSIONS_FILE)
+    _save(state, sessions)
+
+
+def _save(state: StateDir, sessions: Sessions) -> None:
     try:
         state.save(SESSIONS_FILE, sessions.save())
-    except OSError as error:  # the one that was set aside tells the next start the same
+    except OSError as error:  # the file that is there, or was set aside, tells the next start the same
         log.warning("tokens could not be saved", why=error.strerror)
 
 

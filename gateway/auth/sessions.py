@@ -4,7 +4,7 @@ A sign-in begins a *family* of refresh tokens. Only its newest one is good, and 
 again was stolen, or stole, and ends the family with all its access tokens. Source: docs/authentication.md, "Renewing".
 """
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from math import ceil
 from typing import Final
 
@@ -42,13 +42,19 @@ class _Saved(msgspec.Struct, frozen=True):
     revoked: dict[str, _Revoked]
     not_before: dict[str, float]
     all_not_before: float = 0.0
+    secrets: dict[str, str] = {}
+    proven: dict[str, list[str]] = {}
 
 
 class Sessions:
     """All families and revocations."""
 
-    def __init__(self) -> None:
+    def __init__(self, secrets: Mapping[str, str] | None = None) -> None:
+        """`secrets`: fingerprints of the clients' secrets, by their ids."""
         # Mutable: all of it.
+        self.secrets = secrets or {}
+        self.proven: dict[str, list[str]] = {}
+        """Where clients have proven themselves, see attempts.py."""
         self._families: dict[str, Family] = {}
         self._revoked: dict[str, _Revoked] = {}
         self._not_before: dict[str, float] = {}
@@ -119,6 +125,7 @@ class Sessions:
     def revoke_client(self, client: str, *, now: float) -> None:
         """Nothing that was given to it so far counts."""
         self._not_before[client] = float(ceil(now))
+        self.proven.pop(client, None)
         self._revoked = {one: each for one, each in self._revoked.items() if each.client != client}
         self._families = {one: each for one, each in self._families.items() if each.client != client}
 
@@ -129,15 +136,28 @@ class Sessions:
 
     def save(self) -> bytes:
         """All of it as a document, without any token."""
-        return render_json(_Saved(self._families, self._revoked, self._not_before, self._all_not_before))
+        return render_json(
+            _Saved(
+                self._families, self._revoked, self._not_before, self._all_not_before, dict(self.secrets), self.proven
+            )
+        )
 
-    def restore(self, body: bytes, *, clients: Collection[str]) -> None:
-        """Takes up what was saved, but for clients that are no more. Raises InvalidJsonError and changes nothing."""
+    def restore(self, body: bytes, *, now: float) -> bool:
+        """Takes up what was saved, and revokes all of who is no client any more or has another secret.
+
+        Whether to save it, so that the next start knows these secrets. Raises InvalidJsonError and changes nothing.
+        """
         saved = parse_json_as(body, _Saved, max_bytes=MAX_STATE_BYTES)
-        self._families = {one: each for one, each in saved.families.items() if each.client in clients}
+        self._families = dict(saved.families)
         self._revoked = dict(saved.revoked)
         self._not_before = dict(saved.not_before)
         self._all_not_before = saved.all_not_before
+        self.proven = dict(saved.proven)
+        signed_in = {family.client: self.secrets.get(family.client) for family in saved.families.values()}
+        for client, secret in {**signed_in, **saved.secrets}.items():  # older files have no secrets
+            if client not in self.secrets or self.secrets[client] != secret:
+                self.revoke_client(client, now=now)
+        return saved.secrets != self.secrets
 
     def revoke_everything(self, *, now: float) -> None:
         """Nothing that was given so far counts: what had been revoked is not known any more."""

@@ -5,7 +5,7 @@ and before anything is done with them. Source: docs/authentication.md, "Tokens".
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from functools import cache
 from hashlib import sha256
@@ -15,6 +15,7 @@ import jwt
 import msgspec
 
 from entities.jsontext import InvalidJsonError, parse_json_as, render_json, require_unique_names
+from gateway.auth.clients import AuthClient
 from gateway.auth.keys import MAX_KEY_ID, Algorithm, SigningKey, VerifyingKeys
 from gateway.auth.roles import Role
 
@@ -231,6 +232,10 @@ class Mint:
 
     def __repr__(self) -> str:
         return f"<Mint {self._rules.issuer}>"
+
+    def fingerprints(self, clients: Iterable[AuthClient]) -> dict[str, str]:
+        """Of the clients' secrets, by their ids."""
+        return {client.id: self._key.fingerprint(client.digest) for client in clients}
 
     def access(self, subject: str, role: Role, *, issued: int, expires: int, family: str | None = None) -> str:
         """An access token; Unix seconds."""

@@ -67,7 +67,9 @@ class Gate:
             clients=clients,
             sessions=self.sessions,
             store=self.store,
-            attempts=Attempts(self.limits, is_known=clients.__contains__, clock=self.clock),
+            attempts=Attempts(
+                self.limits, is_known=clients.__contains__, clock=self.clock, proven=self.sessions.proven
+            ),
             wall=self.clock,
             access_s=3600,
             refresh_s=86_400,

@@ -6,9 +6,10 @@ from gateway.auth.attempts import AttemptLimits
 from gateway.auth.caller import Caller, Denied, Disbelieved, Grant, TooMany
 from gateway.auth.clients import parse_clients
 from gateway.auth.gatekeeper import Gatekeeper
-from gateway.auth.keys import shared_secret
+from gateway.auth.keys import SigningKey, shared_secret
+from gateway.auth.sessions import Sessions
 from tests.unit.auth.gatekeeping import CLIENTS, SECRETS, Gate
-from tests.unit.auth.minting import RULES, SIGNING, VERIFYING, new_mint
+from tests.unit.auth.minting import RULES, SIGNING, VERIFYING, ec_key, new_mint
 
 HERE = "127.0.0.1"
 OTHER_SIGNING, OTHER_VERIFYING = shared_secret(b"another secret of at least 32 bytes")
@@ -105,3 +106,32 @@ async def test_who_knew_a_secret_that_counts_no_more_has_no_more_guesses_than_ot
     assert isinstance(
         await keeper.authorize("ci", SECRETS["ci"] if now == CLIENTS[1:] else "another secret", HERE), TooMany
     )
+
+
+async def test_secrets_are_known_again_by_the_key_and_by_nothing_that_tells_them() -> None:
+    gate = Gate()
+    keeper = gate.make()
+    await take(keeper, *CLIENTS)
+    known = dict(gate.sessions.secrets)
+    assert set(known) == set(SECRETS)
+    await take(keeper, "ci:another secret:operator", *CLIENTS[1:])
+    assert {client for client, secret in known.items() if gate.sessions.secrets[client] != secret} == {"ci"}
+    clients, _ = parse_clients(CLIENTS)
+    others = new_mint(OTHER_SIGNING, RULES).fingerprints(clients)
+    assert not set(others.values()) & set(known.values())
+    pair = SigningKey("ES256", ec_key())
+    assert new_mint(pair, RULES).fingerprints(clients) == new_mint(pair, RULES).fingerprints(clients)
+    assert not {client.digest.hex() for client in clients} & {*known.values(), *others.values()}
+
+
+async def test_a_client_that_proved_itself_before_a_restart_is_not_locked_out_by_others_after_it() -> None:
+    gate = Gate(limits=AttemptLimits(per_client=2))
+    await signed_in(gate.make(), "ci")
+    saved = gate.sessions.save()
+    gate.sessions = Sessions({"ci": ""})
+    gate.sessions.restore(saved, now=gate.clock())
+    keeper = gate.make()
+    for n in range(4):
+        await keeper.authorize("ci", "wrong", f"127.0.1.{n}")
+    assert isinstance(await keeper.authorize("ci", SECRETS["ci"], "127.0.1.9"), TooMany)
+    await signed_in(keeper, "ci")

@@ -81,6 +81,46 @@ def test_a_refresh_token_of_another_client_or_from_the_future_ends_the_sign_in()
         assert not renewed(sessions, refresh("f"))
 
 
+AS_BEFORE = {"ci": "one", "boss": "two"}
+
+
+@pytest.mark.parametrize("now", [{"ci": "another", "boss": "two"}, {"boss": "two"}], ids=["new secret", "gone"])
+def test_a_client_that_went_or_has_another_secret_since_the_last_run_is_out_with_all_its_tokens(
+    tmp_path: Path, now: dict[str, str]
+) -> None:
+    state = StateDir.open(tmp_path / "state")
+    sessions = Sessions(AS_BEFORE)
+    for client in AS_BEFORE:
+        opened(sessions, f"of {client}", client=client)
+        sessions.proven[client] = ["127.0.0.1"]
+    state.save(SESSIONS_FILE, sessions.save())
+    for secrets in (now, AS_BEFORE):  # also when it comes back as it was
+        again = Sessions(secrets)
+        restore_sessions(state, again, now=NOW + 1)
+        assert again.is_revoked(access("t"))
+        assert not renewed(again, refresh("of ci"))
+        assert not again.is_revoked(access("t", client="boss"))
+        assert again.proven == {"boss": ["127.0.0.1"]}
+        assert repr(again) == "<Sessions 1 families, 0 revoked>"
+    state.close()
+
+
+def test_sessions_of_before_secrets_were_known_again_count_on(tmp_path: Path) -> None:
+    state = StateDir.open(tmp_path / "state")
+    sessions = Sessions()
+    opened(sessions, "f")
+    opened(sessions, "g", client="boss")
+    state.save(SESSIONS_FILE, sessions.save().replace(b'"secrets":{},"proven":{}', b'"more":0'))
+    again = Sessions({"ci": "one"})
+    restore_sessions(state, again, now=NOW + 1)
+    assert renewed(again, refresh("f"))
+    assert not renewed(again, refresh("g", client="boss"))
+    last = Sessions({"ci": "another"})
+    restore_sessions(state, last, now=NOW + 1)
+    assert last.is_revoked(access("t"))  # from the first start on they are known
+    state.close()
+
+
 async def test_fault_076_the_file_has_what_was_kept_and_many_changes_share_a_write(tmp_path: Path) -> None:
     state = await asyncio.to_thread(StateDir.open, tmp_path / "state")
     writes: list[str] = []
@@ -99,8 +139,8 @@ async def test_fault_076_the_file_has_what_was_kept_and_many_changes_share_a_wri
     sessions.revoke_token(access("t"), now=NOW)
     await file.keep()
     await file.aclose()
-    again = Sessions()
-    await asyncio.to_thread(restore_sessions, state, again, clients=["ci"], now=NOW)
+    again = Sessions({"ci": "of ci"})
+    await asyncio.to_thread(restore_sessions, state, again, now=NOW)
     assert again.is_revoked(access("t"))
     assert renewed(again, refresh("f49"))
     state.close()
@@ -172,12 +212,12 @@ def test_where_the_file_is_unusable_nothing_given_out_before_counts(tmp_path: Pa
     state = StateDir.open(tmp_path / "state")
     state.save(SESSIONS_FILE, body)
     sessions = Sessions()
-    restore_sessions(state, sessions, clients=["ci"], now=NOW)
+    restore_sessions(state, sessions, now=NOW)
     assert sessions.is_revoked(access("t", issued=NOW))
     assert not sessions.is_revoked(access("t", issued=sessions.earliest_issue("ci", NOW)))
     assert (state.path / f"{SESSIONS_FILE}.unusable").read_bytes() == body
     again = Sessions()
-    restore_sessions(state, again, clients=["ci"], now=NOW - HOUR)
+    restore_sessions(state, again, now=NOW - HOUR)
     assert again.is_revoked(access("t", issued=NOW))
     state.close()
 
@@ -192,11 +232,11 @@ def test_where_the_file_cannot_be_read_nothing_given_out_before_counts(
     state = StateDir.open(tmp_path / "state")
     spoil(state.path / SESSIONS_FILE)
     sessions = Sessions()
-    restore_sessions(state, sessions, clients=["ci"], now=NOW)
+    restore_sessions(state, sessions, now=NOW)
     assert sessions.is_revoked(access("t", issued=NOW))
     assert state.is_set_aside(SESSIONS_FILE)
     (state.path / SESSIONS_FILE).unlink()  # as if the process had died before it was written anew
     again = Sessions()
-    restore_sessions(state, again, clients=["ci"], now=NOW)
+    restore_sessions(state, again, now=NOW)
     assert again.is_revoked(access("t", issued=NOW))
     state.close()

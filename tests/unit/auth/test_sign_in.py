@@ -117,8 +117,8 @@ async def test_fault_076_revocations_and_turns_survive_a_restart() -> None:
         revoked, kept, used = [(await post(client, "authorize", sign_in("ci"))).json for _ in range(3)]
         await post(client, "revoke", {"token": revoked["refresh_token"]})
         newest = (await renew(client, used["refresh_token"])).json
-    saved, gate.sessions = gate.sessions.save(), Sessions()
-    gate.sessions.restore(saved, clients=["ci"])
+    saved, gate.sessions = gate.sessions.save(), Sessions({"ci": ""})
+    gate.sessions.restore(saved, now=gate.clock())
     async with serving(World(authority=gate.make())) as client:
         assert await status_with(client, revoked["access_token"]) == 401
         assert (await renew(client, revoked["refresh_token"])).status == 401
