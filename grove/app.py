@@ -11,6 +11,7 @@ from gateway.local.answers import EntityRef
 from gateway.local.bindings import CONFIGURATION_ID_LIMIT, DATA_ID_LIMIT, DEFAULT_CATEGORY, Configuration, DataSpec
 from gateway.local.bound_item import BoundItem
 from gateway.local.flights import Flights
+from gateway.local.manifest.fields import suggestion
 from gateway.local.operations import DEFAULT_TIMEOUT_S, OPERATION_ID_LIMIT, OperationSpec
 from gateway.local.shared_read import READ_TIMEOUT_S
 from gateway.local.value_range import ValueRange
@@ -234,4 +235,5 @@ def _typed(word: str | None) -> DataType | None:
     try:
         return DataType(word)
     except ValueError:
-        raise ValueError(f"found type={word!r}; allowed are {TYPE_WORDS}") from None
+        meant = suggestion(word, [data_type.value for data_type in DataType])
+        raise ValueError(f"found type={word!r}; allowed are {TYPE_WORDS}{meant}") from None

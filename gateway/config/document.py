@@ -7,6 +7,7 @@ from typing import Final
 import yaml
 
 from gateway.config.problems import Place, Problem, shown
+from gateway.local.manifest.document import tab_at
 
 MAX_DEPTH: Final = 32
 """Deepest nesting of a document, in levels."""
@@ -69,8 +70,9 @@ def parse_document(text: str, at: Callable[[int], Place]) -> Document:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        reason = " ".join(filter(None, (error.context, error.problem)))
-        return _unreadable(at(mark.line + 1 if mark else 0), f"text that is not YAML ({reason})")
+        line = mark.line + 1 if mark else 0
+        reason = tab_at(text, line) or " ".join(filter(None, (error.context, error.problem)))
+        return _unreadable(at(line), f"text that is not YAML ({reason})")
     except yaml.YAMLError as error:
         return _unreadable(at(0), f"text that is not YAML ({shown(str(error).splitlines()[0])})")
     except RecursionError:

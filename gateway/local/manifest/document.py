@@ -90,7 +90,7 @@ def _compose(text: str, report: Report) -> yaml.Node | None:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = 1 if mark is None else mark.line + 1
-        what = ", ".join(part for part in (error.context, error.problem) if part)
+        what = tab_at(text, line) or ", ".join(part for part in (error.context, error.problem) if part)
         report.add(Rule.G002, Place(line, ""), f"not valid YAML: {what}")
         return None
     except yaml.reader.ReaderError as error:
@@ -106,6 +106,15 @@ def _compose(text: str, report: Report) -> yaml.Node | None:
         report.add(Rule.G002, _START, "the file is empty; begin with 'manifest_version: \"1.0\"'")
         return None
     return node
+
+
+def tab_at(text: str, line: int) -> str | None:
+    """What to say of a line, counted from 1, that a tab indents; None of any other."""
+    lines = text.split("\n")
+    if not 0 < line <= len(lines):
+        return None
+    indent = lines[line - 1][: len(lines[line - 1]) - len(lines[line - 1].lstrip())]
+    return "a tab at the beginning of the line; indent with spaces" if "\t" in indent else None
 
 
 def _is_flat(text: str, report: Report) -> bool:

@@ -19,6 +19,15 @@ SUGGESTION_CANDIDATES: Final = 200
 _TEXT: Final = "tag:yaml.org,2002:str"
 _MAPPING: Final = "tag:yaml.org,2002:map"
 _LINE_BREAKS: Final = frozenset("\n\t")
+_OTHER_WORDS: Final = {
+    **dict.fromkeys(("float", "number", "real"), "double"),
+    **dict.fromkeys(("integer", "long"), "int"),
+    **dict.fromkeys(("text", "str"), "string"),
+    **dict.fromkeys(("list", "tuple"), "array"),
+    **dict.fromkeys(("dict", "map", "mapping"), "object"),
+}
+"""What types are called elsewhere."""
+
 _ID_RULE: Final = "allowed are 1 to 256 of letters, digits, '_' and '-'"
 
 
@@ -251,6 +260,8 @@ class Fields:
 
 def suggestion(word: str, allowed: Sequence[str]) -> str:
     """`; did you mean 'x'?` when one of `allowed` is close to `word`, else nothing."""
+    if (meant := _OTHER_WORDS.get(word.casefold())) in allowed:
+        return f"; did you mean {meant!r}?"
     spellings = {spelling.casefold(): spelling for spelling in allowed[:SUGGESTION_CANDIDATES]}
     close = difflib.get_close_matches(word.casefold(), spellings, n=1)
     return f"; did you mean {spellings[close[0]]!r}?" if close else ""

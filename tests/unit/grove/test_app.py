@@ -204,7 +204,10 @@ async def test_what_the_program_logs_is_the_log_of_its_app(app: App) -> None:
         (lambda app: App("a b"), r"app: found the id 'a b'; allowed are 1 to 256 of letters, digits, '_' and '-'"),
         (lambda app: App("a", component=""), "component: found the id ''"),
         (lambda app: app.data("")(prime), "found an id of 0 characters; allowed are 1 to 256"),
-        (lambda app: app.data("x", type="number")(prime), "found type='number'; allowed are bool, int, double"),
+        (
+            lambda app: app.data("x", type="number")(prime),
+            "found type='number'; allowed are bool, int, double.*; did you mean 'double'",
+        ),
         (lambda app: [app.value("x", 1), app.value("x", 2)], "found 'x' a second time on 'pump'"),
         (lambda app: app.write("x"), "write: found no data item 'x' that a function serves; there are none yet"),
         (lambda app: app.configuration("x", 11, max=10), "found 11, allowed are values up to 10"),

@@ -91,6 +91,12 @@ def test_every_reading_can_be_bound(load: Load, reading: str) -> None:
     assert bound(load, f"psutil: {reading}").origin == SensorOrigin(reading)
 
 
+@pytest.mark.parametrize(("word", "meant"), [("float", "double"), ("integer", "int"), ("text", "string")])
+def test_the_word_of_another_language_for_a_type_is_answered_with_ours(load: Load, word: str, meant: str) -> None:
+    (problem,) = refused(load(f"apps: [{{id: a, data: [{{id: x, file: f, type: {word}}}]}}]"))
+    assert problem.message.endswith(f"; did you mean {meant!r}?")
+
+
 def test_a_part_of_what_is_said_may_be_the_value(load: Load) -> None:
     decoding = bound(load, "file: f, pointer: /a/0, match: 't=(.*)', type: int, scale: 2, offset: -1").decoding
     assert decoding == Decoding(INT, "/a/0", re.compile("t=(.*)"), 2, -1)

@@ -38,7 +38,12 @@ def bomb(levels: int) -> bytes:
         (b"- a\n- b\n", "G002", 1, "found a list, allowed is a mapping"),
         (b"\n\njust text\n", "G002", 3, "found 'just text', allowed is a mapping"),
         (VERSION + b"areas: [\n", "G002", 3, "not valid YAML"),
-        (VERSION + b"areas:\n\t- a\n", "G002", 3, "not valid YAML"),
+        (
+            VERSION + b"areas:\n\t- a\n",
+            "G002",
+            3,
+            "not valid YAML: a tab at the beginning of the line; indent with spaces",
+        ),
         (VERSION + b"---\na: b\n", "G002", 2, "expected a single document"),
         (VERSION + b"areas: *nobody\n", "G002", 2, "undefined alias"),
         (VERSION + b"metadata:\n  name: \xff\n", "G002", 3, "found byte 0xff, allowed is UTF-8"),
