@@ -16,10 +16,10 @@ import aiosqlite
 import structlog
 
 from gateway.local.shared_read import Clock
-from gateway.local.storage_file import FILE_NAME, NewerFileError, open_file
+from gateway.local.storage_file import FILE_NAME, FileIdentity, NewerFileError, identity_of, open_file
 
 RETRY_S: Final = 5.0
-"""Seconds between two tries of a disk that failed."""
+"""Seconds between two tries of a disk that failed, and between two looks whether the file is still there."""
 
 PATIENCE_S: Final = 10.0
 """Seconds a write waits for the disk before it counts as not stored."""
@@ -89,7 +89,7 @@ class Storage:
     """Owns the file in the state directory `folder`. All methods belong on one event loop; none raises for a disk."""
 
     def __init__(self, folder: Path, *, clock: Clock, retry_s: float = RETRY_S, end_s: float = END_S) -> None:
-        """`retry_s`: seconds between two tries of a disk that failed. `end_s`: seconds the end waits for the disk."""
+        """`retry_s`: as `RETRY_S`. `end_s`: seconds the end waits for the disk."""
         self._path = folder / FILE_NAME
         self._clock = clock
         self._retry_s = retry_s
@@ -100,8 +100,9 @@ class Storage:
         """
         self.recovered: Callable[[], None] = lambda: None
         """Called when writes succeed again after some failed."""
-        # Mutable: the file, the writes that wait, and what is wrong now.
+        # Mutable: the file, which one it is on the disk, the writes that wait, and what is wrong now.
         self._file: aiosqlite.Connection | None = None
+        self._identity: FileIdentity | None = None
         self._waiting: list[_Write] = []
         self._wake = asyncio.Event()
         self._closed = False
@@ -118,7 +119,7 @@ class Storage:
         """Writes, and tries again what failed, until cancelled."""
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(None if self.failure is None else self._retry_s):
+                async with asyncio.timeout(self._retry_s):
                     await self._wake.wait()
             self._wake.clear()
             working = asyncio.ensure_future(self._work())
@@ -168,6 +169,8 @@ class Storage:
             return StorageFailure(_words(error))
 
     async def _work(self) -> None:
+        if self._file is not None and await identity_of(self._path) not in {self._identity, None}:
+            await self._let_go("its file was removed or replaced while in use")
         if self._file is None:
             await self._open()
         elif self.failure is not None and not self._waiting:
@@ -183,6 +186,7 @@ class Storage:
         except (sqlite3.Error, OSError, NewerFileError) as error:
             self._note(_words(error))
             return
+        self._identity = await identity_of(self._path)
         self.damage = damage or self.damage
         failure = await self.opened()
         if failure is not None:

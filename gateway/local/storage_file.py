@@ -3,11 +3,14 @@
 import asyncio
 import sqlite3
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import aiosqlite
 import structlog
+
+from gateway.local.daemon_thread import in_daemon_thread
 
 FILE_NAME: Final = "own.sqlite3"
 
@@ -38,6 +41,12 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
 _MANNERS: Final = ("PRAGMA locking_mode = EXCLUSIVE", "PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL")
 
 _log = structlog.get_logger("storage")
+
+
+FileIdentity = tuple[int, int]
+"""Device and inode."""
+
+NO_FILE: Final[FileIdentity] = (0, 0)
 
 
 class NewerFileError(Exception):
@@ -73,6 +82,22 @@ async def open_file(path: Path) -> tuple[aiosqlite.Connection, str | None]:
         await _close(connection)
         raise
     return connection, damage
+
+
+async def identity_of(path: Path) -> FileIdentity | None:
+    """Which file stands there, `NO_FILE` if there is none; None where nobody can tell."""
+    looking = in_daemon_thread(partial(_identity, path), "grove-storage")
+    return None if looking is None else await looking
+
+
+def _identity(path: Path) -> FileIdentity | None:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return NO_FILE
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 async def _connect(path: Path) -> aiosqlite.Connection:

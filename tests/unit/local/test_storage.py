@@ -303,6 +303,32 @@ async def test_what_is_there_is_read_as_soon_as_the_file_can_be_opened(tmp_path:
     await storage.close()
 
 
+@pytest.mark.parametrize("other", [None, b""])
+async def test_a_file_that_is_removed_or_replaced_while_in_use_takes_nothing_with_it(
+    tmp_path: Path, other: bytes | None
+) -> None:
+    opened: list[int] = []
+    async with storing(tmp_path) as storage:
+
+        async def put_what_it_lacks() -> None:
+            opened.append(len(opened))
+            storage.keep([row(1)], lambda failure: None)
+
+        assert await storage.write(row(1)) is None
+        storage.opened = put_what_it_lacks
+        for file in tmp_path.glob(f"{FILE_NAME}*"):
+            file.unlink()
+        if other is not None:
+            (tmp_path / "new").write_bytes(other)
+            (tmp_path / "new").replace(tmp_path / FILE_NAME)
+        await eventually(lambda: opened)
+        assert await storage.write(row(2)) is None
+        assert storage.failure is None
+    async with storing(tmp_path) as storage:
+        assert await storage.read(READ) == [(1, 7), (2, 7)]
+        assert opened == [0]
+
+
 async def test_a_file_damaged_while_in_use_is_replaced(tmp_path: Path) -> None:
     opened: list[str] = []
     async with storing(tmp_path) as storage:
