@@ -1,6 +1,8 @@
 """A Python program is a gateway like any other: alone, as a peer, and after a restart."""
 
 import asyncio
+import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -83,3 +85,20 @@ async def test_a_program_with_a_mistake_in_its_settings_ends_with_the_code_of_on
 def run(script: Path) -> subprocess.CompletedProcess[str]:
     env = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
     return subprocess.run([sys.executable, script], capture_output=True, text=True, env=env, timeout=60, check=False)
+
+
+async def test_a_program_whose_port_is_taken_says_where_a_program_chooses_another(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        program = await asyncio.create_subprocess_exec(
+            sys.executable,
+            str(PUMP),
+            cwd=tmp_path,
+            env={**os.environ, "GROVE_SERVER__PORT": port, "XDG_STATE_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, told = await program.communicate()
+    assert program.returncode == 3
+    assert b"choose another port with grove.run(..., port=8081), or GROVE_SERVER__PORT=8081" in told
+    assert b"-p server.port" not in told
