@@ -1,12 +1,13 @@
 """YAML in which every value still knows its line. Safe: only plain values, bounded in every way."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 import yaml
 
-from gateway.config.problems import Place, Problem, shown
+from gateway.config.problems import Place, Problem, may_hide_secret, shown
 from gateway.local.manifest.document import tab_at
 
 MAX_DEPTH: Final = 32
@@ -14,6 +15,9 @@ MAX_DEPTH: Final = 32
 
 MAX_VALUES: Final = 20_000
 """Most values in a document; aliases count each time they are used."""
+
+_NAMES: Final = re.compile(r" '[^'<]{3,}'")
+"""Of aliases, anchors and tags, as the reader quotes them: perhaps the beginning of a secret without its quotes."""
 
 _TEXT_TAGS: Final = ("str", "timestamp", "value")
 _STANDARD: Final = "tag:yaml.org,2002:"
@@ -71,7 +75,7 @@ def parse_document(text: str, at: Callable[[int], Place]) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 0
-        reason = tab_at(text, line) or " ".join(filter(None, (error.context, error.problem)))
+        reason = tab_at(text, line) or _NAMES.sub("", " ".join(filter(None, (error.context, error.problem))))
         return _unreadable(at(line), f"text that is not YAML ({reason})")
     except yaml.YAMLError as error:
         return _unreadable(at(0), f"text that is not YAML ({shown(str(error).splitlines()[0])})")
@@ -140,7 +144,8 @@ class _Builder:
         if tag in _TEXT_TAGS:
             return Scalar(text, text, place)
         if tag not in _READERS:
-            self.problems.append(Problem(place, key, f"the tag {shown(node.tag)}", "plain values without tags"))
+            found = "a tag" if may_hide_secret(key) else f"the tag {shown(node.tag)}"
+            self.problems.append(Problem(place, key, found, "plain values without tags"))
             return Scalar(text, text, place)
         try:
             return Scalar(text, _READERS[tag](node), place)

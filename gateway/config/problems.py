@@ -1,5 +1,6 @@
 """What can be wrong with a configuration, as values: where, what was found, what is allowed."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, assert_never
@@ -92,15 +93,24 @@ def printable(text: str) -> str:
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in text)
 
 
+def may_hide_secret(key: str) -> bool:
+    """Whether what stands at this dotted key may be a secret in the wrong place, so is never quoted."""
+    return _SECRET_KEY.search(key) is not None
+
+
+_QUERY: Final = re.compile(r"([?#]).+", re.DOTALL)
+_SECRET_KEY: Final = re.compile(r"^auth\b|secret|token|password", re.IGNORECASE)
+
+
 def shown(value: Any) -> str:
-    """`value` as quoted in a message: short, printable, on one line, without credentials of URLs."""
+    """`value` as quoted in a message: short, printable, on one line, without credentials and queries of URLs."""
     match value:
         case None:
             return "nothing"
         case bool():
             return "true" if value else "false"
         case str():
-            text = without_credentials(value) if "//" in value else value
+            text = _QUERY.sub(r"\1...", without_credentials(value)) if "//" in value else value
             return repr(text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 3] + "...")
         case list() | tuple():
             return "a list"

@@ -8,7 +8,7 @@ from typing import Final
 from discovery.settings import PeerSetting
 from gateway.config.findings import Finding
 from gateway.config.limit_rules import limit_mistakes
-from gateway.config.problems import shown
+from gateway.config.problems import may_hide_secret, shown
 from gateway.settings import Settings
 from peers.tls import PIN_RULE, is_pin
 
@@ -66,7 +66,8 @@ def _file(key: str, path: Path | None, because: str | None = None) -> Iterator[F
         yield Finding((key, because), "nothing", f"a PEM file, since {because} is true")
     if path is not None and not path.is_file():
         keys = (key,) if because is None else (key, because)
-        yield Finding(keys, f"'{path}', where there is no file", "a file that exists")
+        found = "a path" if may_hide_secret(key) else f"'{path}'"
+        yield Finding(keys, f"{found}, where there is no file", "a file that exists")
 
 
 def _auth(settings: Settings) -> Iterator[Finding]:

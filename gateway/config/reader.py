@@ -20,7 +20,7 @@ from gateway.config.hints import allowed_by, bare, fields_of, is_textual, item_h
 from gateway.config.host_rules import host_mistakes, hostless
 from gateway.config.keys import KEYS, UNBUILT_OF_PEERS
 from gateway.config.peer_rules import finding_mistakes, peer_mistakes
-from gateway.config.problems import FileLine, Place, Problem, SettingsWarning, shown
+from gateway.config.problems import FileLine, Place, Problem, SettingsWarning, may_hide_secret, shown
 from gateway.config.protection import protection_mistakes
 from gateway.config.shape import Shaper
 from gateway.config.sorting import sort_entries
@@ -138,10 +138,12 @@ def _problem(detail: Mapping[str, Any], places: Mapping[str, Place]) -> Problem:
         found = "nothing"
     elif setting.secret:
         found = "a value of another form"
+    elif isinstance(detail["input"], str) and (may_hide_secret(key) or fields_of(bare(hint))):
+        found = "a text"
+    elif isinstance(detail["input"], str) and not is_textual(bare(hint)):
+        found = f"the text {shown(detail['input'])}"
     else:
         found = shown(detail["input"])
-    if isinstance(detail["input"], str) and not is_textual(bare(hint)) and not setting.secret:
-        found = f"the text {found}"
     return Problem(_nearest(key, places), key, found, allowed_by(hint))
 
 

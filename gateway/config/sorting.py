@@ -18,7 +18,7 @@ from gateway.config.keys import (
     closest,
     meaning_of,
 )
-from gateway.config.problems import FileLine, Problem, shown, spelled
+from gateway.config.problems import FileLine, Problem, may_hide_secret, shown, spelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,10 @@ def _is_empty(entry: Entry) -> bool:
 
 
 def _not_a_group(entry: Entry, children: tuple[str, ...]) -> Problem:
-    found = shown(entry.value.value) if isinstance(entry.value, Scalar) else "a list"
+    if not isinstance(entry.value, Scalar):
+        found = "a list"
+    else:
+        found = "a plain value" if may_hide_secret(entry.key) else shown(entry.value.value)
     return Problem(entry.place, entry.key, found, f"a group of settings: {', '.join(children)}")
 
 
@@ -72,6 +75,9 @@ def _unknown(entry: Entry, unknown: Unknown) -> Problem:
     suggestion = unknown.suggestion
     if isinstance(entry.place, FileLine):
         key, place = ".".join(entry.segments[: unknown.depth]), entry.places[unknown.depth - 1]
+        group = ".".join(entry.segments[: unknown.depth - 1])
+        if may_hide_secret(group) and not (suggestion or "").startswith(f"{group}."):
+            key, suggestion = group, ""  # not misspelt: perhaps a secret in the wrong place
     else:
         key, place = entry.key, entry.place
         rest = entry.segments[unknown.depth :]
