@@ -50,20 +50,20 @@ class DataStore:
 
     def __init__(self, items: Mapping[EntityRef, Items], clock: Clock) -> None:
         self._items = items
-        self._words = {ref: _words(of_entity) for ref, of_entity in items.items()}
+        self._clock = clock
         self._prepared = {
             ref: [item for item in of_entity.values() if _is_prepared(item)] for ref, of_entity in items.items()
         }
-        self._described = {
-            ref: [(item, described_item(item.spec)) for item in of_entity.values()] for ref, of_entity in items.items()
-        }
-        self._clock = clock
+        # Mutable: the items of an entity by what they are found by, and as they are described; made when it is first
+        # asked for, as there may be thousands of entities, all at once.
+        self._words: dict[EntityRef, Items] = {}
+        self._described: dict[EntityRef, list[tuple[DataItem, dict[str, Any]]]] = {}
 
     async def items(self, ref: EntityRef) -> list[dict[str, Any]]:
         """The list; an item that fails or is slow shows just that, the others are not touched by it."""
         await self.prepare([ref])
         items: list[dict[str, Any]] = []
-        every = self._described.get(ref, ())
+        every = self._described_of(ref)
         for start in range(0, len(every), LIST_SLICE):
             for item, described in every[start : start + LIST_SLICE]:
                 items.append(list_item(described, item.spec, await item.listed()))
@@ -118,8 +118,21 @@ class DataStore:
 
     def find(self, ref: EntityRef, word: str) -> DataItem | None:
         """The item that is meant by an id or a name."""
-        exact = self._items.get(ref, {}).get(word)
-        return exact or self._words.get(ref, {}).get(word.lstrip("/"))
+        of_entity = self._items.get(ref)
+        if of_entity is None:
+            return None
+        if word in of_entity:
+            return of_entity[word]
+        if ref not in self._words:
+            self._words[ref] = _words(of_entity)
+        return self._words[ref].get(word.lstrip("/"))
+
+    def _described_of(self, ref: EntityRef) -> list[tuple[DataItem, dict[str, Any]]]:
+        if ref not in self._items:
+            return []
+        if ref not in self._described:
+            self._described[ref] = [(item, described_item(item.spec)) for item in self._items[ref].values()]
+        return self._described[ref]
 
 
 def _fitting(ref: EntityRef, spec: DataSpec, found: Any) -> Any:

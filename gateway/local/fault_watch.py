@@ -35,6 +35,7 @@ class _Post:
 
     ref: EntityRef
     rule: FaultRule
+    key: str
     watched: Watched = field(default_factory=Watched)
     is_looking: bool = False
     is_gone: bool = False
@@ -56,13 +57,14 @@ class FaultWatch:
 
     def declare(self, rules: Rules) -> None:
         """What is watched from now on; a rule that is there already remembers what it saw."""
-        before = {(ref, _key(post.rule)): post for ref, posts in self._posts.items() for post in posts}
+        before = {(ref, post.key): post for ref, posts in self._posts.items() for post in posts}
         self._posts = {}
         for ref, of_entity in rules.items():
             for rule in of_entity:
-                post = before.pop((ref, _key(rule)), None)
+                key = _key(rule)
+                post = before.pop((ref, key), None)
                 if post is None:
-                    post = _Post(ref, rule)
+                    post = _Post(ref, rule, key)
                     self._push(self._clock_s(), post)
                 self._posts.setdefault(ref, []).append(post)
         for post in before.values():
