@@ -69,6 +69,9 @@ def pin_of(certificate: bytes) -> str:
 
 def make_context(files: TlsFiles) -> ssl.SSLContext:
     """A context for `files`. Blocks. Raises OSError (ssl.SSLError among them) for files that cannot be used."""
+    for path in files.all:
+        if path.exists() and not path.is_file():  # a FIFO would be waited for, also when another file has its name
+            raise OSError(f"{path} is not a regular file")
     context = ssl.create_default_context(cafile=None if files.ca_file is None else str(files.ca_file))
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if files.pins and files.ca_file is None:

@@ -187,6 +187,12 @@ async def test_what_is_no_regular_file_is_refused_and_not_waited_for(
     assert [*tls.warnings()] == []
 
 
+def test_what_is_no_regular_file_is_refused_for_peers_too(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "ca.pem")
+    with pytest.raises(OSError, match="not a regular file"):
+        make_context(TlsFiles(ca_file=tmp_path / "ca.pem"))
+
+
 @pytest.mark.parametrize("use", ["serve", "show"])
 def test_a_key_with_a_passphrase_is_refused_and_nobody_is_asked_for_it(settings: TlsSettings, use: str) -> None:
     assert settings.key_file is not None
