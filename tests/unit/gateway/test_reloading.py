@@ -189,7 +189,7 @@ async def test_every_reload_that_was_asked_for_has_its_verdict_in_the_log(tmp_pa
         return [(entry["event"], entry.get("mistakes")) for entry in logs if "configuration" in entry["event"]]
 
     assert await told() == [("configuration unchanged", None)]
-    guarded.file.write_text(guarded.settings + ", rolle: 1, rol: 2}")
+    guarded.file.write_text(guarded.settings + "}\nrolle: 1\nrol: 2")
     refused = ("configuration refused, the one before counts on", 2)
     assert (await told())[-1] == refused
     assert await told() == [refused]
