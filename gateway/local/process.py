@@ -144,7 +144,7 @@ class ProcessRun:
         """Whether the leader ended by itself; else it was asked to end, and may still run."""
         killed_at_s: float | None = None
         look_s = FIRST_LOOK_S
-        while not _has_ended(process):
+        while not _has_ended(process) or any(map(_lives, self._strays)):
             now_s = time.monotonic()
             if killed_at_s is None and (self._unwanted.is_set() or now_s >= self._deadline_s):
                 killed_at_s = now_s + self._grace_s
@@ -292,6 +292,14 @@ def _group_of(process: psutil.Process) -> int | None:
         return os.getpgid(process.pid)
     except OSError:  # it has ended
         return None
+
+
+def _lives(process: psutil.Process) -> bool:
+    """Whether it still runs; a dead one that nobody reaps does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except (psutil.Error, OSError):
+        return False
 
 
 def _signal_each(processes: Iterable[psutil.Process], number: signal.Signals) -> None:

@@ -138,6 +138,13 @@ async def test_one_that_ends_in_the_grace_may_tidy_up(tmp_path: Path) -> None:
     assert (tmp_path / "tidied").read_text() == "tidy\n"
 
 
+async def test_a_child_in_a_session_of_its_own_may_tidy_up_though_its_parent_ended_at_once(tmp_path: Path) -> None:
+    (tmp_path / "tidy").write_text("trap 'sleep 0.5; echo tidy > tidied; exit 0' TERM; while :; do sleep 0.01; done")
+    command = Command(shell_command("setsid sh ./tidy & wait"), tmp_path)
+    assert isinstance(await Commands(grace_s=LONG_S).run(command, timeout_s=HANGING_S), TimedOut)
+    assert (tmp_path / "tidied").read_text() == "tidy\n"
+
+
 async def test_what_it_leaves_behind_is_ended(commands: Commands) -> None:
     outcome = await run(commands, "sleep 1000 & echo $!")
     assert isinstance(outcome, Exited)
