@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -21,13 +22,25 @@ MAX_QUERY_FIELDS: Final = 64
 """Fields of a query that are read; more are an error."""
 
 PARSED_ON_LOOP_BYTES: Final = 65_536
-"""Of a body that the loop itself looks through; longer ones are left to a thread."""
+"""Of a body that the loop itself looks through; longer ones are left to a thread, one after the other."""
 
 BODY_BRACKETS: Final = 100_000
 """Opening brackets and braces of a body, those in its texts too: so many lists and mappings are made in a moment."""
 
+BODY_NAMES: Final = 10_000
+"""Names of mappings in a body, those that its texts look like too: each is looked at twice."""
+
+BODY_DIGITS: Final = 400
+"""Digits of a number in a body: longer ones take quadratic time, and are none that a double holds."""
+
 BODY_NESTING: Final = MAX_NESTING + 2
 """Lists and mappings within each other in a body: those of a value, in what says that it is one."""
+
+_DIGITS_AS_ZEROS: Final = bytes.maketrans(b"123456789", b"000000000")
+_TOO_MANY_DIGITS: Final = b"0" * (BODY_DIGITS + 1)
+
+_thread: Final = ThreadPoolExecutor(1, "large bodies")
+"""Only one: a parser keeps all other threads waiting, and so many of them the loop."""
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -99,7 +112,7 @@ async def read_json(request: ApiRequest, max_bytes: int) -> Any:
     body = await request.read()
     if len(body) <= PARSED_ON_LOOP_BYTES:
         return parse_body(body, max_bytes)
-    return await asyncio.to_thread(parse_body, body, max_bytes)
+    return await asyncio.get_running_loop().run_in_executor(_thread, parse_body, body, max_bytes)
 
 
 def parse_body(body: bytes, max_bytes: int) -> Any:
@@ -109,6 +122,12 @@ def parse_body(body: bytes, max_bytes: int) -> Any:
     brackets = body.count(b"[") + body.count(b"{")
     if brackets > BODY_BRACKETS:
         raise errors.invalid_request(f"Request body: found {brackets} '[' and '{{', allowed are {BODY_BRACKETS}")
+    names = min(body.count(b":"), body.count(b'"') // 2)
+    if names > BODY_NAMES:
+        raise errors.invalid_request(f"Request body: found {names} names, allowed are {BODY_NAMES}")
+    if _has_long_number(body):
+        found = f"found a number of more than {BODY_DIGITS} digits"
+        raise errors.invalid_request(f"Request body: {found}, allowed are {BODY_DIGITS}")
     try:
         value = parse_json(body, max_bytes=max_bytes)
     except InvalidJsonError as error:
@@ -121,3 +140,12 @@ def parse_body(body: bytes, max_bytes: int) -> Any:
     except InvalidJsonError as error:
         raise errors.invalid_request(f"Request body: {error}; each name once is allowed") from None
     return value
+
+
+def _has_long_number(body: bytes) -> bool:
+    if _TOO_MANY_DIGITS not in body.translate(_DIGITS_AS_ZEROS):
+        return False
+    unescaped = body.replace(b"\\\\", b"").replace(b'\\"', b"")
+    if unescaped.count(b'"') > 2 * BODY_NAMES:  # what is no text among so many would take as long to be found
+        return True
+    return _TOO_MANY_DIGITS in b'"'.join(unescaped.split(b'"')[::2]).translate(_DIGITS_AS_ZEROS)
