@@ -85,7 +85,7 @@ def _read_condition(fields: Fields, data_type: DataType | None) -> Condition | N
         "unreadable": lambda: Unreadable() if fields.flag("unreadable") else None,
     }
     said = [name for name in readers if fields.has(name)]
-    for name in readers:
+    for name in (*readers, "hysteresis"):
         fields.value(name)  # known keys, whichever is said
     if len(said) == 1:
         condition = readers[said[0]]()
