@@ -7,7 +7,8 @@ PACKAGES := $(VENV)/.packages
 READY := $(VENV)/.ready
 AVAHI := .avahi
 PYTEST := $(BIN)/python -m pytest
-WORKERS := 2
+# One more than the two cores it is meant for: many tests wait for processes and networks.
+WORKERS := 3
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Where it is set, every process of every test would compile what it imports anew.
