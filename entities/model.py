@@ -14,6 +14,9 @@ import msgspec
 ID_PATTERN: Final = re.compile(r"[A-Za-z0-9_-]{1,256}")
 """Entity ids, whole string. Use `is_valid_id`, never `match` with `$`."""
 
+ID_RULE: Final = "allowed are 1 to 256 of letters, digits, '_' and '-'"
+"""The same in words."""
+
 
 def is_valid_id(text: object) -> bool:
     """Whether the whole of `text` is an entity id: 1 to 256 of letters, digits, `_` and `-`."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 from entities.items import NOT_IN_IDS, is_addressable
-from entities.model import EntityKind, is_valid_id
+from entities.model import ID_RULE, EntityKind, is_valid_id
 from gateway.local.answers import EntityRef
 from gateway.local.bindings import CONFIGURATION_ID_LIMIT, DATA_ID_LIMIT, DEFAULT_CATEGORY, Configuration, DataSpec
 from gateway.local.bound_item import BoundItem
@@ -28,7 +28,6 @@ from grove.setting import Setting
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
-ID_RULE: Final = "allowed are 1 to 256 of letters, digits, '_' and '-'"
 TYPE_WORDS: Final = ", ".join(data_type.value for data_type in DataType)
 
 

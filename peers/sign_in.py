@@ -13,6 +13,7 @@ from peers.credential import Ask, Credential, parse_token
 from peers.errors import PeerError, PeerReason
 from peers.request import PeerRequest
 from peers.secret import Secret
+from peers.secret_file import read_secret_file
 from peers.singleflight import InThread, SingleFlight, in_executor
 
 log = structlog.get_logger("peers")
@@ -112,8 +113,7 @@ class SignIn:
     def _secret(self) -> Secret | str:
         """The secret, or what is wrong with its file. In a thread."""
         try:
-            with self._secret_file.open("rb") as file:
-                text = file.read(MAX_SECRET_BYTES + 1).decode("utf-8").strip()
+            text = read_secret_file(self._secret_file, MAX_SECRET_BYTES).decode("utf-8").strip()
         except OSError as error:
             return f"client_secret_file {self._secret_file} cannot be read ({error.strerror})"
         except UnicodeDecodeError:

@@ -10,6 +10,7 @@ import structlog
 from peers.credential import MAX_TOKEN, Ask, Credential, parse_token
 from peers.errors import PeerError, PeerReason
 from peers.secret import Secret
+from peers.secret_file import read_secret_file
 from peers.singleflight import InThread, SingleFlight, in_executor
 
 log = structlog.get_logger("peers")
@@ -64,8 +65,7 @@ class TokenFile:
     def _read(self) -> Secret | str:
         """The token, or what is wrong with the file. In a thread."""
         try:
-            with self._path.open("rb") as file:
-                body = file.read(MAX_TOKEN + 2)
+            body = read_secret_file(self._path, MAX_TOKEN + 1)
         except OSError as error:
             return f"no file that can be read ({error.strerror})"
         return parse_token(body.decode("latin-1").strip()) or "what stands in it is no token"

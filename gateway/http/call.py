@@ -21,7 +21,7 @@ from peers.view import FederatedView, Gap, TreeView
 MAX_QUERY_FIELDS: Final = 64
 """Fields of a query that are read; more are an error."""
 
-PARSED_ON_LOOP_BYTES: Final = 65_536
+PARSED_ON_LOOP_BYTES: Final = 16_384
 """Of a body that the loop itself looks through; longer ones are left to a thread, one after the other."""
 
 BODY_BRACKETS: Final = 100_000

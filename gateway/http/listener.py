@@ -13,10 +13,7 @@ from aiohttp import web
 from gateway.http.acceptor import BACKLOG, Acceptor
 from gateway.http.api import Api
 from gateway.http.connections import Connections
-from gateway.http.protocol import MAX_LINE_BYTES, ApiProtocol
-
-MAX_FIELD_BYTES: Final = 8190
-"""Longest single header name or value; all headers together have their own limit."""
+from gateway.http.protocol import MAX_FIELD_BYTES, MAX_LINE_BYTES, ApiProtocol
 
 DRAIN_LOOK_S: Final = 0.01
 """Seconds between two looks whether all requests are answered."""

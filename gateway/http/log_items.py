@@ -5,12 +5,9 @@ Among gateways such an item travels as an entry with `x-medkit.error`: whoever d
 
 import asyncio
 import heapq
-import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final
-
-import structlog
 
 from gateway.local.answers import EntityRef, ResourceError
 from gateway.local.log_store import MAX_ENTRIES_RANGE, SEVERITIES, LogConfiguration, LogQuery, parse_log_query
@@ -28,8 +25,6 @@ LISTED_ENTRIES: Final = max(MAX_ENTRIES_RANGE)
 """Entries of one list, the newest, where its entity is not configured here."""
 
 UNAVAILABLE: Final = "service-unavailable"
-
-_log = structlog.get_logger(__name__)
 
 
 async def own_log_items(
@@ -52,12 +47,7 @@ async def own_log_items(
 
 async def _read(own: OwnEntities, ref: EntityRef, query: LogQuery, free: asyncio.Semaphore) -> LogReading:
     async with free:
-        try:
-            return await own.read_log(ref, query)
-        except Exception as error:  # noqa: BLE001 -- a mistake of ours in one log must not take others with it
-            _log.warning("log unreadable", entity=ref.id, detail=repr(error))
-            failure = LogFailure(ref.id, f"it cannot be read: {type(error).__name__}")
-            return LogReading(time.time_ns(), (), (failure,))
+        return await own.read_log(ref, query)
 
 
 def _rendered(readings: Sequence[LogReading], limits: LogConfiguration) -> list[list[Item]]:

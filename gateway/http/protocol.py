@@ -1,6 +1,7 @@
 """One connection of a client: aiohttp's, with our error form, and with an end for clients that keep us waiting."""
 
 import asyncio
+import re
 from typing import Any, Final
 
 import structlog
@@ -21,11 +22,16 @@ from gateway.http.request import logged_path
 MAX_LINE_BYTES: Final = 2 * MAX_TARGET_BYTES
 """Longest request line the parser takes: above our own limit, so that a little too much still is a proper request."""
 
+MAX_FIELD_BYTES: Final = 8190
+"""Longest single header name or value; all headers together have their own limit."""
+
 GREETING_S: Final = 0.5
 """Seconds for which a new connection on which nothing came yet counts as a request when the gateway stops."""
 
 READ_BYTES: Final = 16 * 1024
 """That the parser takes before it is looked at what they cost."""
+
+_HEADER_BEGINS: Final = re.compile(rb"[^\s:]+:")
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -280,7 +286,8 @@ def _internal_error() -> ApiError:
 
 def _parser_refusal(exc: BaseException | None) -> ApiError:
     if isinstance(exc, LineTooLong):
-        limit = exc.args[1]
-        status, what = (414, "The request line") if limit == MAX_LINE_BYTES else (431, "A header")
-        return ApiError(status, "invalid-request", f"{what} is longer than the {limit} bytes allowed")
+        beginning, limit = exc.args[:2]  # of half a line one parser knows the limit of the first line alone
+        is_header = limit != MAX_LINE_BYTES or _HEADER_BEGINS.match(beginning) is not None
+        status, what, most = (431, "A header", MAX_FIELD_BYTES) if is_header else (414, "The request line", limit)
+        return ApiError(status, "invalid-request", f"{what} is longer than the {most} bytes allowed")
     return ApiError(400, "invalid-request", "This is not a well-formed HTTP/1.1 request")

@@ -5,13 +5,13 @@ import base64
 from collections.abc import Mapping
 from typing import Any, Final, assert_never
 
-from entities.jsontext import InvalidJsonError, parse_json, render_json
+from entities.jsontext import InvalidJsonError, render_json
 from gateway.local.command import Commands
 from gateway.local.operation_bindings import CommandBinding
 from gateway.local.operations import Completed, Failed, OperationSpec, Outcome, Progress
 from gateway.local.process import Exited, NotStarted, TimedOut
 from gateway.local.progress_lines import ProgressListener, without_progress
-from gateway.local.values import is_shallow
+from gateway.local.values import parse_shallow
 
 COMMAND_OUTPUT_BYTES: Final = 128 * 1024
 """Bytes of a command's output that become a result; whatever they are, they fit into one as JSON."""
@@ -79,10 +79,8 @@ def result_of(outcome: Exited, *, without: bool) -> dict[str, Any]:
     except UnicodeDecodeError:
         return {"output_base64": base64.b64encode(said).decode(), **cut}
     try:
-        found = parse_json(said, max_bytes=COMMAND_OUTPUT_BYTES)
+        found = parse_shallow(said, max_bytes=COMMAND_OUTPUT_BYTES)
     except InvalidJsonError:
-        return {"output": text.splitlines(), **cut}
-    if not is_shallow(found):  # what is so deep cannot be written by everybody
         return {"output": text.splitlines(), **cut}
     return {**found, **cut} if isinstance(found, dict) else {"result": found, **cut}
 

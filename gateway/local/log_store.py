@@ -9,6 +9,8 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
 
+import structlog
+
 from gateway.local.answers import NO_CONTENT, EntityRef, ItemAnswer, ResourceError
 from gateway.local.logs.entry import LogEntry, LogFailure, LogOrigin, LogReading, LogSeverity, LogText
 from gateway.local.shared_read import Clock
@@ -24,6 +26,9 @@ CHOSEN_ON_LOOP: Final = 1000
 """Entries up to which the loop itself chooses what is shown of them; it is done in a thread for more."""
 
 MAX_ENTRIES_RANGE: Final = range(1, 10_001)
+
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,7 @@ class LogStore:
     async def read(self, ref: EntityRef, query: LogQuery) -> LogReading:
         """The entries of one entity that are asked for and configured to be shown, oldest first."""
         origins = self._origins.get(ref, ())
-        readings = await asyncio.gather(*(origin.read() for origin in origins))
+        readings = await asyncio.gather(*(_read(ref, origin) for origin in origins))
         found = [reading for reading in readings if not isinstance(reading, LogFailure)]
         failures = tuple(reading for reading in readings if isinstance(reading, LogFailure))
         choose = partial(_shown, self.limits(ref), query, found)
@@ -108,6 +113,14 @@ class LogStore:
             changed = replace(changed, max_entries=entries)
         self._configurations[ref] = changed
         return NO_CONTENT
+
+
+async def _read(ref: EntityRef, origin: LogOrigin) -> Sequence[LogEntry] | LogFailure:
+    try:
+        return await origin.read()
+    except Exception as error:  # noqa: BLE001 -- a mistake of ours in one log must not take others with it
+        _log.warning("log unreadable", entity=ref.id, detail=repr(error))
+        return LogFailure(ref.id, f"it cannot be read: {type(error).__name__}")
 
 
 def _shown(limits: LogConfiguration, query: LogQuery, found: Sequence[Sequence[LogEntry]]) -> Sequence[LogEntry]:

@@ -7,6 +7,8 @@ from typing import Any, Final
 
 import msgspec
 
+from entities.jsontext import InvalidJsonError, parse_json
+
 INT_RANGE: Final = range(-(2**63), 2**63)
 """What an `int` value may be: 64 bits, signed, as every JSON reader among the peers can hold."""
 
@@ -129,6 +131,14 @@ def _parse_json(text: str, data_type: DataType) -> Any:
     except (msgspec.DecodeError, RecursionError) as error:
         raise MisfitError(f"found {excerpt(text)}, allowed is JSON: {error}") from error
     return conform(value, data_type)
+
+
+def parse_shallow(body: bytes, *, max_bytes: int) -> Any:
+    """A JSON text that nests no deeper than everybody can write it again. Raises InvalidJsonError."""
+    found = parse_json(body, max_bytes=max_bytes)
+    if not is_shallow(found):
+        raise InvalidJsonError(f"nested deeper than {MAX_NESTING}")
+    return found
 
 
 def shown(value: Any) -> str:

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any, Final, assert_never
 
-from entities.jsontext import InvalidJsonError, parse_json
+from entities.jsontext import InvalidJsonError
 from gateway.local.calls import SecretError
 from gateway.local.operation_bindings import WebBinding
 from gateway.local.operations import Completed, Failed, OperationSpec, Outcome, Progress
-from gateway.local.values import is_shallow
+from gateway.local.values import parse_shallow
 from gateway.local.web_call import WebAnswer, WebCaller, WebFailure, climbs
 
 WEB_RESULT_BYTES: Final = 128 * 1024
@@ -55,9 +55,6 @@ def _outcome(answer: WebAnswer) -> Outcome:
         told = answer.body.decode(errors="replace").strip()[:TOLD_ANSWER]
         return Failed(f"its device answered {answer.status}", {"status": answer.status, "answer": told})
     try:
-        found = parse_json(answer.body, max_bytes=WEB_RESULT_BYTES) if answer.body.strip() else {}
+        return Completed(parse_shallow(answer.body, max_bytes=WEB_RESULT_BYTES) if answer.body.strip() else {})
     except InvalidJsonError:
         return Completed({"output": answer.body.decode(errors="replace").splitlines()})
-    if not is_shallow(found):  # what is so deep cannot be written by everybody
-        return Completed({"output": answer.body.decode(errors="replace").splitlines()})
-    return Completed(found)

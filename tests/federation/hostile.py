@@ -56,7 +56,7 @@ HOPS = [
     told("X-Medkit-Via", ",".join([SOMEBODY] * 17), 508),
     told("X-Medkit-Target", SOMEBODY, 502),
     told("X-Medkit-To", SOMEBODY, 421),
-    told("X-Medkit-Tried", ",".join([SOMEBODY] * 1025), 400, 414, 431),
+    told("X-Medkit-Tried", ",".join([SOMEBODY] * 1025), 400, 431),
     told("X-Medkit-Origins", ",".join([SOMEBODY] * 101)),
     told("X-Medkit-Scope", "../x"),
     told("X-Medkit-Scope", ",".join(["unit"] * 101)),
@@ -149,8 +149,7 @@ FRAMES = [
     hostile("second host", request(REMOTE, "Host: evil.example")),
     hostile("no host", b"GET /api/v1/health HTTP/1.1\r\n\r\n"),
     hostile("host with path", b"GET /api/v1/health HTTP/1.1\r\nHost: a/b\r\n\r\n"),
-    # The parser in Python does not say of half a line which one it is, so it may be 414 there.
-    hostile("huge header", request(REMOTE, "X: " + "y" * 20_000), 414, 431),
+    hostile("huge header", request(REMOTE, "X: " + "y" * 20_000), 431),
     hostile("many large headers", request(REMOTE, *(f"X{n}: " + "y" * 4000 for n in range(20))), 431),
     hostile("a thousand headers", request(REMOTE, *(f"X{n}: y" for n in range(1000))), 400, 431),
     hostile("expectation", request(REMOTE, "Expect: 200-ok"), 417),

@@ -20,7 +20,6 @@ READS_THE_WALL_CLOCK = {
     "gateway.own_sources": "stamps of values",
     "gateway.state_dir": "the epoch, which is above the last one whatever the clock says",
     "gateway.http.answer": "the Date of answers",
-    "gateway.http.log_items": "the stamp of a log that could not be read",
     "peers.federation": "since when a peer has its state, told to people",
     "discovery.manager": "when a source was read, told to people",
 }

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import yaml
 
-from entities.model import is_valid_id
+from entities.model import ID_RULE, is_valid_id
 from gateway.local.manifest.document import describe, line_of
 from gateway.local.manifest.plain import MisreadError, is_bool, is_null, plain_value
 from gateway.local.manifest.problem import Place, Report, Rule
@@ -27,8 +27,6 @@ _OTHER_WORDS: Final = {
     **dict.fromkeys(("dict", "map", "mapping"), "object"),
 }
 """What types are called elsewhere."""
-
-_ID_RULE: Final = "allowed are 1 to 256 of letters, digits, '_' and '-'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +252,7 @@ class Fields:
         if is_valid_id(text):
             return Reference(text, place)
         shown = text if len(text) <= 80 else text[:80] + "..."
-        self.report.add(Rule.G004, place, f"found {shown!r}, {_ID_RULE}; rename it")
+        self.report.add(Rule.G004, place, f"found {shown!r}, {ID_RULE}; rename it")
         return None
 
 

@@ -10,9 +10,8 @@ from aiohttp import web
 from structlog.testing import capture_logs
 
 from gateway.http.api import Api
-from gateway.http.listener import MAX_FIELD_BYTES
 from gateway.http.path import MAX_TARGET_BYTES, Route
-from gateway.http.protocol import MAX_LINE_BYTES
+from gateway.http.protocol import MAX_FIELD_BYTES, MAX_LINE_BYTES
 from gateway.http.request import ApiRequest
 from tests.federation.rawhttp import exchange, request
 from tests.unit.http.serving import Client, World, listening, serving

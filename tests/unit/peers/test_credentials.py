@@ -3,10 +3,11 @@
 import asyncio
 import json
 import os
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from structlog.testing import capture_logs
@@ -27,6 +28,7 @@ from peers.token_file import CHECK_S, RECHECK_S, TokenFile
 from tests.unit.peers.wire_server import Script, Wire, client_to, serving, within
 
 READ = PeerRequest("GET", "/api/v1/health")
+T = TypeVar("T")
 
 
 class Clock:
@@ -476,18 +478,24 @@ def test_of_new_settings_only_what_changed_is_made_anew() -> None:
 
 async def test_files_that_do_not_answer_hold_up_nobody_else_and_leave_what_was_good(tmp_path: Path) -> None:
     """More of them than all share threads: as many peers' files on a mount that is dead."""
-    file, dead = tmp_path / "token", tmp_path / "dead"
-    os.mkfifo(dead)
+    file, clock, mount = tmp_path / "token", Clock(), threading.Event()
     file.write_text("one")
-    clock = Clock()
-    good = TokenFile("b", file, clock=clock, in_thread=in_file_thread)
+    mount.set()
+
+    def in_thread(work: Callable[[], T]) -> asyncio.Future[T]:
+        def late() -> T:
+            mount.wait()
+            return work()
+
+        return in_file_thread(late)
+
+    good = TokenFile("b", file, clock=clock, in_thread=in_thread)
     assert isinstance(await good.obtain(nobody, deadline=within()), Secret)
-    file.unlink()
-    os.mkfifo(file)
+    mount.clear()
     clock.now += CHECK_S
-    bad: list[Credential] = [TokenFile("b", dead, clock=clock, in_thread=in_file_thread) for _ in range(40)]
-    bad += [SignIn("b", "a", dead, clock=clock, in_thread=in_file_thread) for _ in range(40)]
-    certificates = [PeerTls(TlsFiles(ca_file=dead), in_thread=in_file_thread) for _ in range(40)]
+    bad: list[Credential] = [TokenFile("b", file, clock=clock, in_thread=in_thread) for _ in range(40)]
+    bad += [SignIn("b", "a", file, clock=clock, in_thread=in_thread) for _ in range(40)]
+    certificates = [PeerTls(TlsFiles(ca_file=file), in_thread=in_thread) for _ in range(40)]
     waiting = [asyncio.create_task(tls.context()) for tls in certificates]
     asked = [one.obtain(nobody, deadline=asyncio.get_running_loop().time() + 0.2) for one in bad]
     assert {error.reason for error in await asyncio.gather(*asked) if isinstance(error, PeerError)} == {
@@ -496,9 +504,17 @@ async def test_files_that_do_not_answer_hold_up_nobody_else_and_leave_what_was_g
     }
     assert await asyncio.wait_for(asyncio.to_thread(lambda: "answered"), 30) == "answered"
     assert isinstance(await good.obtain(nobody, deadline=within()), Secret)
-    for path in (dead, file):
-        os.close(os.open(path, os.O_RDWR))  # so that all who wait for somebody to write have an end
+    mount.set()
     await asyncio.wait_for(asyncio.gather(*waiting), 30)
+
+
+async def test_a_fifo_in_the_place_of_a_secret_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    for credential in (TokenFile("b", fifo, clock=Clock()), SignIn("b", "a", fifo, clock=Clock())):
+        error = await credential.obtain(nobody, deadline=within())
+        assert isinstance(error, PeerError)
+        assert "not a regular file" in error.detail
 
 
 async def nobody(*_: object) -> PeerError:
