@@ -141,26 +141,8 @@ def compose(
     finders = Finders(settings, identity, federation, mdns.source)
     drain = DrainFlag()
     streams = StreamSlots(settings.sse.max_clients)
-    transport = _transport(settings)
     readers = UpstreamReaders(federation.mutual, time.monotonic)
-    dispatcher = Dispatcher(
-        lambda: federation.view,
-        Exchange(
-            own,
-            federation.registry,
-            ProxyLimits(
-                translated_bytes=transport.combined_body_bytes, stream_idle_ms=settings.aggregation.stream_idle_ms
-            ),
-            max_body_bytes=settings.server.max_body_bytes,
-            combined_body_bytes=transport.combined_body_bytes,
-            streams=streams,
-        ),
-        Publication(identity.boot_id),
-        federation.broadcast,
-        readers,
-        faults=federation.faults,
-        settings=DispatchSettings(settings.aggregation.timeout_ms, settings.aggregation.write_timeout_ms),
-    )
+    dispatcher = _dispatcher(settings, identity, own=own, federation=federation, readers=readers, streams=streams)
     writes = FinishingWrites(dispatcher)
     services = Services(
         identity=ServedIdentity(
@@ -213,6 +195,34 @@ def compose(
         loop_watch=loop_watch,
         tls=tls,
         auth=auth,
+    )
+
+
+def _dispatcher(
+    settings: Settings,
+    identity: GatewayIdentity,
+    *,
+    own: OwnEntities,
+    federation: Federation,
+    readers: UpstreamReaders,
+    streams: StreamSlots,
+) -> Dispatcher:
+    transport, aggregation = _transport(settings), settings.aggregation
+    return Dispatcher(
+        lambda: federation.view,
+        Exchange(
+            own,
+            federation.registry,
+            ProxyLimits(translated_bytes=transport.combined_body_bytes, stream_idle_ms=aggregation.stream_idle_ms),
+            max_body_bytes=settings.server.max_body_bytes,
+            combined_body_bytes=transport.combined_body_bytes,
+            streams=streams,
+        ),
+        Publication(identity.boot_id),
+        federation.broadcast,
+        readers,
+        faults=federation.faults,
+        settings=DispatchSettings(aggregation.timeout_ms, aggregation.write_timeout_ms),
     )
 
 

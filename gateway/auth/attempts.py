@@ -7,9 +7,10 @@ its own. Whoever is wrong is told the same as anybody else at that address, so n
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address, ip_network
 from math import ceil
 from typing import Final
+
+from gateway.site import site_of
 
 PLACES: Final = 64
 """Addresses at which one client has proven itself that are remembered, the last ones."""
@@ -106,13 +107,13 @@ class Attempts:
 
     def hear(self, client: str, address: str) -> Hearing:
         """What is to become of an attempt as this client."""
-        now, where = self._clock(), network_of(address)
+        now, where = self._clock(), site_of(address)
         wait = ceil(max(self._by_address.wait_s(where, now), self._of(client).wait_s(client, now)))
         return Hearing(wait, is_heard=wait == 0 or self._may_try(client, where, now))
 
     def failed(self, client: str, address: str) -> bool:
         """Counts a failure that was heard; whether from now on others are refused, which is news."""
-        now, where = self._clock(), network_of(address)
+        now, where = self._clock(), site_of(address)
         would_wait = self.hear(client, address).wait_s > 0
         if (places := self._proven.get(client)) is not None and where in places:
             places[where] = max(now, places[where]) + self._limits.forgiven_s
@@ -123,7 +124,7 @@ class Attempts:
 
     def succeeded(self, client: str, address: str) -> list[str]:
         """Notes that this address knows the client's secret; all places where it was known lately."""
-        places, where = self._proven.setdefault(client, OrderedDict()), network_of(address)
+        places, where = self._proven.setdefault(client, OrderedDict()), site_of(address)
         places.setdefault(where, self._clock())
         places.move_to_end(where)
         if len(places) > PLACES:
@@ -146,17 +147,3 @@ class Attempts:
 
     def _counts(self, most: int, remembered: int | None) -> _Counts:
         return _Counts(most, self._limits.forgiven_s, remembered=remembered)
-
-
-_SITE_BITS: Final = 64
-
-
-def network_of(address: str) -> str:
-    """What counts as one place: an IPv4 address, or the /64 that one subscriber of IPv6 has to itself."""
-    try:
-        ip = ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if isinstance(ip, IPv6Address):
-        return str(ip.ipv4_mapped or ip_network((ip, _SITE_BITS), strict=False))
-    return str(ip)

@@ -10,8 +10,8 @@ from itertools import islice
 from typing import Final
 
 from gateway.settings import ServerSettings
+from gateway.site import IpAddress, parse_address
 
-IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 X_FORWARDED_FOR: Final = "X-Forwarded-For"
@@ -20,11 +20,7 @@ FORWARDED: Final = "Forwarded"
 MAX_PROXIES: Final = 32
 """Addresses of the header that are looked at, the last ones."""
 
-SITE_BITS: Final = 64
-"""Of an IPv6 address: whoever has one has all that begin alike, so they count as one client."""
-
 _FOR: Final = re.compile(r'(?:^|;)\s*for=(?:"([^"]*)"|([^\s;,"]*))', re.IGNORECASE)
-_WITH_PORT: Final = re.compile(r"\[([^\]]*)\](?::\d{1,5})?|([0-9.]+)(?::\d{1,5})?")
 
 
 class TrustedProxies:
@@ -74,26 +70,6 @@ def parse_network(text: str) -> IpNetwork | None:
         return None
 
 
-def parse_address(text: str) -> IpAddress | None:
-    """The address in `text`, perhaps with brackets, port or zone; IPv4 written as IPv6 is IPv4. None: there is none."""
-    match = _WITH_PORT.fullmatch(text)
-    bare = text if match is None else match[1] or match[2] or ""
-    try:
-        address = ipaddress.ip_address(bare.partition("%")[0])
-    except ValueError:
-        return None
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return mapped or address
-
-
 def is_within(address: IpAddress, among: Sequence[IpNetwork]) -> bool:
     """Whether the address is in one of the networks."""
     return any(address.version == network.version and address in network for network in among)
-
-
-def site_of(address: str) -> str:
-    """What counts as one client: an IPv4 address, or an IPv6 network of `SITE_BITS`."""
-    parsed = parse_address(address)
-    if isinstance(parsed, ipaddress.IPv6Address):
-        return str(ipaddress.ip_network((parsed, SITE_BITS), strict=False))
-    return address

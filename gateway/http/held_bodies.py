@@ -10,7 +10,7 @@ from functools import partial
 from typing import Final
 
 from gateway.http import errors
-from gateway.http.client_address import site_of
+from gateway.site import site_of
 from peers.budget import ByteBudget
 
 ALL_BYTES: Final = 128 * 1024 * 1024

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.http.client_address import is_within, networks, parse_address, site_of
+from gateway.http.client_address import is_within, networks
 from gateway.settings import RateLimitingSettings
+from gateway.site import parse_address, site_of
 
 MAX_CLIENTS: Final = 10_000
 """Clients remembered; beyond, the one that was silent longest is forgotten. All together still are one bucket."""

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.auth.attempts import PLACES, AttemptLimits, Attempts, network_of
+from gateway.auth.attempts import PLACES, AttemptLimits, Attempts
+from gateway.site import site_of
 from tests.unit.auth.gatekeeping import Clock
 
 CLIENTS = frozenset({"ci", "boss"})
@@ -66,11 +67,11 @@ def test_a_failure_is_forgiven_after_its_time() -> None:
 
 
 def test_an_address_of_ipv6_counts_for_its_whole_network() -> None:
-    assert network_of("2001:db8::1") == network_of("2001:db8::ffff:1:2:3")
-    assert network_of("2001:db8::1") != network_of("2001:db8:0:1::1")
-    assert network_of("::ffff:10.0.0.1") == network_of("10.0.0.1")
-    assert network_of("fe80::1%eth0") == network_of("fe80::2%eth1")
-    assert network_of("not an address") == "not an address"
+    assert site_of("2001:db8::1") == site_of("2001:db8::ffff:1:2:3")
+    assert site_of("2001:db8::1") != site_of("2001:db8:0:1::1")
+    assert site_of("::ffff:10.0.0.1") == site_of("10.0.0.1")
+    assert site_of("fe80::1%eth0") == site_of("fe80::2%eth1")
+    assert site_of("not an address") == "not an address"
 
 
 def test_only_so_many_are_remembered_and_whoever_goes_on_guessing_is_among_them() -> None:
