@@ -97,8 +97,12 @@ class ResponseReader:
                 self._count_quiet(len(data))
             else:
                 self._quiet_bytes = 0
-            if not self._cost.take(len(data), self._body_bytes - body_before, now):
-                self.failure = self.failure or _TINY_CHUNKS
+            of_body = self._body_bytes - body_before
+            if not self._cost.take(len(data), of_body, now) and self.failure is None:
+                if of_body:
+                    self.failure = _TINY_CHUNKS
+                else:  # all of it is one line without end, begun in the same read as what came before it
+                    self._refuse_header_size()
 
     def take(self) -> bytes:
         """The body bytes that arrived since the last call."""

@@ -115,6 +115,18 @@ def test_chunks_that_are_framing_above_all_are_refused(chunks: bytes, size: int)
     assert reader.failure.reason is PROTOCOL
 
 
+@pytest.mark.parametrize("size", [1000, 65_536, 200_000])
+def test_a_chunk_line_without_end_is_told_as_that_however_it_comes(size: int) -> None:
+    reader = ResponseReader(TransportSettings())
+    reader.begin("GET", unframed_ok=False, now=0.0)
+    raw = CHUNKED + b"5;" + b"y" * 200_000
+    for start in range(0, len(raw), size):
+        if reader.failure is None:
+            reader.feed(raw[start : start + size], 0.0)
+    assert reader.failure is not None
+    assert reader.failure.reason is PeerReason.HTTP_RESPONSE_HEADER_SIZE
+
+
 @pytest.mark.parametrize(
     ("chunk", "count", "pause_s"),
     [(b"3\r\n:\n\n\r\n", 20_000, 5.0), (b"1\r\nz\r\n", 10_000, 0.0), (b"18\r\n%s\r\n" % (b"z" * 24), 20_000, 0.0)],
